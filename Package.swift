@@ -1,0 +1,100 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+/// The settings every target is built with.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Rings 0-4 also say where they leave memory safety.
+let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
+
+/// A library target of ours, with its test target when `tested`.
+func room(
+    _ name: String, ring: Int, _ dependencies: [Target.Dependency] = [], tested: Bool = true
+) -> [Target] {
+    let settings = ring <= 4 ? pure : strict
+    var targets: [Target] = [
+        .target(name: name, dependencies: dependencies, swiftSettings: settings)
+    ]
+    if tested {
+        targets.append(
+            .testTarget(
+                name: name + "Tests",
+                dependencies: [.byName(name: name)] + dependencies,
+                swiftSettings: strict))
+    }
+    return targets
+}
+
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+]
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let arguments: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "pinion",
+    products: [.executable(name: "pinion", targets: ["pinion"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+    ],
+    targets: [
+        // Ring 0-1: what bytes, times and names mean.
+        room("MeshBasics", ring: 0),
+        room("MeshWire", ring: 1, ["MeshBasics"]),
+        room("MeshTelemetry", ring: 1, ["MeshBasics"]),
+        // Ring 2: what was written, and what a proxy needs.
+        room("MeshModel", ring: 2, ["MeshBasics", yams]),
+        room("MeshSnapshot", ring: 2, ["MeshBasics", "MeshWire"]),
+        // Ring 3: decisions.
+        room("MeshCompiler", ring: 3, ["MeshBasics", "MeshWire", "MeshModel", "MeshSnapshot"]),
+        room("MeshRouting", ring: 3, ["MeshBasics", "MeshWire", "MeshSnapshot"]),
+        room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
+        // Ring 4: one request.
+        room(
+            "MeshExchange", ring: 4,
+            [
+                "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
+                "MeshDialects",
+            ]),
+        // Ring 5: worlds.
+        room("MeshSimulator", ring: 4, ["MeshBasics"]),
+        room(
+            "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
+        room(
+            "MeshProxy", ring: 5,
+            [
+                "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
+                "MeshDialects", "MeshExchange", nioSSL, nioLocks,
+            ] + nio, tested: false),
+        room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
+        // Ring 6: the command.
+        [
+            .executableTarget(
+                name: "pinion",
+                dependencies: [
+                    "MeshBasics", "MeshTelemetry", "MeshModel", "MeshSnapshot", "MeshCompiler",
+                    "MeshRouting", "MeshProxy", "MeshAdmin", "MeshModelServer", "MeshSimulator",
+                    nioLocks, arguments,
+                ] + nio,
+                swiftSettings: strict),
+            .testTarget(name: "Tidy", path: "Tests/Tidy", swiftSettings: strict),
+        ],
+    ].flatMap { $0 }
+)

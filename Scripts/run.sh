@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Builds the release binary, starts three simulated model servers and the gateway of
+# Examples/quickstart, and ends all of them together.
+source "$(dirname "$0")/toolchain.sh"
+
+pinion=${PINION:-.build/release/pinion}
+if [ -z "${PINION:-}" ]; then
+    require_swift || exit 1
+    if [ ! -x "$pinion" ]; then
+        say "building the release binary; the first time takes about 6 minutes on two cores"
+    fi
+    swift build -c release --product pinion || exit 1
+fi
+
+# Children get process groups of their own: an interrupt from the terminal reaches this script
+# only, and it says in which order they end.
+set -m
+servers=()
+finish() {
+    trap - EXIT
+    [ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
+    wait
+}
+trap finish EXIT
+
+# serve PORT MODEL: starts a simulated model server.
+serve() {
+    "$pinion" model-server --port "$1" --models "$2" --quiet &
+    servers+=($!)
+}
+
+# Waits until something listens on PORT, which the process PID should do within five seconds.
+await() {
+    local port=$1 pid=$2
+    for _ in $(seq 100); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && kill -0 "$pid" 2>/dev/null && return
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.05
+    done
+    say "the simulated model server on 127.0.0.1:$port did not start: is the port in use?"
+    exit 1
+}
+
+serve 9101 tiny-a
+serve 9102 tiny-b
+serve 9103 tiny-fallback
+for index in 0 1 2; do
+    await $((9101 + index)) "${servers[$index]}"
+done
+
+# In the background, so that a signal to this script reaches the gateway at once; the servers
+# are ended only after it has drained.
+"$pinion" up -f Examples/quickstart --hints "$@" &
+gateway=$!
+trap 'kill -TERM $gateway 2>/dev/null' INT TERM
+while :; do
+    wait $gateway
+    status=$?
+    kill -0 $gateway 2>/dev/null || break
+done
+# A wait that a signal ended says nothing about the gateway; its own exit status is asked again.
+[ $status -le 128 ] || { wait $gateway 2>/dev/null; status=$?; }
+[ $status -ne 127 ] || status=0
+exit $status

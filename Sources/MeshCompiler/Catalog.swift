@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshModel
+
+/// The resources in an order that does not depend on how they were written down, each name
+/// once, with their indices by name.
+struct Catalog {
+    /// The Gateways, by namespace and name.
+    let gateways: [GatewayResource]
+    /// The HTTPRoutes.
+    let routes: [HTTPRouteResource]
+    /// The ReferenceGrants.
+    let grants: [ReferenceGrantResource]
+    /// The Mesh, if there is one.
+    let mesh: MeshResource?
+    /// The Backends.
+    let backends: [BackendResource]
+    /// The Models.
+    let models: [ModelResource]
+    /// The TrafficPolicies.
+    let policies: [TrafficPolicyResource]
+    /// The names of Gateways of other classes.
+    let foreignGateways: Set<ResourceName>
+
+    private let indices: [Kind: [ResourceName: Int]]
+
+    /// The catalog of `resources`; names that are there twice go to `report`.
+    init(_ resources: ResourceSet, _ report: inout Report) {
+        gateways = Self.unique(resources.gateways, \.metadata, &report)
+        routes = Self.unique(resources.routes, \.metadata, &report)
+        grants = Self.unique(resources.grants, \.metadata, &report)
+        backends = Self.unique(resources.backends, \.metadata, &report)
+        models = Self.unique(resources.models, \.metadata, &report)
+        policies = Self.unique(resources.policies, \.metadata, &report)
+        let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
+        for other in meshes.dropFirst() {
+            report.error(
+                other.metadata.place, other.metadata,
+                "there is a Mesh already, \(quoted(meshes[0].metadata.id.name)) at "
+                    + meshes[0].metadata.place.text, "write its settings into that one")
+        }
+        mesh = meshes.first
+        foreignGateways = Set(resources.foreignGateways)
+        indices = [
+            .gateway: Self.index(gateways.map(\.metadata)),
+            .httpRoute: Self.index(routes.map(\.metadata)),
+            .backend: Self.index(backends.map(\.metadata)),
+            .model: Self.index(models.map(\.metadata)),
+        ]
+    }
+
+    /// The index of the resource of `kind` called `name` among its kind.
+    func index(of kind: Kind, _ name: ResourceName) -> Int? { indices[kind]?[name] }
+
+    /// What else there is of `kind`, for a suggestion.
+    func names(of kind: Kind) -> [ResourceName] {
+        switch kind {
+        case .gateway: gateways.map(\.metadata.id)
+        case .httpRoute: routes.map(\.metadata.id)
+        case .backend: backends.map(\.metadata.id)
+        case .model: models.map(\.metadata.id)
+        case .referenceGrant, .mesh, .trafficPolicy: []
+        }
+    }
+
+    private static func index(_ list: [Metadata]) -> [ResourceName: Int] {
+        var indices: [ResourceName: Int] = [:]
+        for (index, metadata) in list.enumerated() { indices[metadata.id] = index }
+        return indices
+    }
+
+    private static func unique<Resource>(
+        _ list: [Resource], _ metadata: KeyPath<Resource, Metadata>, _ report: inout Report
+    ) -> [Resource] {
+        let sorted = list.sorted { a, b in
+            let (a, b) = (a[keyPath: metadata], b[keyPath: metadata])
+            return a.id == b.id ? a.place < b.place : a.id < b.id
+        }
+        var kept: [Resource] = []
+        kept.reserveCapacity(sorted.count)
+        for resource in sorted {
+            let this = resource[keyPath: metadata]
+            if let last = kept.last?[keyPath: metadata], last.id == this.id {
+                report.error(
+                    this.place, this,
+                    "there is a \(this.kind.rawValue) \(quoted(this.id.name)) in namespace "
+                        + "\(quoted(this.id.namespace)) already, at \(last.place.text)",
+                    "rename or remove one of them")
+            } else {
+                kept.append(resource)
+            }
+        }
+        return kept
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshModel
+import MeshSnapshot
+
+/// What a reference leads to: an index into the catalog.
+enum Destination: Hashable {
+    /// A Backend.
+    case backend(Int)
+    /// A Model.
+    case model(Int)
+}
+
+extension Compiler {
+    /// What `reference` of an HTTPRoute leads to, or nil when that is nothing, which is reported.
+    mutating func destination(of reference: Reference, in route: Metadata) -> Destination? {
+        guard let kind = kind(of: reference, in: route) else { return nil }
+        if let port = reference.port {
+            report.error(
+                port.place, route, "`port` means nothing for a \(kind.rawValue)",
+                "remove it: the port is written in the Backend")
+        }
+        guard let index = resolve(reference, kind, in: route) else { return nil }
+        if kind == .model { return .model(index) }
+        usedBackends[index] = true
+        return .backend(index)
+    }
+
+    private mutating func kind(of reference: Reference, in route: Metadata) -> Kind? {
+        let group = reference.group?.value ?? ""
+        let kindText = reference.kind?.value ?? "Service"
+        let kind = Kind(rawValue: kindText)
+        let isOurs = kind == .backend || kind == .model
+        if isOurs, group == Kind.backend.group { return kind }
+        if isOurs {
+            report.error(
+                reference.place, route,
+                "`\(kindText)` is not a kind of group \(quoted(group))",
+                "add `group: \(Kind.backend.group)`")
+        } else if kindText == "Service", group.isEmpty {
+            report.error(
+                reference.place, route,
+                "\(quoted(reference.name.value)) is a Service, which exists only in Kubernetes",
+                "write `group: \(Kind.backend.group)` and `kind: Backend`")
+        } else {
+            report.error(
+                reference.place, route,
+                "nothing can be forwarded to a \(quoted(kindText)) of group \(quoted(group))",
+                "write `group: \(Kind.backend.group)` and `kind: Backend` or `kind: Model`")
+        }
+        return nil
+    }
+
+    /// The index of what `reference` names, if it is there and may be referred to.
+    mutating func resolve(
+        _ reference: Reference, _ kind: Kind, in resource: Metadata
+    ) -> Int? {
+        let name = reference.target(from: resource.id.namespace)
+        guard let index = catalog.index(of: kind, name) else {
+            report.dangling(reference, kind, name, in: resource, catalog)
+            return nil
+        }
+        guard isGranted(name, kind, to: resource) else {
+            report.error(
+                reference.namespace?.place ?? reference.place, resource,
+                "namespace \(quoted(name.namespace)) does not let a \(resource.kind.rawValue) of "
+                    + "\(quoted(resource.id.namespace)) refer to its \(kind.rawValue) "
+                    + quoted(name.name),
+                "add a ReferenceGrant in namespace `\(name.namespace)`")
+            return nil
+        }
+        return index
+    }
+
+    /// Whether `resource` may refer to `name`: within a namespace always, else by a grant.
+    ///
+    /// **Source** Gateway API, `ReferenceGrant`.
+    private func isGranted(_ name: ResourceName, _ kind: Kind, to resource: Metadata) -> Bool {
+        if name.namespace == resource.id.namespace { return true }
+        return catalog.grants.contains { grant in
+            grant.metadata.id.namespace == name.namespace
+                && grant.from.contains {
+                    $0.group == resource.kind.group && $0.kind == resource.kind.rawValue
+                        && $0.namespace == resource.id.namespace
+                }
+                && grant.to.contains {
+                    $0.group == kind.group && $0.kind == kind.rawValue
+                        && ($0.name == nil || $0.name == name.name)
+                }
+        }
+    }
+}

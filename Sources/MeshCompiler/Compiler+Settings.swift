@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshModel
+import MeshSnapshot
+
+extension Compiler {
+    /// The bounds of `mesh`, with defaults for what it leaves out.
+    func connectionLimits(_ mesh: MeshResource?) -> ConnectionLimits {
+        var limits = ConnectionLimits()
+        guard let written = mesh?.limits else { return limits }
+        limits.headBytesMax = written.headBytes ?? limits.headBytesMax
+        limits.fieldCountMax = written.fieldCount ?? limits.fieldCountMax
+        limits.bufferedBodyBytesMax = written.bufferedBodyBytes ?? limits.bufferedBodyBytesMax
+        limits.headTimeout = written.headTimeout?.value ?? limits.headTimeout
+        limits.idleTimeout = written.idleTimeout?.value ?? limits.idleTimeout
+        limits.bodyIdleTimeout = written.bodyIdleTimeout?.value ?? limits.bodyIdleTimeout
+        limits.connectionsMax = written.connections ?? limits.connectionsMax
+        limits.eventBytesMax = written.eventBytes ?? limits.eventBytesMax
+        return limits
+    }
+
+    /// What `mesh` says about logs.
+    func telemetry(_ mesh: MeshResource?) -> TelemetrySettings {
+        guard let mesh else { return TelemetrySettings() }
+        let log: TelemetrySettings.AccessLog =
+            switch mesh.logOutput?.value {
+            case "off": .off
+            case "file": .file(mesh.logPath?.value ?? "")
+            default: .standardOutput
+            }
+        return TelemetrySettings(accessLog: log, logQuery: mesh.logQuery)
+    }
+}
+
+extension Report {
+    /// Notes what is wrong with the settings of `mesh` taken together.
+    mutating func check(_ mesh: MeshResource) {
+        let metadata = mesh.metadata
+        if mesh.logOutput?.value == "file", mesh.logPath == nil {
+            missing(
+                mesh.logOutput?.place ?? metadata.place, metadata,
+                "`output: file` needs a file", "add `path`")
+        }
+        if let path = mesh.logPath, mesh.logOutput?.value != "file" {
+            error(
+                path.place, metadata, "`path` has no effect without `output: file`",
+                "add `output: file` or remove `path`")
+        }
+        for limit in [
+            mesh.limits.headTimeout, mesh.limits.idleTimeout, mesh.limits.bodyIdleTimeout,
+        ] {
+            if let limit, limit.value <= .zero {
+                error(
+                    limit.place, metadata, "this limit cannot be absent",
+                    "write a duration above `0s`")
+            }
+        }
+        check(mesh.defaults, of: metadata)
+    }
+
+    /// Notes what is wrong with settings of one resource taken together.
+    mutating func check(_ settings: TrafficSettings, of metadata: Metadata) {
+        for field in TrafficField.nonZero {
+            guard let entry = settings[field], case .duration(.zero) = entry.value else {
+                continue
+            }
+            error(
+                entry.place, metadata, "this duration cannot be zero",
+                "write a duration above `0s`")
+        }
+        for (smaller, larger) in [
+            (TrafficField.backendRequest, TrafficField.request), (.backoffBase, .backoffMax),
+            (.baseEjectionTime, .maxEjectionTime), (.healthTimeout, .healthInterval),
+        ] {
+            guard let low = settings[smaller], let high = settings[larger],
+                case .duration(let lowValue) = low.value,
+                case .duration(let highValue) = high.value,
+                highValue > .zero, lowValue > highValue
+            else { continue }
+            error(
+                low.place, metadata,
+                "`\(smaller.rawValue)` is longer than `\(larger.rawValue)`",
+                "write a duration that is not longer")
+        }
+        let balancing = settings[.balancing]
+        if case .text("RingHash")? = balancing?.value {
+            if settings[.balancingHeader] == nil, let balancing {
+                missing(
+                    balancing.place, metadata, "`RingHash` needs a header to hash",
+                    "add `header`")
+            }
+        } else if let header = settings[.balancingHeader] {
+            error(
+                header.place, metadata, "`header` has no effect without `type: RingHash`",
+                "write `type: RingHash` or remove `header`")
+        }
+    }
+}
+
+extension TrafficField {
+    /// Durations that cannot be absent.
+    fileprivate static let nonZero: [TrafficField] = [
+        .connect, .backoffMax, .healthInterval, .healthTimeout, .outlierInterval,
+        .baseEjectionTime, .maxEjectionTime, .idleTimeout,
+    ]
+}
+
+extension TrafficSettings {
+    private func duration(_ field: TrafficField) -> Nanoseconds? {
+        if case .duration(let value)? = self[field]?.value { value } else { nil }
+    }
+
+    private func number(_ field: TrafficField) -> Int? {
+        if case .number(let value)? = self[field]?.value { value } else { nil }
+    }
+
+    private func text(_ field: TrafficField) -> String? {
+        if case .text(let value)? = self[field]?.value { value } else { nil }
+    }
+
+    /// `timeouts.connect`, or nil when it is not there.
+    var connect: Nanoseconds? { duration(.connect) }
+
+    /// The time limits these settings stand for.
+    var timeouts: Timeouts {
+        var timeouts = Timeouts()
+        if let connect { timeouts.connect = connect }
+        if let value = duration(.request) { timeouts.request = value.limit }
+        if let value = duration(.backendRequest) { timeouts.backendRequest = value.limit }
+        if let value = duration(.firstByte) { timeouts.firstByte = value.limit }
+        if let value = duration(.streamIdle) { timeouts.streamIdle = value.limit }
+        return timeouts
+    }
+
+    /// The retries these settings stand for.
+    var retry: RetryPolicy {
+        var retry = RetryPolicy()
+        if let value = number(.attempts) { retry.attempts = value }
+        if case .texts(let conditions)? = self[.retryOn]?.value {
+            retry.onConnectFailure = conditions.contains("connect-failure")
+            retry.onReset = conditions.contains("reset")
+        }
+        if case .numbers(let statuses)? = self[.retryStatuses]?.value {
+            retry.statuses = statuses.ascending
+        }
+        if let value = duration(.backoffBase) { retry.backoffBase = value }
+        if let value = duration(.backoffMax) { retry.backoffMax = value }
+        if let value = number(.budgetPercent) { retry.budgetPercent = value }
+        if let value = number(.budgetMinPerSecond) { retry.budgetMinPerSecond = value }
+        retry.backoffBase = min(retry.backoffBase, retry.backoffMax)
+        return retry
+    }
+
+    /// How endpoints are chosen.
+    var balancing: Balancing {
+        switch text(.balancing) {
+        case "LeastRequest": .leastRequest
+        case "RoundRobin": .roundRobin
+        case "RingHash":
+            .ringHash(header: Array((text(.balancingHeader) ?? "").lowercased().utf8))
+        default: .peakEWMA
+        }
+    }
+
+    /// How endpoints are probed, or nil.
+    var healthCheck: HealthCheck? {
+        guard let path = text(.healthPath) else { return nil }
+        var check = HealthCheck(path: Array(path.utf8))
+        if let value = duration(.healthInterval) { check.interval = value }
+        check.timeout = duration(.healthTimeout) ?? min(check.timeout, check.interval)
+        if let value = number(.healthyThreshold) { check.healthyThreshold = value }
+        if let value = number(.unhealthyThreshold) { check.unhealthyThreshold = value }
+        if let value = text(.expectedStatuses).flatMap(Notation.statusRange) {
+            check.expectedStatuses = value
+        }
+        return check
+    }
+
+    /// When endpoints are left out.
+    var outlier: OutlierPolicy {
+        var policy = OutlierPolicy()
+        if let value = number(.consecutiveFailures) { policy.consecutiveFailures = value }
+        if let value = number(.successRatePercent) { policy.successRatePercentMin = value }
+        if let value = number(.successRateRequests) { policy.successRateRequestsMin = value }
+        if let value = duration(.outlierInterval) { policy.interval = value }
+        if let value = duration(.baseEjectionTime) { policy.baseEjectionTime = value }
+        policy.ejectionTimeMax =
+            duration(.maxEjectionTime) ?? max(policy.ejectionTimeMax, policy.baseEjectionTime)
+        if let value = number(.maxEjectedPercent) { policy.ejectedPercentMax = value }
+        return policy
+    }
+
+    /// Bounds on connections.
+    var connections: ConnectionPoolPolicy {
+        var policy = ConnectionPoolPolicy()
+        if let value = number(.idleConnections) { policy.idleMax = value }
+        if let value = duration(.idleTimeout) { policy.idleTimeout = value }
+        return policy
+    }
+}
+
+extension Nanoseconds {
+    /// The duration as a limit: `0s` is none.
+    var limit: Nanoseconds? { self > .zero ? self : nil }
+}
+
+extension [Int] {
+    /// The numbers in ascending order, each once.
+    var ascending: [Int] {
+        var unique: [Int] = []
+        for number in sorted() where unique.last != number { unique.append(number) }
+        return unique
+    }
+}

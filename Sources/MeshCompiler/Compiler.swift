@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+package import MeshModel
+import MeshSnapshot
+
+/// Turns what was written into what is needed: resources and resolved names into a snapshot.
+///
+/// ```
+///  resources ──> catalog ──> policies ──> backends ──> listeners ──> models ──> routes ──> ports
+///                    └────────────────── diagnostics ───────────────────────────┘
+/// ```
+///
+/// Every stage goes on after a mistake, so that one run reports all of them; with any error
+/// there is no snapshot. Resources are sorted by name first: the order in which they were
+/// written, or in which files were read, changes nothing.
+///
+/// Invariant: this room never resolves a name, reads a file or looks at a clock.
+package struct Compiler {
+    /// The resources, sorted.
+    let catalog: Catalog
+    /// What discovery resolved.
+    let resolved: ResolvedNames
+    /// What was found wrong so far.
+    var report: Report
+    /// What TrafficPolicies say about which resource.
+    var policies: PolicyBook
+    /// The backends so far, in the order of the catalog.
+    var backends: [Backend] = []
+    /// Their endpoints.
+    var endpoints: [Endpoint] = []
+    /// The names to resolve.
+    var names: [DNSName] = []
+    /// Which backends something refers to, by index.
+    var usedBackends: [Bool] = []
+    /// The listeners of every Gateway.
+    var listeners: [ListenerDraft] = []
+    /// The models, with their targets resolved, in the order of the catalog.
+    var modelDrafts: [ModelDraft] = []
+    /// The models so far.
+    var models: [Model] = []
+    /// The rules so far.
+    var rules: [Rule] = []
+    /// The matches that were reported as equal to those of another route.
+    var reportedConflicts: Set<Place> = []
+
+    /// The snapshot of `resources`, with `version`, and everything that is wrong with them.
+    ///
+    /// **Shape** Equal input gives an equal snapshot, whatever the order of files, documents and
+    /// resolved addresses.
+    /// **Complexity** O(n log n) in the number of resources and matches.
+    package static func compile(
+        _ resources: ResourceSet, resolved: ResolvedNames, version: UInt64
+    ) -> Compilation {
+        var report = Report(isQuiet: !resources.isComplete)
+        let catalog = Catalog(resources, &report)
+        let policies = PolicyBook(catalog, &report)
+        var compiler = Compiler(
+            catalog: catalog, resolved: resolved, report: report, policies: policies)
+        compiler.compileBackends()
+        compiler.compileListeners()
+        compiler.resolveModels()
+        compiler.attachModels()
+        compiler.compileRoutes()
+        compiler.reportUnused()
+        let snapshot = compiler.snapshot(version: version)
+        let isUsable = resources.isComplete && !compiler.report.hasErrors
+        return Compilation(
+            snapshot: isUsable ? snapshot : nil,
+            diagnostics: compiler.report.diagnostics.sorted(),
+            names: compiler.uniqueNames)
+    }
+
+    private init(
+        catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook
+    ) {
+        self.catalog = catalog
+        self.resolved = resolved
+        self.report = report
+        self.policies = policies
+    }
+
+    private var uniqueNames: [DNSName] {
+        var unique: [DNSName] = []
+        for name in names.sorted() where unique.last != name { unique.append(name) }
+        return unique
+    }
+
+    private mutating func reportUnused() {
+        for (index, isUsed) in usedBackends.enumerated() where !isUsed {
+            let backend = catalog.backends[index].metadata
+            report.warning(
+                backend.place, backend, "nothing refers to the Backend",
+                "refer to it from an HTTPRoute or a Model, or remove it")
+        }
+        for listener in listeners where listener.entries.isEmpty && listener.models.isEmpty {
+            report.warning(
+                listener.resource.name.place, listener.gateway,
+                "nothing is attached to listener \(quoted(listener.resource.name.value)): "
+                    + "every request is refused",
+                "attach an HTTPRoute or a Model with `parentRefs`, or remove it")
+        }
+    }
+
+    private func snapshot(version: UInt64) -> Snapshot {
+        let mesh = catalog.mesh
+        return Snapshot(
+            version: version, ports: ports(), rules: rules, backends: backends,
+            endpoints: endpoints, models: models, limits: connectionLimits(mesh),
+            telemetry: telemetry(mesh), drainTimeout: mesh?.drainTimeout ?? .seconds(30))
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshModel
+import MeshSnapshot
+
+extension SnapshotDump {
+    /// One rule.
+    func rule(_ rule: Rule) -> JSONText {
+        var members: [JSONText.Member] = [
+            .init("route", .text(rule.route)), .init("index", .number(rule.index)),
+            action(rule.action),
+        ]
+        if !rule.requestEdits.isEmpty {
+            members.append(.init("requestEdits", edits(rule.requestEdits)))
+        }
+        if !rule.responseEdits.isEmpty {
+            members.append(.init("responseEdits", edits(rule.responseEdits)))
+        }
+        if let rewrite = rule.rewrite {
+            var parts: [JSONText.Member] = []
+            if let hostname = rewrite.hostname { parts.append(.init("hostname", text(hostname))) }
+            if let path = rewrite.path { parts.append(modifier(path)) }
+            members.append(.init("rewrite", .object(parts)))
+        }
+        if !rule.mirrors.isEmpty {
+            let mirrors = rule.mirrors.map { mirror in
+                JSONText.object([
+                    .init("backend", .text(name(of: mirror.backend))),
+                    .init("numerator", .number(mirror.numerator)),
+                    .init("denominator", .number(mirror.denominator)),
+                ])
+            }
+            members.append(.init("mirrors", .list(mirrors)))
+        }
+        if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
+        members += limitMembers(rule.timeouts, rule.retry)
+        return .object(members)
+    }
+
+    private func action(_ action: Rule.Action) -> JSONText.Member {
+        switch action {
+        case .forward(let targets): .init("forward", .list(targets.map(target)))
+        case .redirect(let redirect): .init("redirect", self.redirect(redirect))
+        case .modelByBody: .init("modelByBody", .boolean(true))
+        case .listModels: .init("listModels", .boolean(true))
+        case .refuse(let status): .init("refuse", .number(status))
+        }
+    }
+
+    private func target(_ target: WeightedTarget) -> JSONText {
+        var members: [JSONText.Member] = [.init("weight", .number(target.weight))]
+        switch target.destination {
+        case .backend(let id): members.append(.init("backend", .text(name(of: id))))
+        case .model(let id): members.append(.init("model", .number(Int(id))))
+        case .invalid: members.append(.init("invalid", .boolean(true)))
+        }
+        if !target.requestEdits.isEmpty {
+            members.append(.init("requestEdits", edits(target.requestEdits)))
+        }
+        if !target.responseEdits.isEmpty {
+            members.append(.init("responseEdits", edits(target.responseEdits)))
+        }
+        return .object(members)
+    }
+
+    private func redirect(_ redirect: Redirect) -> JSONText {
+        var members: [JSONText.Member] = [.init("status", .number(redirect.status))]
+        if let scheme = redirect.scheme { members.append(.init("scheme", text(scheme))) }
+        if let hostname = redirect.hostname { members.append(.init("hostname", text(hostname))) }
+        if let port = redirect.port { members.append(.init("port", .number(Int(port)))) }
+        if let path = redirect.path { members.append(modifier(path)) }
+        return .object(members)
+    }
+
+    private func modifier(_ modifier: PathModifier) -> JSONText.Member {
+        switch modifier {
+        case .full(let path): .init("path", text(path))
+        case .prefix(let match, let replacement):
+            .init(
+                "prefix",
+                .object([.init("match", text(match)), .init("with", text(replacement))]))
+        }
+    }
+
+    private func edits(_ edits: [HeaderEdit]) -> JSONText {
+        .list(
+            edits.map { edit in
+                switch edit {
+                case .set(let name, let value):
+                    .object([.init("set", text(name)), .init("value", text(value))])
+                case .add(let name, let value):
+                    .object([.init("add", text(name)), .init("value", text(value))])
+                case .remove(let name): .object([.init("remove", text(name))])
+                }
+            })
+    }
+
+    /// Time limits and retries, as far as they are not at their defaults.
+    func limitMembers(_ timeouts: Timeouts, _ retry: RetryPolicy) -> [JSONText.Member] {
+        let usual = Timeouts()
+        var members: [JSONText.Member] = []
+        var limits: [JSONText.Member] = []
+        if timeouts.connect != usual.connect {
+            limits.append(.init("connect", duration(timeouts.connect)))
+        }
+        for (name, value, fallback) in [
+            ("request", timeouts.request, usual.request),
+            ("backendRequest", timeouts.backendRequest, usual.backendRequest),
+            ("firstByte", timeouts.firstByte, usual.firstByte),
+            ("streamIdle", timeouts.streamIdle, usual.streamIdle),
+        ] where value != fallback {
+            limits.append(.init(name, limit(value)))
+        }
+        if !limits.isEmpty { members.append(.init("timeoutsNanoseconds", .object(limits))) }
+        if retry != RetryPolicy() { members.append(.init("retry", self.retry(retry))) }
+        return members
+    }
+
+    private func retry(_ retry: RetryPolicy) -> JSONText {
+        .object([
+            .init("attempts", .number(retry.attempts)),
+            .init("onConnectFailure", .boolean(retry.onConnectFailure)),
+            .init("onReset", .boolean(retry.onReset)),
+            .init("statuses", .list(retry.statuses.map { .number($0) })),
+            .init("backoffBaseNanoseconds", duration(retry.backoffBase)),
+            .init("backoffMaxNanoseconds", duration(retry.backoffMax)),
+            .init("budgetPercent", .number(retry.budgetPercent)),
+            .init("budgetMinPerSecond", .number(retry.budgetMinPerSecond)),
+        ])
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshModel
+package import MeshSnapshot
+import MeshWire
+
+/// `snapshot` as readable JSON whose text is equal for equal snapshots. Settings that are at
+/// their default are left out; durations are in nanoseconds; credentials are references.
+package func dump(_ snapshot: Snapshot) -> String {
+    SnapshotDump(snapshot: snapshot).json.rendered
+}
+
+/// Writes a snapshot as JSON.
+struct SnapshotDump {
+    /// What is written.
+    let snapshot: Snapshot
+
+    /// The whole snapshot.
+    var json: JSONText {
+        .object([
+            .init("version", .number(Int(truncatingIfNeeded: snapshot.version))),
+            .init("ports", .list(snapshot.ports.map(port))),
+            .init("rules", .list(snapshot.rules.map(rule))),
+            .init("backends", .list(snapshot.backends.map(backend))),
+            .init("models", .list(snapshot.models.map(model))),
+            .init("limits", limits(snapshot.limits)),
+            .init("telemetry", telemetry(snapshot.telemetry)),
+            .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
+        ])
+    }
+
+    private func port(_ port: Port) -> JSONText {
+        .object([
+            .init("address", .text(port.address)), .init("port", .number(Int(port.number))),
+            .init("listeners", .list(port.listeners.map(listener))),
+        ])
+    }
+
+    private func listener(_ listener: Listener) -> JSONText {
+        var members: [JSONText.Member] = [.init("name", .text(listener.name))]
+        if let hostname = listener.hostname {
+            members.append(.init("hostname", .text(hostname.text)))
+        }
+        members.append(.init("routes", .list(listener.routes.entries.map(entry))))
+        if !listener.models.isEmpty {
+            let models = listener.models.map { named in
+                JSONText.object([
+                    .init("name", text(named.name)),
+                    .init("model", .number(Int(named.model))),
+                ])
+            }
+            members.append(.init("models", .list(models)))
+        }
+        return .object(members)
+    }
+
+    private func entry(_ entry: RouteEntry) -> JSONText {
+        var members: [JSONText.Member] = []
+        if let hostname = entry.hostname {
+            members.append(.init("hostname", .text(hostname.text)))
+        }
+        switch entry.path {
+        case .exact(let path): members.append(.init("exact", text(path)))
+        case .prefix(let path): members.append(.init("prefix", text(path)))
+        case .pattern(let pattern): members.append(.init("pattern", .text(pattern.text)))
+        }
+        if let method = entry.method { members.append(.init("method", text(method))) }
+        if !entry.headers.isEmpty {
+            members.append(.init("headers", .object(entry.headers.map(field))))
+        }
+        if !entry.query.isEmpty {
+            members.append(.init("query", .object(entry.query.map(field))))
+        }
+        members.append(.init("rule", .number(Int(entry.rule))))
+        members.append(.init("order", order(entry.order)))
+        return .object(members)
+    }
+
+    private func field(_ field: FieldMatch) -> JSONText.Member {
+        let name = String(decoding: field.name, as: UTF8.self)
+        return switch field.value {
+        case .exact(let value): .init(name, text(value))
+        case .pattern(let pattern):
+            .init(name, .object([.init("pattern", .text(pattern.text))]))
+        }
+    }
+
+    private func order(_ order: RouteOrder) -> JSONText {
+        var members: [JSONText.Member] = []
+        if order.implicit { members.append(.init("implicit", .boolean(true))) }
+        if order.created != 0 { members.append(.init("created", .number(Int(order.created)))) }
+        members += [
+            .init("route", .text(order.route)), .init("rule", .number(order.rule)),
+            .init("match", .number(order.match)),
+        ]
+        return .object(members)
+    }
+
+    private func model(_ model: Model) -> JSONText {
+        var members: [JSONText.Member] = [
+            .init("name", text(model.name)), .init("resource", .text(model.resource)),
+            .init("owner", .text(model.owner)),
+            .init("targets", .list(model.targets.map { target($0, isWeighted: true) })),
+        ]
+        if !model.fallbacks.isEmpty {
+            let fallbacks = model.fallbacks.map { target($0, isWeighted: false) }
+            members.append(.init("fallbacks", .list(fallbacks)))
+        }
+        members += limitMembers(model.timeouts, model.retry)
+        return .object(members)
+    }
+
+    private func target(_ target: ModelTarget, isWeighted: Bool) -> JSONText {
+        var members: [JSONText.Member] = []
+        if isWeighted { members.append(.init("weight", .number(target.weight))) }
+        members.append(.init("backend", .text(name(of: target.backend))))
+        if let model = target.upstreamModel { members.append(.init("model", text(model))) }
+        return .object(members)
+    }
+
+    private func limits(_ limits: ConnectionLimits) -> JSONText {
+        .object([
+            .init("headBytesMax", .number(limits.headBytesMax)),
+            .init("fieldCountMax", .number(limits.fieldCountMax)),
+            .init("bufferedBodyBytesMax", .number(limits.bufferedBodyBytesMax)),
+            .init("headTimeoutNanoseconds", duration(limits.headTimeout)),
+            .init("idleTimeoutNanoseconds", duration(limits.idleTimeout)),
+            .init("bodyIdleTimeoutNanoseconds", duration(limits.bodyIdleTimeout)),
+            .init("connectionsMax", .number(limits.connectionsMax)),
+            .init("eventBytesMax", .number(limits.eventBytesMax)),
+        ])
+    }
+
+    private func telemetry(_ telemetry: TelemetrySettings) -> JSONText {
+        let log: JSONText =
+            switch telemetry.accessLog {
+            case .off: .text("off")
+            case .standardOutput: .text("stdout")
+            case .file(let path): .object([.init("file", .text(path))])
+            }
+        return .object([
+            .init("accessLog", log), .init("logQuery", .boolean(telemetry.logQuery)),
+        ])
+    }
+
+    /// The name of the backend `id`.
+    func name(of id: BackendID) -> String { snapshot.backends[Int(id)].name }
+
+    /// Bytes as text.
+    func text(_ bytes: [UInt8]) -> JSONText { .text(String(decoding: bytes, as: UTF8.self)) }
+
+    /// A duration as a number of nanoseconds.
+    func duration(_ value: Nanoseconds) -> JSONText {
+        .number(Int(truncatingIfNeeded: value.rawValue))
+    }
+
+    /// A limit as a number of nanoseconds, or null for none.
+    func limit(_ value: Nanoseconds?) -> JSONText { value.map(duration) ?? .null }
+}

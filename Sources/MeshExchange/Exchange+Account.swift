@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshDialects
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+
+extension Exchange {
+    /// Settles what the exchange used and makes its record final. The only place that sets
+    /// `Step.isDone`.
+    mutating func finish(_ step: inout Step, shard: inout Shard, at now: Instant) {
+        guard phase != .done else { return }
+        settleUsage(at: now)
+        record.total = now - record.started
+        nameParties(shard)
+        let backendName = backend >= 0 ? snapshot.backends[Int(backend)].name : "none"
+        let routeName = rule >= 0 ? snapshot.rules[Int(rule)].route : "none"
+        let isPresent = snapshot === shard.snapshot
+        let route =
+            isPresent
+            ? shard.series(rule: rule, route: routeName, backend: backend, name: backendName)
+            : shard.metrics.routeSeries(route: routeName, backend: backendName)
+        shard.metrics.record(record, route: route, model: modelSeries(&shard, isPresent))
+        shard.metrics.mesh.activeRequests -= 1
+        phase = .done
+        deadline = .distantFuture
+        step.isDone = true
+    }
+
+    private mutating func settleUsage(at now: Instant) {
+        var found: TokenUsage?
+        switch reading {
+        case .nothing: break
+        case .document(var meter):
+            meter.finish()
+            found = meter.usage
+        case .stream(let relay):
+            found = relay.usage
+        }
+        if let firstTokenAt { record.firstToken = firstTokenAt - record.started }
+        reading = .nothing
+        guard model >= 0 else { return }
+        if let found {
+            record.tokens = TokenCounts(
+                input: found.input, output: found.output, cachedInput: found.cachedInput,
+                reasoningOutput: found.reasoningOutput)
+        } else if operation.hasUsage, record.status == 200 {
+            record.flags.insert(.usageMissing)
+        }
+    }
+
+    private mutating func nameParties(_ shard: borrowing Shard) {
+        if rule >= 0 { record.route = snapshot.rules[Int(rule)].route }
+        if backend >= 0 { record.backend = snapshot.backends[Int(backend)].name }
+        if let pick, Int(pick.endpoint) < snapshot.endpoints.count {
+            record.endpoint =
+                snapshot === shard.snapshot
+                ? shard.endpointNames[Int(pick.endpoint)]
+                : snapshot.endpoints[Int(pick.endpoint)].authority
+        }
+        if operation != .none { record.operation = operation.staticName }
+        guard model >= 0 else { return }
+        if let names = shard.modelNames(of: model, in: snapshot) {
+            let upstream =
+                modelTarget >= 0 ? names.targets[modelTarget] : names.fallbacks[-1 - modelTarget]
+            record.upstreamModel = upstream ?? record.model
+        } else {
+            record.upstreamModel =
+                upstreamModel.map { String(decoding: $0, as: UTF8.self) } ?? record.model
+        }
+    }
+
+    private func modelSeries(_ shard: inout Shard, _ isPresent: Bool) -> ModelSeriesID? {
+        guard model >= 0, backend >= 0 else { return nil }
+        let known = snapshot.models[Int(model)]
+        let name = record.model ?? String(decoding: known.name, as: UTF8.self)
+        let upstream = record.upstreamModel ?? name
+        let target = snapshot.backends[Int(backend)]
+        if isPresent, known.name != [UInt8(ascii: "*")] {
+            return shard.series(
+                operation: operation, model: model, target: modelTarget, requestModel: name,
+                upstreamModel: upstream, backend: target)
+        }
+        return shard.metrics.modelSeries(
+            operation: operation.telemetryName, provider: target.provider, requestModel: name,
+            responseModel: upstream, backend: target.name)
+    }
+}
+
+extension Operation {
+    /// `telemetryName` as the record holds it.
+    var staticName: StaticString {
+        switch self {
+        case .none: ""
+        case .chat, .responses: "chat"
+        case .textCompletion: "text_completion"
+        case .embeddings: "embeddings"
+        case .rerank: "rerank"
+        case .tokenize: "tokenize"
+        case .models: "models"
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+import MeshDialects
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+package import MeshWire
+
+extension Exchange {
+    /// Finds the rule of the request and what must be known before it can be routed.
+    mutating func classify(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step {
+        let rawPath = bytes.extracting(head.pathRange.range)
+        if rawPath.byteCount == 0 {
+            canonicalPath = [UInt8(ascii: "/")]
+        } else if !CanonicalPath.isCanonical(rawPath), !isAsterisk(rawPath) {
+            guard let path = CanonicalPath.canonical(rawPath) else {
+                return refuse(Refusal(.ambiguousPath), shard: &shard, at: now)
+            }
+            canonicalPath = path
+        }
+        rule = matchRule(head, bytes)
+        guard rule >= 0 else {
+            return refuse(Refusal(.noRoute), shard: &shard, at: now)
+        }
+        let matched = snapshot.rules[Int(rule)]
+        timeouts = matched.timeouts
+        retry = matched.retry
+        if let limit = timeouts.request { requestDeadline = now + limit }
+
+        switch matched.action {
+        case .refuse(let status):
+            return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)
+        case .redirect(let redirect):
+            return answerRedirect(redirect, head, bytes, shard: &shard, at: now)
+        case .listModels:
+            return answerModels(head, bytes, shard: &shard, at: now)
+        case .forward, .modelByBody:
+            break
+        }
+        if matched.needsFacts {
+            operation = operationOfPath(head, bytes)
+            if let coded = head.first(.contentEncoding), !isIdentity(coded, bytes) {
+                return refuse(Refusal(.encodedBody), shard: &shard, at: now)
+            }
+        }
+        if matched.needsFacts || !matched.mirrors.isEmpty {
+            if case .length(let length) = head.framing,
+                length > UInt64(snapshot.limits.bufferedBodyBytesMax)
+            {
+                return refuse(Refusal(.bodyTooLarge), shard: &shard, at: now)
+            }
+            phase = .collecting
+            waitForBody(at: now)
+            var step = Step()
+            step.collectsBody = true
+            return step
+        }
+        return route(head, bytes, body: nil, shard: &shard, at: now)
+    }
+
+    /// The body that `Step.collectsBody` asked for is whole.
+    ///
+    /// **Shape** `body` is the payload without transfer coding.
+    package mutating func bodyCollected(
+        _ body: RawSpan, _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
+        isRequestComplete = true
+        record.bytesIn += UInt64(body.byteCount)
+        if snapshot.rules[Int(rule)].needsFacts, mayHaveFacts(body) {
+            do {
+                facts = try RequestScanner.scan(body)
+            } catch {
+                return refuse(Refusal(error), shard: &shard, at: now)
+            }
+        }
+        return route(head, bytes, body: body, shard: &shard, at: now)
+    }
+
+    /// The body cannot be collected: it is too large, malformed or too slow.
+    package mutating func bodyFailed(
+        _ refusal: Refusal, shard: inout Shard, at now: Instant
+    ) -> Step {
+        refuse(refusal, shard: &shard, at: now)
+    }
+
+    /// More of the body came: the wait for it begins anew.
+    package mutating func bodyProgressed(at now: Instant) {
+        if phase == .collecting { waitForBody(at: now) }
+    }
+
+    /// The whole request was read; `bytes` of its body were not reported before.
+    package mutating func requestCompleted(bytes: Int) {
+        isRequestComplete = true
+        record.bytesIn &+= UInt64(bytes)
+    }
+
+    /// `bytes` of a streamed body go out and cannot be sent again.
+    package mutating func requestProgressed(bytes: Int) {
+        canReplay = false
+        record.bytesIn &+= UInt64(bytes)
+    }
+
+    private mutating func waitForBody(at now: Instant) {
+        waitDeadline = now + snapshot.limits.bodyIdleTimeout
+        updateDeadline()
+    }
+
+    /// A rule that forwards to a model also takes requests without a body (GET of a stored
+    /// response, say): those have no facts, and no model is needed to pass them on.
+    private func mayHaveFacts(_ body: RawSpan) -> Bool { body.byteCount > 0 || method == .post }
+
+    private mutating func matchRule(_ head: borrowing RequestHead, _ bytes: RawSpan) -> RuleID {
+        let table = snapshot.ports[Int(port)].listeners[Int(listener)].routes
+        let host = bytes.extracting(head.hostNameRange.range)
+        let query = bytes.extracting(head.queryRange.range)
+        let method = bytes.extracting(head.methodRange.range)
+        if let canonicalPath {
+            return table.rule(
+                host: host, path: unsafe canonicalPath.span.bytes, query: query, method: method,
+                head: head, bytes: bytes) ?? -1
+        }
+        return table.rule(
+            host: host, path: bytes.extracting(head.pathRange.range), query: query,
+            method: method, head: head, bytes: bytes) ?? -1
+    }
+
+    private func operationOfPath(
+        _ head: borrowing RequestHead, _ bytes: RawSpan
+    ) -> Operation {
+        if let canonicalPath { return .openAI(path: unsafe canonicalPath.span.bytes) }
+        return .openAI(path: bytes.extracting(head.pathRange.range))
+    }
+
+    private func isIdentity(_ field: FieldSlot, _ bytes: RawSpan) -> Bool {
+        field.valueRange.isEmpty
+            || bytes.extracting(field.valueRange.range).equalsIgnoringCase("identity")
+    }
+
+    private func isAsterisk(_ path: RawSpan) -> Bool { path.equals("*") }
+}

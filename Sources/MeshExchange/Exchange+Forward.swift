@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+
+extension Exchange {
+    /// A connection to the dispatched endpoint is at hand and the request goes out on it.
+    package mutating func requestSent(at now: Instant) {
+        if phase == .dispatched { phase = .sent }
+        if record.connect == nil { record.connect = now - attemptStarted }
+        waitDeadline = timeouts.firstByte.map { now + $0 } ?? .distantFuture
+        updateDeadline()
+    }
+
+    /// The attempt ended before an answer's head was read.
+    package mutating func attemptFailed(
+        _ failure: AttemptFailure, shard: inout Shard, at now: Instant
+    ) -> Step {
+        guard phase == .dispatched || phase == .sent else { return Step() }
+        if case .reset(wasReused: true) = failure, canReplay, !usedFreshConnectionAfterReset,
+            let pick
+        {
+            // The endpoint closed a connection that it had kept open; that says nothing of it.
+            usedFreshConnectionAfterReset = true
+            phase = .dispatched
+            waitDeadline = now + timeouts.connect
+            updateDeadline()
+            var step = Step()
+            step.abandonsUpstream = true
+            step.needsFreshConnection = true
+            step.dispatch = pick
+            return step
+        }
+        let (result, code, allowed, reason): (AttemptResult, Refusal.Code, Bool, RetryReason) =
+            switch failure {
+            case .connect:
+                (.connectFailure, .upstreamUnreachable, retry.onConnectFailure, .connectFailure)
+            case .connectTimeout:
+                (.connectFailure, .upstreamUnreachable, retry.onConnectFailure, .connectFailure)
+            case .reset: (.reset, .upstreamReset, retry.onReset, .reset)
+            case .malformed: (.protocolError, .upstreamMalformed, false, .reset)
+            }
+        endAttempt(.failure, result, shard: &shard, at: now)
+        if var step = tryAgain(
+            allowed: allowed, reason, retryAfter: nil, shard: &shard, at: now)
+        {
+            step.abandonsUpstream = true
+            return step
+        }
+        return refuse(failureRefusal(code), shard: &shard, at: now)
+    }
+
+    /// One of the limits that `deadline` stands for may have passed.
+    package mutating func timerFired(shard: inout Shard, at now: Instant) -> Step {
+        guard now >= deadline else { return Step() }
+        switch phase {
+        case .idle, .done: return Step()
+        case .collecting:
+            return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
+        case .relaying:
+            let code: Refusal.Code =
+                now >= waitDeadline && now < min(requestDeadline, attemptDeadline)
+                ? .streamStalled : .upstreamTimeout
+            return breakAnswer(Refusal(code), .timeout, shard: &shard, at: now)
+        case .dispatched, .sent:
+            if now >= requestDeadline {
+                endAttempt(.failure, .timeout, shard: &shard, at: now)
+                return refuse(Refusal(.upstreamTimeout), shard: &shard, at: now)
+            }
+            if phase == .dispatched, now < attemptDeadline {
+                return attemptFailed(.connectTimeout, shard: &shard, at: now)
+            }
+            let code: Refusal.Code =
+                now >= attemptDeadline ? .upstreamTimeout : .firstByteTimeout
+            endAttempt(.failure, .timeout, shard: &shard, at: now)
+            if var step = tryAgain(
+                allowed: retry.onReset, .timeout, retryAfter: nil, shard: &shard, at: now)
+            {
+                step.abandonsUpstream = true
+                return step
+            }
+            return refuse(Refusal(code), shard: &shard, at: now)
+        }
+    }
+
+    /// The caller went away.
+    package mutating func clientGone(shard: inout Shard, at now: Instant) -> Step {
+        guard phase != .idle, phase != .done else { return Step() }
+        record.flags.insert(.clientAborted)
+        if isBegun { endAttempt(.cancelled, .cancelled, shard: &shard, at: now) }
+        if record.status == 0 { record.status = 499 }
+        keepsAlive = false
+        var step = Step()
+        step.abandonsUpstream = true
+        step.closesClient = true
+        finish(&step, shard: &shard, at: now)
+        return step
+    }
+
+    /// Another attempt on this target, or on the next one; nil when there is none to make.
+    mutating func tryAgain(
+        allowed: Bool, _ reason: RetryReason, retryAfter: Nanoseconds?, shard: inout Shard,
+        at now: Instant
+    ) -> Step? {
+        guard canReplay, now < requestDeadline else { return nil }
+        if allowed, attemptsOnTarget < retry.attempts {
+            if shard.fleet.allowRetry(backend: backend, policy: retry, at: now) {
+                let isFirstConnect = reason == .connectFailure && attemptsOnTarget == 1
+                let delay =
+                    isFirstConnect
+                    ? Nanoseconds.zero
+                    : Backoff.delay(
+                        attempt: attemptsOnTarget, policy: retry, retryAfter: retryAfter,
+                        using: &shard.random)
+                if let delay {
+                    if let pick { tried.insert(pick.slot) }
+                    shard.countRetry(reason, backend: backend)
+                    record.flags.insert(.retried)
+                    return dispatch(after: delay, shard: &shard, at: now)
+                }
+            } else {
+                shard.metrics.mesh.retryBudgetExhausted += 1
+            }
+        }
+        return nextTarget(shard: &shard, at: now)
+    }
+
+    /// The present attempt is over for the endpoint's statistics. Does nothing a second time.
+    mutating func endAttempt(
+        _ outcome: Outcome, _ result: AttemptResult, shard: inout Shard, at now: Instant
+    ) {
+        guard isBegun, let pick else { return }
+        isBegun = false
+        shard.countAttempt(result, backend: backend)
+        if let ejection = shard.fleet.end(pick.slot, outcome, at: now) {
+            shard.countEjection(Self.metric(ejection.reason), backend: backend)
+        }
+    }
+
+    private static func metric(_ reason: Ejection.Reason) -> EjectionReason {
+        switch reason {
+        case .consecutiveFailures: .consecutiveErrors
+        case .successRate: .errorRate
+        }
+    }
+
+    private func failureRefusal(_ code: Refusal.Code) -> Refusal {
+        guard backend >= 0, let pick, Int(pick.endpoint) < snapshot.endpoints.count else {
+            return Refusal(code)
+        }
+        let name = snapshot.backends[Int(backend)].name
+        let made = record.attempts == 1 ? "1 attempt" : "\(record.attempts) attempts"
+        return Refusal(code, message: "\(code.summary) (backend \(name), \(made))")
+    }
+}

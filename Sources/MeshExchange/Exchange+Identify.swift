@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+import MeshDialects
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+package import MeshWire
+
+extension Exchange {
+    /// A request head was read whole.
+    ///
+    /// **Shape** `bytes` are the bytes that `head` was parsed from; `port` is an index into the
+    /// shard's present `snapshot.ports`, negative when that port is no longer listened on.
+    package mutating func begin(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, port: Int, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
+        reset()
+        snapshot = shard.snapshot
+        method = head.method
+        keepsAlive = head.keepAlive && !shard.isDraining
+        isRequestComplete = head.framing == .none
+        identify(head, bytes, shard: &shard, at: now)
+        record.bytesIn = UInt64(head.length)
+        record.snapshot = snapshot.version
+        shard.metrics.mesh.activeRequests += 1
+
+        if head.method == .connect || head.method == .trace || refusesUpgrade(head, bytes) {
+            let refusal = Refusal(
+                .methodNotSupported, status: head.method == .connect ? 405 : 501)
+            return refuse(refusal, shard: &shard, at: now)
+        }
+        guard port >= 0, port < snapshot.ports.count,
+            let listener = snapshot.ports[port].listener(
+                for: bytes.extracting(head.hostNameRange.range))
+        else { return refuse(Refusal(.noRoute), shard: &shard, at: now) }
+        self.port = Int32(port)
+        self.listener = Int32(listener)
+        return classify(head, bytes, shard: &shard, at: now)
+    }
+
+    /// What came was not a request: answers and closes.
+    package mutating func refuseMalformed(
+        _ violation: Violation, shard: inout Shard, at now: Instant
+    ) -> Step {
+        beginUnread(shard: &shard, at: now)
+        return refuse(Refusal(violation), shard: &shard, at: now)
+    }
+
+    /// A request never got as far as a head: answers with `refusal` and closes.
+    package mutating func refuseUnread(
+        _ refusal: Refusal, shard: inout Shard, at now: Instant
+    ) -> Step {
+        beginUnread(shard: &shard, at: now)
+        return refuse(refusal, shard: &shard, at: now)
+    }
+
+    private mutating func beginUnread(shard: inout Shard, at now: Instant) {
+        reset()
+        snapshot = shard.snapshot
+        keepsAlive = false
+        method = .other
+        record = ExchangeRecord(
+            requestID: RequestID(using: &shard.random),
+            trace: TraceContext(sampled: false, using: &shard.random), started: now,
+            startedAt: shard.wallTime(now))
+        record.snapshot = snapshot.version
+        shard.metrics.mesh.activeRequests += 1
+    }
+
+    private mutating func identify(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) {
+        let id = RequestID(using: &shard.random)
+        var trace: TraceContext?
+        if let parent = head.first(.traceparent) {
+            trace = TraceContext(
+                traceparent: bytes.extracting(parent.valueRange.range), using: &shard.random)
+        }
+        if let own = head.first(.xRequestID),
+            RequestID.isAcceptable(bytes.extracting(own.valueRange.range))
+        {
+            callerRequestID = own.valueRange
+        }
+        record = ExchangeRecord(
+            requestID: id,
+            trace: trace ?? TraceContext(sampled: true, using: &shard.random), started: now,
+            startedAt: shard.wallTime(now))
+    }
+
+    /// An upgrade that a plain proxy cannot leave out without changing what the caller means.
+    /// `h2c` is only an offer, and is left out.
+    private func refusesUpgrade(_ head: borrowing RequestHead, _ bytes: RawSpan) -> Bool {
+        guard head.upgrade, let field = head.first(.upgrade) else { return false }
+        return !bytes.extracting(field.valueRange.range).equalsIgnoringCase("h2c")
+    }
+
+    /// Makes the exchange ready for the next request of its connection.
+    mutating func reset() {
+        phase = .idle
+        deadline = .distantFuture
+        canReplay = true
+        listener = -1
+        rule = -1
+        operation = .none
+        facts = nil
+        canonicalPath = nil
+        callerRequestID = nil
+        model = -1
+        modelTarget = 0
+        backend = -1
+        ruleTarget = -1
+        pick = nil
+        isBegun = false
+        tried = Tried()
+        attemptsOnTarget = 0
+        ringHash = nil
+        usedFreshConnectionAfterReset = false
+        requestDeadline = .distantFuture
+        attemptDeadline = .distantFuture
+        waitDeadline = .distantFuture
+        reading = .nothing
+        asksForUsage = false
+        answeredHead = false
+        firstTokenAt = nil
+    }
+}

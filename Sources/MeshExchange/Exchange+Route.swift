@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshDialects
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+
+extension Exchange {
+    /// Chooses model, backend and endpoint, now that everything is known that the rule needs.
+    mutating func route(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
+        let matched = snapshot.rules[Int(rule)]
+        switch matched.action {
+        case .modelByBody:
+            guard let body, let facts, let range = facts.model else {
+                return refuse(
+                    Refusal(.modelMissing, parameter: "model"), shard: &shard, at: now)
+            }
+            guard let found = namedModel(body.extracting(range.range), facts) else {
+                return refuse(
+                    unknownModel(body.extracting(range.range)), shard: &shard, at: now)
+            }
+            choose(model: found, body: body, shard: &shard)
+        case .forward(let targets):
+            guard let chosen = WeightedSplit.choose(targets.map(\.weight), using: &shard.random)
+            else { return refuse(Refusal(.noBackend), shard: &shard, at: now) }
+            ruleTarget = chosen
+            switch targets[chosen].destination {
+            case .invalid: return refuse(Refusal(.noBackend), shard: &shard, at: now)
+            case .backend(let id): backend = id
+            case .model(let id): choose(model: id, body: body, shard: &shard)
+            }
+        case .redirect, .listModels, .refuse:
+            return refuse(Refusal(.noBackend), shard: &shard, at: now)
+        }
+        if model >= 0, backend < 0 {
+            return refuse(Refusal(.noBackend), shard: &shard, at: now)
+        }
+        hashForRing(head, bytes)
+        var step = dispatch(shard: &shard, at: now)
+        if step.dispatch != nil, !matched.mirrors.isEmpty {
+            for mirror in matched.mirrors
+            where shard.random.below(mirror.denominator) < mirror.numerator {
+                step.mirrors.append(mirror.backend)
+            }
+        }
+        return step
+    }
+
+    /// Sends the request to an endpoint of the present backend.
+    mutating func dispatch(
+        after delay: Nanoseconds = .zero, shard: inout Shard, at now: Instant
+    ) -> Step {
+        guard let chosen = shard.fleet.pick(
+            backend: backend, hash: ringHash, tried: tried, using: &shard.random, at: now)
+        else {
+            if let step = nextTarget(shard: &shard, at: now) { return step }
+            let name = snapshot.backends[Int(backend)].name
+            return refuse(
+                Refusal(
+                    .upstreamUnreachable,
+                    message: "backend \(name) has no endpoint that could take the request; "
+                        + "see `pinion get endpoints`"),
+                shard: &shard, at: now)
+        }
+        if let missing = missingCredential(shard) {
+            return refuse(missing, shard: &shard, at: now)
+        }
+        pick = chosen
+        if attemptsOnTarget == 0 { shard.fleet.countRequest(backend: backend, at: now) }
+        attemptsOnTarget += 1
+        record.attempts += 1
+        shard.fleet.begin(chosen.slot, at: now)
+        isBegun = true
+        phase = .dispatched
+        attemptStarted = now + delay
+        waitDeadline = attemptStarted + timeouts.connect
+        attemptDeadline = timeouts.backendRequest.map { attemptStarted + $0 } ?? .distantFuture
+        updateDeadline()
+        var step = Step()
+        step.dispatch = chosen
+        step.delay = delay
+        return step
+    }
+
+    /// Sends the request to the model's next fallback, or nil when there is none.
+    mutating func nextTarget(shard: inout Shard, at now: Instant) -> Step? {
+        guard model >= 0, canReplay else { return nil }
+        let fallbacks = snapshot.models[Int(model)].fallbacks
+        let next = modelTarget >= 0 ? 0 : -modelTarget
+        guard next < fallbacks.count else { return nil }
+        shard.countRetry(.fallback, backend: backend)
+        modelTarget = -1 - next
+        backend = fallbacks[next].backend
+        attemptsOnTarget = 0
+        tried = Tried()
+        record.flags.insert(.fallback)
+        return dispatch(shard: &shard, at: now)
+    }
+
+    /// The upstream model of the present target; nil keeps the caller's name.
+    var upstreamModel: [UInt8]? {
+        guard model >= 0 else { return nil }
+        let known = snapshot.models[Int(model)]
+        return modelTarget >= 0
+            ? known.targets[modelTarget].upstreamModel
+            : known.fallbacks[-1 - modelTarget].upstreamModel
+    }
+
+    /// The earliest of the limits that run.
+    mutating func updateDeadline() {
+        deadline = min(requestDeadline, attemptDeadline, waitDeadline)
+    }
+
+    private mutating func choose(model id: ModelID, body: RawSpan?, shard: inout Shard) {
+        let chosen = snapshot.models[Int(id)]
+        model = id
+        timeouts = chosen.timeouts
+        retry = chosen.retry
+        requestDeadline = timeouts.request.map { record.started + $0 } ?? .distantFuture
+        modelTarget = WeightedSplit.choose(chosen.targets.map(\.weight), using: &shard.random) ?? 0
+        if modelTarget < chosen.targets.count { backend = chosen.targets[modelTarget].backend }
+        if chosen.name == [UInt8(ascii: "*")], let body, let range = facts?.model {
+            record.model = body.extracting(range.range).text
+        } else {
+            record.model = shard.modelNames(of: id, in: snapshot)?.name
+        }
+        asksForUsage =
+            facts?.stream == true && operation.asksForStreamUsage && facts?.includeUsage != true
+    }
+
+    private func namedModel(_ name: RawSpan, _ facts: RequestFacts) -> ModelID? {
+        guard let listener = currentListener else { return nil }
+        guard facts.modelHasEscapes else { return listener.model(named: name) }
+        guard let plain = try? JSONStringDecoder.decode(name) else { return nil }
+        return listener.model(named: unsafe plain.span.bytes)
+    }
+
+    private func unknownModel(_ name: RawSpan) -> Refusal {
+        let shown = name.byteCount <= 200 ? name.text : name.extracting(0..<200).text + "…"
+        return Refusal(
+            .modelNotFound,
+            message: "the model `\(shown)` is not offered here; see GET /v1/models",
+            parameter: "model")
+    }
+
+    private mutating func hashForRing(_ head: borrowing RequestHead, _ bytes: RawSpan) {
+        guard case .ringHash(let header) = snapshot.backends[Int(backend)].balancing else { return }
+        let name = unsafe header.span.bytes
+        for field in head.fields
+        where bytes.extracting(field.nameRange.range).equalsIgnoringCase(name) {
+            ringHash = StableHash.of(bytes.extracting(field.valueRange.range))
+            return
+        }
+    }
+
+    private func missingCredential(_ shard: borrowing Shard) -> Refusal? {
+        let target = snapshot.backends[Int(backend)]
+        guard let credential = target.credential, Int(backend) < shard.credentials.count,
+            shard.credentials[Int(backend)] == nil
+        else { return nil }
+        let place =
+            switch credential.source {
+            case .environment(let name): "environment variable \(name)"
+            case .file(let path): "file \(path)"
+            }
+        return Refusal(
+            .noBackend,
+            message: "the credential of backend \(target.name) could not be read from "
+                + "\(place); set it and restart or reload")
+    }
+}
+
+extension Shard {
+    /// The names of a model as text, when `snapshot` is the present one.
+    func modelNames(of model: ModelID, in snapshot: Snapshot) -> ModelNames? {
+        snapshot === self.snapshot ? modelNames[Int(model)] : nil
+    }
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+import MeshDialects
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+package import MeshWire
+
+extension Exchange {
+    /// The head of a final answer (status 200 and above) was read.
+    ///
+    /// Either the answer is passed on, its head in `shard.output`, or the request is sent again
+    /// and this answer left.
+    package mutating func answerHead(
+        _ head: borrowing ResponseHead, _ bytes: RawSpan, clientMinorVersion: UInt8,
+        shard: inout Shard, at now: Instant
+    ) -> Step {
+        guard phase == .sent || phase == .dispatched else { return Step() }
+        record.firstByte = now - record.started
+        if let pick { shard.fleet.firstByte(pick.slot, after: now - attemptStarted, at: now) }
+        if let step = retryStatus(head, bytes, shard: &shard, at: now) { return step }
+
+        phase = .relaying
+        answeredHead = true
+        record.status = UInt16(head.status)
+        choosesReading(head, bytes)
+        waitForAnswer(at: now)
+        var step = Step()
+        step.writes = true
+        step.relaysBody = true
+        writeAnswerHead(head, bytes, clientMinorVersion: clientMinorVersion, shard: &shard)
+        record.bytesOut += UInt64(shard.output.count)
+        return step
+    }
+
+    /// A piece of the answer's body came.
+    ///
+    /// **Shape** `payload` is without transfer coding; what to forward instead, if anything, is
+    /// appended to `output`.
+    package mutating func answerBody(
+        _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
+    ) -> BodyVerdict {
+        waitForAnswer(at: now)
+        switch reading {
+        case .nothing:
+            record.bytesOut &+= UInt64(payload.byteCount)
+            return .unchanged
+        case .document(var meter):
+            reading = .nothing
+            meter.observe(payload, isLast: isLast)
+            reading = .document(meter)
+            record.bytesOut &+= UInt64(payload.byteCount)
+            return .unchanged
+        case .stream(var relay):
+            // Taken out and put back so that its buffers are changed in place.
+            reading = .nothing
+            defer { reading = .stream(relay) }
+            let before = output.count
+            do {
+                let verdict = try relay.consume(payload, into: &output)
+                if firstTokenAt == nil, relay.dataEvents > 0 { firstTokenAt = now }
+                switch verdict {
+                case .unchanged:
+                    record.bytesOut &+= UInt64(payload.byteCount)
+                    return .unchanged
+                case .replaced:
+                    record.bytesOut &+= UInt64(output.count - before)
+                    return .replaced
+                }
+            } catch {
+                return .broken
+            }
+        }
+    }
+
+    /// The answer's body ended as its framing says.
+    package mutating func answerEnded(shard: inout Shard, at now: Instant) -> Step {
+        guard phase == .relaying else { return Step() }
+        shard.output.removeAll(keepingCapacity: true)
+        if case .stream(var relay) = reading {
+            reading = .nothing
+            relay.finish(into: &shard.output)
+            record.bytesOut &+= UInt64(shard.output.count)
+            reading = .stream(relay)
+            if !relay.isComplete {
+                return breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
+            }
+        }
+        var step = Step()
+        step.writesBody = !shard.output.isEmpty
+        step.endsAnswer = true
+        step.closesClient = !keepsAlive
+        let isFailure = record.status >= 500
+        endAttempt(
+            isFailure ? .failure : .success, isFailure ? .serverError : .success, shard: &shard,
+            at: now)
+        finish(&step, shard: &shard, at: now)
+        return step
+    }
+
+    /// The answer's body stopped before its framing says it ends, or is not what it must be.
+    package mutating func answerBroke(shard: inout Shard, at now: Instant) -> Step {
+        guard phase == .relaying else { return Step() }
+        if case .stream(let relay) = reading, relay.isComplete {
+            // All that the caller waits for was said; only the framing's end is missing.
+            var step = answerEnded(shard: &shard, at: now)
+            step.abandonsUpstream = true
+            return step
+        }
+        return breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
+    }
+
+    /// Ends an answer that was begun and cannot be finished, in a way that no caller takes for
+    /// its end: an error event in a stream, and a connection closed without the framing's end.
+    mutating func breakAnswer(
+        _ refusal: Refusal, _ result: AttemptResult, shard: inout Shard, at now: Instant
+    ) -> Step {
+        var step = Step()
+        step.abandonsUpstream = true
+        shard.output.removeAll(keepingCapacity: true)
+        if case .stream(let relay) = reading, !relay.sawDone {
+            shard.output.append("data: ")
+            appendError(refusal, isAI: true, to: &shard.output)
+            shard.output.append("\n\n")
+            step.writesBody = true
+            record.bytesOut &+= UInt64(shard.output.count)
+        }
+        record.flags.insert(.truncated)
+        record.refusal = refusal.code.name
+        record.fault = refusal.code.scope
+        keepsAlive = false
+        step.closesClient = true
+        endAttempt(.failure, result, shard: &shard, at: now)
+        finish(&step, shard: &shard, at: now)
+        return step
+    }
+
+    private mutating func waitForAnswer(at now: Instant) {
+        waitDeadline = timeouts.streamIdle.map { now + $0 } ?? .distantFuture
+        updateDeadline()
+    }
+
+    private mutating func retryStatus(
+        _ head: borrowing ResponseHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step? {
+        let status = head.status
+        guard status >= 400 else { return nil }
+        let listed = retry.statuses.contains(status)
+        let failsOver = model >= 0 && (status == 429 || status >= 500)
+        guard listed || failsOver, canReplay else { return nil }
+        var wait: Nanoseconds?
+        if let field = head.first(.retryAfter),
+            let seconds = bytes.extracting(field.valueRange.range).decimal
+        {
+            wait = .seconds(Int64(min(seconds, 86_400)))
+        }
+        let before = (pick, backend, modelTarget)
+        guard canTryAgain(listed: listed) else { return nil }
+        endAttempt(
+            status >= 500 ? .failure : .success, status >= 500 ? .serverError : .success,
+            shard: &shard, at: now)
+        if var step = tryAgain(
+            allowed: listed, .status, retryAfter: wait, shard: &shard, at: now)
+        {
+            // When the next try found no endpoint it has refused already; that is its answer.
+            step.abandonsUpstream = true
+            return step
+        }
+        // Nothing else to try: this answer is what the caller gets.
+        (pick, backend, modelTarget) = before
+        return nil
+    }
+
+    private func canTryAgain(listed: Bool) -> Bool {
+        if listed, attemptsOnTarget < retry.attempts { return true }
+        guard model >= 0 else { return false }
+        let next = modelTarget >= 0 ? 0 : -modelTarget
+        return next < snapshot.models[Int(model)].fallbacks.count
+    }
+
+    private mutating func choosesReading(_ head: borrowing ResponseHead, _ bytes: RawSpan) {
+        guard model >= 0, head.status < 300, head.first(.contentEncoding) == nil,
+            let type = head.first(.contentType), method != .head
+        else { return }
+        let value = bytes.extracting(type.valueRange.range)
+        if value.hasPrefix("text/event-stream") {
+            record.flags.insert(.stream)
+            reading = .stream(
+                StreamRelay(
+                    eventBytesMax: snapshot.limits.eventBytesMax, stripsUsage: asksForUsage))
+        } else if operation.hasUsage, value.hasPrefix("application/json") {
+            reading = .document(AnswerMeter())
+        }
+    }
+
+    private mutating func writeAnswerHead(
+        _ head: borrowing ResponseHead, _ bytes: RawSpan, clientMinorVersion: UInt8,
+        shard: inout Shard
+    ) {
+        let framing = answerFraming(head, clientMinorVersion: clientMinorVersion)
+        if framing == .untilClose || shard.isDraining { keepsAlive = false }
+        shard.output.removeAll(keepingCapacity: true)
+        HeadWriter.appendStatusLine(of: head, bytes: bytes, to: &shard.output)
+        let edits = answerEdits
+        var dropped = FieldSet(.xRequestID)
+        // A HEAD answer says how long the body would be; the others are framed by us.
+        if framing == .chunked || framing == .untilClose { dropped.insert(FieldSet(.contentLength)) }
+        HeadWriter.appendEndToEndFields(
+            of: head.fields, bytes: bytes, dropping: dropped,
+            also: edits.isEmpty ? [] : HeaderEdits.replaced(edits), to: &shard.output)
+        if !edits.isEmpty {
+            HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
+        }
+        shard.output.append("x-request-id: ")
+        record.requestID.append(to: &shard.output)
+        shard.output.append("\r\n")
+        if framing == .chunked || (framing == .asReceived && head.framing == .chunked) {
+            shard.output.append("transfer-encoding: chunked\r\n")
+        }
+        appendConnection(clientMinorVersion: clientMinorVersion, to: &shard.output)
+        shard.output.append("\r\n")
+    }
+
+    /// How the answer's end is marked towards a caller of HTTP/1.`clientMinorVersion`.
+    package func answerFraming(
+        _ head: borrowing ResponseHead, clientMinorVersion: UInt8
+    ) -> AnswerFraming {
+        switch head.framing {
+        case .none: return .none
+        case .length:
+            // A stream may lose an event, or get one at its end: its length is not known.
+            if case .stream = reading { return clientMinorVersion == 0 ? .untilClose : .chunked }
+            return .asReceived
+        case .chunked: return clientMinorVersion == 0 ? .untilClose : .asReceived
+        case .untilClose: return clientMinorVersion == 0 ? .untilClose : .chunked
+        }
+    }
+
+    private var answerEdits: [HeaderEdit] {
+        let matched = snapshot.rules[Int(rule)]
+        guard ruleTarget >= 0, case .forward(let targets) = matched.action,
+            !targets[ruleTarget].responseEdits.isEmpty
+        else { return matched.responseEdits }
+        return targets[ruleTarget].responseEdits + matched.responseEdits
+    }
+
+    func appendConnection(clientMinorVersion: UInt8, to out: inout [UInt8]) {
+        if !keepsAlive {
+            out.append("connection: close\r\n")
+        } else if clientMinorVersion == 0 {
+            out.append("connection: keep-alive\r\n")
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+package import MeshDialects
+package import MeshSnapshot
+import MeshTelemetry
+package import MeshWire
+
+extension Exchange {
+    /// Puts the head to forward into `shard.output` and answers the edits of the body.
+    ///
+    /// **Shape** `body` is the collected payload, or nil when the request has none or is
+    /// streamed with the framing it came with. `peer` is the caller's address as text.
+    package mutating func forwardedHead(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, peer: [UInt8],
+        shard: inout Shard
+    ) -> BodyEdits {
+        var edits = BodyEdits()
+        if let body, let facts, model >= 0 {
+            edits = BodyEdits(
+                facts, body: body, upstreamModel: upstreamModel, askForUsage: asksForUsage)
+        }
+        var length: Int?
+        if let body { length = edits.length(of: body.byteCount) }
+        writeHead(
+            head, bytes, to: backend, bodyLength: length, peer: peer, isMirror: false,
+            shard: &shard)
+        return edits
+    }
+
+    /// Puts the head of a mirrored copy for `backend` into `shard.output`.
+    package func mirroredHead(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, backend: BackendID,
+        peer: [UInt8], shard: inout Shard
+    ) {
+        writeHead(
+            head, bytes, to: backend, bodyLength: body?.byteCount, peer: peer, isMirror: true,
+            shard: &shard)
+    }
+
+    private func writeHead(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, to id: BackendID, bodyLength: Int?,
+        peer: [UInt8], isMirror: Bool, shard: inout Shard
+    ) {
+        let target = snapshot.backends[Int(id)]
+        let matched = snapshot.rules[Int(rule)]
+        shard.output.removeAll(keepingCapacity: true)
+        shard.output.append(bytes.extracting(head.methodRange.range))
+        shard.output.append(UInt8(ascii: " "))
+        appendPath(head, bytes, target, matched.rewrite, to: &shard.output)
+        if head.hasQuery {
+            shard.output.append(UInt8(ascii: "?"))
+            shard.output.append(bytes.extracting(head.queryRange.range))
+        }
+        shard.output.append(" HTTP/1.1\r\nhost: ")
+        if let hostname = matched.rewrite?.hostname ?? target.hostHeader {
+            shard.output.append(contentsOf: hostname)
+        } else {
+            shard.output.append(bytes.extracting(head.hostRange.range))
+        }
+        shard.output.append("\r\n")
+
+        var dropped = Self.alwaysDropped
+        if target.credential != nil || isMirror { dropped.formUnion(Self.credentials) }
+        if facts != nil { dropped.insert(FieldSet(.acceptEncoding)) }
+        let edits = requestEdits(matched)
+        HeadWriter.appendEndToEndFields(
+            of: head.fields, bytes: bytes, dropping: dropped,
+            also: Self.replacedNames(edits, target.credential), to: &shard.output)
+        HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
+        appendOwnFields(head, bytes, target, peer: peer, shard: &shard, id: id)
+        if isMirror { shard.output.append("connection: close\r\n") }
+        if let bodyLength {
+            if bodyLength > 0 || head.framing != .none {
+                HeadWriter.appendFraming(.length(UInt64(bodyLength)), to: &shard.output)
+            }
+        } else {
+            HeadWriter.appendFraming(head.framing, to: &shard.output)
+        }
+        shard.output.append("\r\n")
+    }
+
+    private static let alwaysDropped = FieldSet(names: [
+        .host, .contentLength, .traceparent, .xForwardedFor, .xForwardedProto, .xRequestID,
+    ])
+
+    /// What authenticates a caller: never shown to an upstream that gets a credential of ours.
+    private static let credentials = FieldSet(names: [.authorization, .xAPIKey, .apiKey, .cookie])
+
+    private func requestEdits(_ matched: Rule) -> [HeaderEdit] {
+        guard ruleTarget >= 0, case .forward(let targets) = matched.action,
+            !targets[ruleTarget].requestEdits.isEmpty
+        else { return matched.requestEdits }
+        return matched.requestEdits + targets[ruleTarget].requestEdits
+    }
+
+    /// Names whose fields in the received head must not pass.
+    private static func replacedNames(
+        _ edits: [HeaderEdit], _ credential: Credential?
+    ) -> [[UInt8]] {
+        if edits.isEmpty, credential == nil { return [] }
+        var names = HeaderEdits.replaced(edits)
+        if let credential { names.append(credential.header) }
+        return names
+    }
+
+    private func appendOwnFields(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, _ target: Backend, peer: [UInt8],
+        shard: inout Shard, id: BackendID
+    ) {
+        shard.output.append("x-request-id: ")
+        if let callerRequestID {
+            shard.output.append(bytes.extracting(callerRequestID.range))
+        } else {
+            record.requestID.append(to: &shard.output)
+        }
+        shard.output.append("\r\ntraceparent: ")
+        record.trace.append(traceparentTo: &shard.output)
+        shard.output.append("\r\nx-forwarded-for: ")
+        for field in head.fields where field.name == .xForwardedFor {
+            shard.output.append(bytes.extracting(field.valueRange.range))
+            shard.output.append(", ")
+        }
+        shard.output.append(contentsOf: peer)
+        shard.output.append("\r\nx-forwarded-proto: http\r\n")
+        if let credential = target.credential, Int(id) < shard.credentials.count,
+            let secret = shard.credentials[Int(id)]
+        {
+            shard.output.append(contentsOf: credential.header)
+            shard.output.append(": ")
+            shard.output.append(contentsOf: credential.prefix)
+            shard.output.append(contentsOf: secret.reveal())
+            shard.output.append("\r\n")
+        }
+    }
+
+    private func appendPath(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, _ target: Backend,
+        _ rewrite: URLRewrite?, to out: inout [UInt8]
+    ) {
+        let plain = rewrite?.path == nil && target.pathStrip.isEmpty && target.pathPrefix.isEmpty
+        if plain, canonicalPath == nil {
+            out.append(bytes.extracting(head.pathRange.range))
+            return
+        }
+        var path = canonicalPath ?? bytes.extracting(head.pathRange.range).array
+        if let modifier = rewrite?.path { path = modifier.applied(to: path) }
+        let strip = target.pathStrip
+        if !strip.isEmpty, path.starts(with: strip),
+            path.count == strip.count || path[strip.count] == UInt8(ascii: "/")
+        {
+            path.removeFirst(strip.count)
+        }
+        out.append(contentsOf: target.pathPrefix)
+        if path.isEmpty { path = target.pathPrefix.isEmpty ? [UInt8(ascii: "/")] : [] }
+        out.append(contentsOf: path)
+    }
+}
+
+extension PathModifier {
+    /// `path` with the modifier applied.
+    ///
+    /// **Source** `HTTPPathModifier` of the Gateway API: a replaced prefix is an element-wise
+    /// one, and slashes between the parts neither double nor vanish.
+    func applied(to path: [UInt8]) -> [UInt8] {
+        switch self {
+        case .full(let whole): return whole
+        case .prefix(let match, let with):
+            var prefix = match
+            while prefix.last == UInt8(ascii: "/") { prefix.removeLast() }
+            guard path.starts(with: prefix) else { return path }
+            var rest = Array(path[prefix.count...])
+            var front = with
+            while front.last == UInt8(ascii: "/") { front.removeLast() }
+            if rest.first != UInt8(ascii: "/"), !rest.isEmpty { rest.insert(UInt8(ascii: "/"), at: 0) }
+            if rest.isEmpty { return front.isEmpty ? [UInt8(ascii: "/")] : with }
+            return front + rest
+        }
+    }
+}

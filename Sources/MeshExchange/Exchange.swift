@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+import MeshDialects
+package import MeshRouting
+package import MeshSnapshot
+package import MeshTelemetry
+import MeshWire
+
+/// One request and its answer: what happens next, decided without a socket, a clock or chance of
+/// its own.
+///
+/// The driver (sockets here, an imagined network in the simulator) tells the exchange what
+/// happened and performs the `Step` it gets back. The stages stand in files of their own, in the
+/// order in which a request meets them:
+///
+/// ```
+///  begin ─> Identify ─> Classify ─> Route ─> Translate ─> Forward ─> StreamBack ─> Account
+///              │            │         │                       │           │
+///              └────────────┴─────────┴──── Refusal ──────────┘           └─> done: one record
+/// ```
+///
+/// Bytes come in as spans over the driver's buffers and leave as ranges of what was just given
+/// (pass-through) or in `shard.output`. The driver keeps the bytes of the request head, and of a
+/// collected body, for as long as the exchange lasts, and hands them in again where a call takes
+/// them.
+///
+/// Invariant: `Step.isDone` is given exactly once; every endpoint that was begun is ended; an
+/// answer whose end was not seen is never shown as whole.
+package struct Exchange: ~Copyable {
+    /// Where the exchange stands.
+    package enum Phase: UInt8, Sendable {
+        /// Nothing has begun. Can become: collecting, dispatched, done.
+        case idle
+        /// The body is being collected for a decision. Can become: dispatched, done.
+        case collecting
+        /// A connection to the endpoint is being got. Can become: sent, dispatched, done.
+        case dispatched
+        /// The request goes out or is out, no answer yet. Can become: relaying, dispatched, done.
+        case sent
+        /// The answer's head was passed on. Can become: done.
+        case relaying
+        /// The record is final. Can become: idle (the next request of the connection).
+        case done
+    }
+
+    /// How the body of the present answer is looked at.
+    enum Reading: Sendable {
+        case nothing
+        case document(AnswerMeter)
+        case stream(StreamRelay)
+    }
+
+    /// Where the exchange stands.
+    package internal(set) var phase: Phase = .idle
+    /// The configuration it began with.
+    package internal(set) var snapshot: Snapshot
+    /// The one record, complete once `phase` is `done`.
+    package internal(set) var record: ExchangeRecord
+    /// When `timerFired` must be called at the latest.
+    package internal(set) var deadline = Instant.distantFuture
+    /// Whether the driver still has every byte of the request, so that it may be sent again.
+    package var canReplay = true
+    /// Whether the caller's connection may serve another request after this one.
+    package var keepsAlive = true
+    /// Whether the request was read to its end.
+    package var isRequestComplete = false
+
+    var method = HTTPMethod.get
+    var port: Int32 = 0
+    var listener: Int32 = -1
+    var rule: RuleID = -1
+    var operation = Operation.none
+    var facts: RequestFacts?
+    /// The path in its canonical spelling when the caller wrote another.
+    var canonicalPath: [UInt8]?
+    /// The caller's own request id, when it sent one that may be kept.
+    var callerRequestID: ByteRange?
+
+    /// The model that the request goes to, or -1.
+    var model: ModelID = -1
+    /// The model's target: its index, or -1 - index of a fallback.
+    var modelTarget = 0
+    /// The backend that the request goes to, or -1.
+    var backend: BackendID = -1
+    /// The target of the rule that was chosen, or -1.
+    var ruleTarget = -1
+    var pick: Pick?
+    var isBegun = false
+    var tried = Tried()
+    var attemptsOnTarget = 0
+    var ringHash: UInt64?
+    var usedFreshConnectionAfterReset = false
+
+    var timeouts = Timeouts()
+    var retry = RetryPolicy()
+    var requestDeadline = Instant.distantFuture
+    var attemptDeadline = Instant.distantFuture
+    var waitDeadline = Instant.distantFuture
+    var attemptStarted = Instant(nanoseconds: 0)
+
+    var reading = Reading.nothing
+    var asksForUsage = false
+    var answeredHead = false
+    var firstTokenAt: Instant?
+
+    /// An exchange that has not begun.
+    package init() {
+        snapshot = .empty
+        record = Self.blankRecord
+    }
+
+    static var blankRecord: ExchangeRecord {
+        ExchangeRecord(
+            requestID: RequestID(high: 0, low: 0),
+            trace: TraceContext(traceHigh: 0, traceLow: 0, parent: 0, span: 0, flags: 0),
+            started: Instant(nanoseconds: 0), startedAt: WallTime(nanoseconds: 0))
+    }
+
+    /// The rule that took the request, or nil.
+    var currentRule: Rule? { rule >= 0 ? snapshot.rules[Int(rule)] : nil }
+
+    /// The listener that the request belongs to, or nil.
+    var currentListener: Listener? {
+        listener >= 0 ? snapshot.ports[Int(port)].listeners[Int(listener)] : nil
+    }
+
+    /// Where the caller's own request id stands in the head, when it was kept.
+    package var keptRequestID: ByteRange? { callerRequestID }
+
+    /// The endpoint of the present attempt, or of the last one.
+    package var currentPick: Pick? { pick }
+
+    /// Whether the mesh reads this request and its answer as AI traffic.
+    package var isAI: Bool { model >= 0 }
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+import MeshDialects
+package import MeshRouting
+package import MeshSnapshot
+package import MeshTelemetry
+
+/// Everything that decisions read and change on one event loop: never locked, never shared.
+///
+/// Shards meet only by messages; what the process as a whole knows (metrics, endpoint states) is
+/// merged from copies.
+package struct Shard: Sendable {
+    /// The configuration that new exchanges begin with.
+    package private(set) var snapshot: Snapshot
+    /// Balancing state of every endpoint.
+    package var fleet = Fleet()
+    /// Chance for everything this shard decides.
+    package var random: SplitMix64
+    /// What is counted here.
+    package var metrics = ShardMetrics()
+    /// Bytes that the last step asks to be written; the driver takes them before the next call.
+    package var output: [UInt8] = []
+    /// Credential values by backend, read by the driver; nil where none is configured or found.
+    package var credentials: [Secret<[UInt8]>?] = []
+    /// Calendar time minus monotonic time, in nanoseconds.
+    package var wallOffset: Int64
+    /// Whether the process is stopping: every answer then closes its connection.
+    package var isDraining = false
+
+    /// `Endpoint.authority` by endpoint, made once a snapshot.
+    private(set) var endpointNames: [String] = []
+    /// Names of models and of their upstream models as text, made once a snapshot.
+    private(set) var modelNames: [ModelNames] = []
+    private var routeSeries: [UInt64: RouteSeriesID] = [:]
+    private var modelSeries: [UInt64: ModelSeriesID] = [:]
+    private var backendSeries: [BackendSeriesID] = []
+
+    struct ModelNames: Sendable {
+        var name: String
+        var targets: [String?]
+        var fallbacks: [String?]
+    }
+
+    /// A shard before any configuration. `seed` decides every draw it will make.
+    package init(seed: UInt64, wallOffset: Int64) {
+        snapshot = .empty
+        random = SplitMix64(seed: seed)
+        self.wallOffset = wallOffset
+        output.reserveCapacity(4096)
+    }
+
+    /// Takes `next` as the configuration of every exchange that begins from now on.
+    ///
+    /// **Shape** `credentials` has one element for each backend of `next`.
+    package mutating func adopt(
+        _ next: Snapshot, credentials: [Secret<[UInt8]>?], at now: Instant
+    ) {
+        snapshot = next
+        self.credentials = credentials
+        fleet.adopt(next, at: now)
+        endpointNames = next.endpoints.map(\.authority)
+        modelNames = next.models.map { model in
+            ModelNames(
+                name: Self.text(model.name),
+                targets: model.targets.map { $0.upstreamModel.map(Self.text) },
+                fallbacks: model.fallbacks.map { $0.upstreamModel.map(Self.text) })
+        }
+        routeSeries.removeAll(keepingCapacity: true)
+        modelSeries.removeAll(keepingCapacity: true)
+        backendSeries = next.backends.map { metrics.backendSeries(backend: $0.name) }
+    }
+
+    /// The series of `rule` with `backend` (-1 for none), in the present snapshot.
+    mutating func series(
+        rule: RuleID, route: String, backend: BackendID, name: String
+    ) -> RouteSeriesID {
+        let key = UInt64(UInt32(bitPattern: rule)) << 32 | UInt64(UInt32(bitPattern: backend))
+        if let known = routeSeries[key] { return known }
+        let made = metrics.routeSeries(route: route, backend: name)
+        routeSeries[key] = made
+        return made
+    }
+
+    /// The series of an operation on `target` of `model`, in the present snapshot.
+    mutating func series(
+        operation: Operation, model: ModelID, target: Int, requestModel: String,
+        upstreamModel: String, backend: Backend
+    ) -> ModelSeriesID {
+        let key =
+            UInt64(operation.rawValue) << 56 | UInt64(UInt32(bitPattern: model)) << 16
+            | UInt64(UInt16(truncatingIfNeeded: target))
+        if let known = modelSeries[key] { return known }
+        let made = metrics.modelSeries(
+            operation: operation.telemetryName, provider: backend.provider,
+            requestModel: requestModel, responseModel: upstreamModel, backend: backend.name)
+        modelSeries[key] = made
+        return made
+    }
+
+    /// Counts an attempt against `backend`, if the present snapshot still has it.
+    mutating func countAttempt(_ result: AttemptResult, backend: BackendID) {
+        guard backend >= 0, Int(backend) < backendSeries.count else { return }
+        metrics.countAttempt(result, backend: backendSeries[Int(backend)])
+    }
+
+    /// Counts a retry against `backend`, if the present snapshot still has it.
+    mutating func countRetry(_ reason: RetryReason, backend: BackendID) {
+        guard backend >= 0, Int(backend) < backendSeries.count else { return }
+        metrics.countRetry(reason, backend: backendSeries[Int(backend)])
+    }
+
+    /// Counts an ejection against `backend`, if the present snapshot still has it.
+    mutating func countEjection(_ reason: MeshTelemetry.EjectionReason, backend: BackendID) {
+        guard backend >= 0, Int(backend) < backendSeries.count else { return }
+        metrics.countEjection(reason, backend: backendSeries[Int(backend)])
+    }
+
+    /// States the endpoint gauges from the fleet; called before a scrape.
+    package mutating func refreshGauges(at now: Instant) {
+        for (id, state) in fleet.statistics(at: now).enumerated() where id < backendSeries.count {
+            metrics.setEndpoints(state.healthy, .healthy, backend: backendSeries[id])
+            metrics.setEndpoints(state.unhealthy, .unhealthy, backend: backendSeries[id])
+            metrics.setEndpoints(state.ejected, .ejected, backend: backendSeries[id])
+        }
+    }
+
+    /// The calendar time of `now`.
+    package func wallTime(_ now: Instant) -> WallTime {
+        WallTime(nanoseconds: Int64(truncatingIfNeeded: now.nanoseconds) &+ wallOffset)
+    }
+
+    private static func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+}

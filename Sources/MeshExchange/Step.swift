@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+package import MeshRouting
+package import MeshSnapshot
+
+/// What the driver does next, as independent parts performed in the order they stand here.
+package struct Step: Sendable {
+    /// Leave the present upstream attempt: close its connection unless its answer was read whole.
+    package var abandonsUpstream = false
+    /// Collect the whole request body, then call `bodyCollected`.
+    package var collectsBody = false
+    /// Send the request to this endpoint, or nil.
+    package var dispatch: Pick?
+    /// Use a new connection for the dispatch, not one that has waited in a pool.
+    package var needsFreshConnection = false
+    /// Wait this long before the dispatch.
+    package var delay: Nanoseconds = .zero
+    /// Backends that get a copy of the request whose answer nobody waits for.
+    package var mirrors: [BackendID] = []
+    /// Write `shard.output` to the caller as it is: a whole answer, or the head of one.
+    package var writes = false
+    /// Write `shard.output` to the caller as one more piece of the answer's body.
+    package var writesBody = false
+    /// Relay the body of the present answer behind what was written.
+    package var relaysBody = false
+    /// Write whatever ends the answer's body.
+    package var endsAnswer = false
+    /// Close the caller's connection once everything is written; the answer is cut short when
+    /// it had begun and `isDone` finds it unfinished.
+    package var closesClient = false
+    /// The exchange has ended and its record is final.
+    package var isDone = false
+
+    /// A step that does nothing.
+    package init() {}
+}
+
+/// Why one attempt at an upstream ended before an answer's head was read.
+package enum AttemptFailure: Sendable, Hashable {
+    /// No connection could be made.
+    case connect
+    /// No connection could be made in time.
+    case connectTimeout
+    /// The connection ended; `wasReused` when it had served a request before, in which case the
+    /// endpoint may merely have closed it for idleness.
+    case reset(wasReused: Bool)
+    /// What came is not an answer.
+    case malformed
+}
+
+/// How the end of an answer's body is marked for the caller.
+package enum AnswerFraming: UInt8, Sendable, Hashable {
+    /// There is no body.
+    case none
+    /// As the upstream marked it: the framing bytes of the upstream may pass.
+    case asReceived
+    /// Chunks that the driver makes around the payload.
+    case chunked
+    /// The connection's end.
+    case untilClose
+}
+
+/// What to forward of a piece of an answer's body.
+package enum BodyVerdict: Sendable, Hashable {
+    /// The bytes just given, as they are.
+    case unchanged
+    /// The bytes in `shard.output` instead, perhaps none.
+    case replaced
+    /// Nothing more: call `answerBroke`.
+    case broken
+}

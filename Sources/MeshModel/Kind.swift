@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The kinds of resources we know.
+package enum Kind: String, Sendable, Hashable, CaseIterable {
+    /// An address and ports to listen on (Gateway API).
+    case gateway = "Gateway"
+    /// Rules for HTTP requests (Gateway API).
+    case httpRoute = "HTTPRoute"
+    /// Permission for references into a namespace (Gateway API).
+    case referenceGrant = "ReferenceGrant"
+    /// Settings of the whole mesh.
+    case mesh = "Mesh"
+    /// Where traffic can go.
+    case backend = "Backend"
+    /// A logical model name.
+    case model = "Model"
+    /// Time limits, retries, balancing and health of what it targets.
+    case trafficPolicy = "TrafficPolicy"
+
+    /// The API group.
+    package var group: String {
+        switch self {
+        case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
+        case .mesh, .backend, .model, .trafficPolicy: "pinion.dev"
+        }
+    }
+
+    /// The values of `apiVersion`, the preferred one first.
+    package var apiVersions: [String] {
+        switch self {
+        case .gateway, .httpRoute: ["\(group)/v1"]
+        case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
+        case .mesh, .backend, .model, .trafficPolicy: ["\(group)/v1alpha1"]
+        }
+    }
+
+    /// One line about what it is for.
+    package var note: String {
+        switch self {
+        case .gateway: "Where the proxy listens: addresses, ports, hostnames."
+        case .httpRoute: "Which requests go where, and how they are changed on the way."
+        case .referenceGrant: "Permission for resources of other namespaces to refer to yours."
+        case .mesh: "Settings of the whole mesh; there is at most one."
+        case .backend: "Where traffic can go: endpoints, a DNS name or a URL."
+        case .model: "A model name that callers use, and what serves it."
+        case .trafficPolicy:
+            "Time limits, retries, balancing and health checks of what it targets."
+        }
+    }
+
+    /// The fields of `spec`.
+    package var spec: [Field] {
+        switch self {
+        case .gateway: GatewayShape.spec
+        case .httpRoute: HTTPRouteShape.spec
+        case .referenceGrant: ReferenceGrantShape.spec
+        case .mesh: MeshShape.spec
+        case .backend: BackendShape.spec
+        case .model: ModelShape.spec
+        case .trafficPolicy: TrafficPolicyShape.spec
+        }
+    }
+
+    /// Whether a resource without `spec` makes sense.
+    private var needsSpec: Bool { self != .mesh && self != .model }
+
+    /// The whole resource.
+    package var shape: Shape {
+        .object([
+            Field("apiVersion", .choice(apiVersions), required: true, "the version of the kind"),
+            Field("kind", .choice([rawValue]), required: true, "the kind"),
+            Field("metadata", .object(Self.metadata), required: true, "its name and namespace"),
+            Field("spec", .object(spec), required: needsSpec, "what is wanted"),
+            Field("status", .ignored, "written by control planes; not read"),
+        ])
+    }
+
+    /// The fields of `metadata`. What only a Kubernetes API server writes is not read.
+    package static let metadata: [Field] = [
+        Field("name", .text(.subdomain), required: true, "the name, unique per kind and namespace"),
+        Field("namespace", .text(.label), fallback: "default", "the namespace"),
+        Field("labels", .labels, "names and values for your own use"),
+        Field("annotations", .labels, "names and values for tools"),
+        Field(
+            "creationTimestamp", .text(.timestamp),
+            "when it was created; of two routes that are equally specific the older wins"),
+        Field("uid", .ignored, "written by Kubernetes; not read"),
+        Field("resourceVersion", .ignored, "written by Kubernetes; not read"),
+        Field("generation", .ignored, "written by Kubernetes; not read"),
+        Field("managedFields", .ignored, "written by Kubernetes; not read"),
+        Field("ownerReferences", .ignored, "written by Kubernetes; not read"),
+        Field("finalizers", .ignored, "written by Kubernetes; not read"),
+    ]
+}

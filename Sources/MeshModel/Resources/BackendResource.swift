@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+
+/// A `Backend`: where traffic can go.
+package struct BackendResource: Hashable, Sendable {
+    /// Name and place.
+    package var metadata: Metadata
+    /// Whether its endpoints speak the OpenAI API.
+    package var isOpenAI: Bool
+    /// What metrics call it, or nil for the default.
+    package var provider: String?
+    /// Its addresses, or nil when none were written.
+    package var endpoints: Located<[Endpoint]>?
+    /// A name whose addresses are its endpoints.
+    package var dns: Located<Name>?
+    /// A URL.
+    package var url: Located<String>?
+    /// Encryption towards it.
+    package var tls: Located<Encryption>?
+    /// The `Host` it is sent.
+    package var hostHeader: Located<String>?
+    /// What is put in front of every path.
+    package var pathPrefix: Located<String>?
+    /// The credential it is sent.
+    package var credential: Located<CredentialReference>?
+
+    /// One address.
+    package struct Endpoint: Hashable, Sendable {
+        /// An IP address or `localhost`.
+        package var address: Located<String>
+        /// Its port.
+        package var port: UInt16
+        /// Its share.
+        package var weight: Int
+        /// What is known about it, sorted by key.
+        package var labels: [Metadata.Label]
+
+        init?(_ cursor: Cursor) {
+            guard let address = cursor.text("address"), let port = cursor.port("port") else {
+                return nil
+            }
+            self.address = address
+            self.port = port.value
+            weight = cursor.integer("weight")?.value ?? 1
+            labels = cursor.labels("labels")
+        }
+    }
+
+    /// A DNS name.
+    package struct Name: Hashable, Sendable {
+        /// The name.
+        package var hostname: String
+        /// The port of every address.
+        package var port: UInt16
+        /// How often it is resolved again, or nil for the default.
+        package var refresh: Located<Nanoseconds>?
+    }
+
+    /// How connections are encrypted.
+    package struct Encryption: Hashable, Sendable {
+        /// The name the certificate must have.
+        package var serverName: String?
+        /// A PEM file of authorities.
+        package var caFile: String?
+    }
+
+    /// Where a credential is read; never the credential itself.
+    package struct CredentialReference: Hashable, Sendable {
+        /// An environment variable.
+        package var environment: Located<String>?
+        /// A file.
+        package var file: Located<String>?
+        /// The header that carries it.
+        package var header: String?
+        /// What stands in front of it.
+        package var prefix: String?
+    }
+
+    init(metadata: Metadata, spec: Cursor?) {
+        self.metadata = metadata
+        isOpenAI = spec?.text("dialect")?.value == "OpenAI"
+        provider = spec?.text("provider")?.value
+        endpoints = spec?["endpoints"].map { cursor in
+            Located(cursor.elements.compactMap { Endpoint($0) }, at: cursor.place)
+        }
+        dns = spec?["dns"].map { cursor in
+            let name = Name(
+                hostname: cursor.text("hostname")?.value ?? "",
+                port: cursor.port("port")?.value ?? 0, refresh: cursor.duration("refresh"))
+            return Located(name, at: cursor.place)
+        }
+        url = spec?.text("url")
+        tls = spec?["tls"].map { cursor in
+            Located(
+                Encryption(
+                    serverName: cursor.text("serverName")?.value,
+                    caFile: cursor.text("caFile")?.value), at: cursor.place)
+        }
+        hostHeader = spec?.text("hostHeader")
+        pathPrefix = spec?.text("pathPrefix")
+        credential = spec?["credential"].map { cursor in
+            Located(
+                CredentialReference(
+                    environment: cursor.text("env"), file: cursor.text("file"),
+                    header: cursor.text("header")?.value, prefix: cursor.text("prefix")?.value),
+                at: cursor.place)
+        }
+    }
+}
+
+/// A `Model`: a logical name and what serves it.
+package struct ModelResource: Hashable, Sendable {
+    /// Name and place.
+    package var metadata: Metadata
+    /// The Gateways that offer it, or nil for every one of its namespace.
+    package var parents: [ParentReference]?
+    /// The name callers use.
+    package var name: Located<String>
+    /// Further names.
+    package var aliases: [Located<String>]
+    /// What serves it.
+    package var targets: [Target]
+    /// What is tried when the chosen target cannot serve.
+    package var fallbacks: [Target]
+    /// `owned_by`, or nil for the default.
+    package var owner: String?
+
+    /// A Backend, and the model's name there.
+    package struct Target: Hashable, Sendable {
+        /// The Backend.
+        package var backend: Reference
+        /// The name there, or nil to keep the caller's.
+        package var model: String?
+        /// Its share.
+        package var weight: Int
+
+        init?(_ cursor: Cursor) {
+            guard let backend = Reference(cursor["backendRef"]) else { return nil }
+            self.backend = backend
+            model = cursor.text("model")?.value
+            weight = cursor.integer("weight")?.value ?? 1
+        }
+    }
+
+    init(metadata: Metadata, spec: Cursor?) {
+        self.metadata = metadata
+        parents = spec?["parentRefs"].map { $0.elements.compactMap { ParentReference($0) } }
+        name = spec?.text("modelName") ?? Located(metadata.id.name, at: metadata.place)
+        aliases = spec?.texts("aliases") ?? []
+        targets = (spec?.elements("targets") ?? []).compactMap { Target($0) }
+        fallbacks = (spec?.elements("fallbacks") ?? []).compactMap { Target($0) }
+        owner = spec?.text("owner")?.value
+    }
+}

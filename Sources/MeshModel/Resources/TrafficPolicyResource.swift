@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+
+/// A `TrafficPolicy`: settings and what they apply to.
+package struct TrafficPolicyResource: Hashable, Sendable {
+    /// Name and place.
+    package var metadata: Metadata
+    /// What it applies to, in its own namespace.
+    package var targets: [Reference]
+    /// Its settings.
+    package var settings: TrafficSettings
+
+    init(metadata: Metadata, spec: Cursor?) {
+        self.metadata = metadata
+        targets = (spec?.elements("targetRefs") ?? []).compactMap { Reference($0) }
+        settings = TrafficSettings(spec)
+    }
+}
+
+/// A `Mesh`: settings of the whole.
+package struct MeshResource: Hashable, Sendable {
+    /// Name and place.
+    package var metadata: Metadata
+    /// `limits`, each absent one nil.
+    package var limits: Limits
+    /// `accessLog.output`.
+    package var logOutput: Located<String>?
+    /// `accessLog.path`.
+    package var logPath: Located<String>?
+    /// `accessLog.query`.
+    package var logQuery: Bool
+    /// `drainTimeout`.
+    package var drainTimeout: Nanoseconds?
+    /// What holds where no policy says otherwise.
+    package var defaults: TrafficSettings
+
+    /// Bounds on connections from callers.
+    package struct Limits: Hashable, Sendable {
+        /// Of a request head.
+        package var headBytes: Int?
+        /// Fields of a head.
+        package var fieldCount: Int?
+        /// Of a body that must be read first.
+        package var bufferedBodyBytes: Int?
+        /// For a request head to arrive.
+        package var headTimeout: Located<Nanoseconds>?
+        /// Until the next request.
+        package var idleTimeout: Located<Nanoseconds>?
+        /// Between two pieces of a body.
+        package var bodyIdleTimeout: Located<Nanoseconds>?
+        /// Connections in all.
+        package var connections: Int?
+        /// Of one event.
+        package var eventBytes: Int?
+    }
+
+    init(metadata: Metadata, spec: Cursor?) {
+        self.metadata = metadata
+        let limits = spec?["limits"]
+        self.limits = Limits(
+            headBytes: limits?.byteSize("headBytes")?.value,
+            fieldCount: limits?.integer("fieldCount")?.value,
+            bufferedBodyBytes: limits?.byteSize("bufferedBodyBytes")?.value,
+            headTimeout: limits?.duration("headTimeout"),
+            idleTimeout: limits?.duration("idleTimeout"),
+            bodyIdleTimeout: limits?.duration("bodyIdleTimeout"),
+            connections: limits?.integer("connections")?.value,
+            eventBytes: limits?.byteSize("eventBytes")?.value)
+        let log = spec?["accessLog"]
+        logOutput = log?.text("output")
+        logPath = log?.text("path")
+        logQuery = log?.boolean("query")?.value ?? false
+        drainTimeout = spec?.duration("drainTimeout")?.value
+        defaults = TrafficSettings(spec?["defaults"])
+    }
+}

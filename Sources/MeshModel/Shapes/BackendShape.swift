@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The fields of `Backend.spec`.
+enum BackendShape {
+    static let spec: [Field] = [
+        Field(
+            "dialect", .choice(["HTTP", "OpenAI"]), fallback: "HTTP",
+            "what its endpoints speak; `OpenAI` for the OpenAI API, whoever serves it"),
+        Field(
+            "provider", .text(.line), fallback: "\"\", for OpenAI `openai`",
+            "what metrics call it (`gen_ai.provider.name`): `openai`, `vllm`"),
+        Field(
+            "endpoints", .someOf(.object(endpoint), atMost: 10_000),
+            "its addresses; one of `endpoints`, `dns` and `url` must be there"),
+        Field("dns", .object(dns), "a name whose addresses are its endpoints"),
+        Field(
+            "url", .text(.url),
+            "`http[s]://host[:port][/base]`; for OpenAI the base stands for `/v1`"),
+        Field("tls", .object(tls), "encryption towards it; an `https` URL implies it"),
+        Field("hostHeader", .text(.line), "the `Host` it is sent; a URL implies it"),
+        Field("pathPrefix", .text(.absolutePath), "what is put in front of every path"),
+        Field("credential", .object(credential), "the credential it is sent"),
+    ]
+
+    private static let endpoint: [Field] = [
+        Field("address", .text(.endpointAddress), required: true, "an IP address or `localhost`"),
+        Field("port", .port, required: true, "its port"),
+        Field("weight", .integer(0...1000), fallback: "1", "its share; 0 takes no traffic"),
+        Field("labels", .labels, "what is known about it: `region: eu-west`"),
+    ]
+
+    private static let dns: [Field] = [
+        Field("hostname", .text(.preciseHostname), required: true, "the name to resolve"),
+        Field("port", .port, required: true, "the port of every address"),
+        Field("refresh", .duration, fallback: "30s", "how often it is resolved again"),
+    ]
+
+    private static let tls: [Field] = [
+        Field(
+            "serverName", .text(.preciseHostname),
+            "the name the certificate must have; absent for the name that is connected to"),
+        Field("caFile", .text(.line), "a PEM file of authorities; absent for the system's"),
+    ]
+
+    private static let credential: [Field] = [
+        Field("env", .text(.environmentName), "the environment variable that holds it"),
+        Field("file", .text(.line), "the file that holds it"),
+        Field("header", .text(.headerName), fallback: "authorization", "the header that carries it"),
+        Field(
+            "prefix", .text(.headerValue), fallback: "\"Bearer \" for authorization, else \"\"",
+            "what stands in front of it"),
+    ]
+}
+
+/// The fields of `Model.spec`.
+enum ModelShape {
+    static let spec: [Field] = [
+        Field(
+            "parentRefs", .list(.object(ReferenceShape.parent), atMost: 32),
+            fallback: "every Gateway of its namespace", "the Gateways that offer it"),
+        Field(
+            "modelName", .text(.line), fallback: "metadata.name",
+            "the name callers use; `*` for every name no other Model has"),
+        Field("aliases", .list(.text(.line), atMost: 64), "further names for it"),
+        Field(
+            "targets", .someOf(.object(weightedTarget), atMost: 64), required: true,
+            "what serves it, by weight"),
+        Field(
+            "fallbacks", .list(.object(target), atMost: 16),
+            "what is tried, in order, when the chosen target cannot serve"),
+        Field("owner", .text(.line), fallback: "pinion", "`owned_by` in the list of models"),
+    ]
+
+    private static let target: [Field] = [
+        Field(
+            "backendRef", .object(ReferenceShape.modelBackend), required: true,
+            "a Backend with `dialect: OpenAI`"),
+        Field("model", .text(.line), "its name there; absent keeps the caller's"),
+    ]
+
+    private static let weightedTarget: [Field] =
+        target + [
+            Field(
+                "weight", .integer(0...1_000_000), fallback: "1",
+                "its share, relative to the sum of all")
+        ]
+}

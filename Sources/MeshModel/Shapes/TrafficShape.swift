@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The settings that `TrafficPolicy.spec` and `Mesh.spec.defaults` share.
+enum TrafficShape {
+    static let settings: [Field] = [
+        Field("timeouts", .object(timeouts), "time limits"),
+        Field("retry", .object(retry), "what is tried again; for Gateway, HTTPRoute and Model"),
+        Field("balancing", .object(balancing), "how endpoints are chosen; for Backend"),
+        Field("healthCheck", .object(healthCheck), "how endpoints are probed; for Backend"),
+        Field(
+            "outlierDetection", .object(outlier),
+            "when endpoints are left out because of their answers; for Backend"),
+        Field("connections", .object(connections), "idle connections that are kept; for Backend"),
+    ]
+
+    private static let timeouts: [Field] = [
+        Field("connect", .duration, fallback: "5s", "to connect to an endpoint, TLS included"),
+        Field("request", .duration, fallback: "0s", "of the whole exchange; `0s` for none"),
+        Field("backendRequest", .duration, fallback: "0s", "of one attempt; `0s` for none"),
+        Field("firstByte", .duration, fallback: "60s", "until an answer begins; `0s` for none"),
+        Field(
+            "streamIdle", .duration, fallback: "30s",
+            "between two pieces of an answer; `0s` for none"),
+    ]
+
+    private static let retry: [Field] = [
+        Field(
+            "attempts", .integer(1...100), fallback: "2",
+            "attempts in all, the first one included"),
+        Field(
+            "on", .list(.choice(["connect-failure", "reset"]), atMost: 2),
+            fallback: "[connect-failure, reset]", "failures that are tried elsewhere"),
+        Field(
+            "statuses", .list(.integer(400...599), atMost: 64), fallback: "[502, 503, 504]",
+            "statuses that are tried elsewhere"),
+        Field("backoff", .object(backoff), "pauses between attempts"),
+        Field("budget", .object(budget), "bounds on retries in all"),
+    ]
+
+    private static let backoff: [Field] = [
+        Field("base", .duration, fallback: "25ms", "the first pause; doubles each time"),
+        Field("max", .duration, fallback: "1s", "the longest pause"),
+    ]
+
+    private static let budget: [Field] = [
+        Field("percent", .integer(0...1000), fallback: "20", "retries in percent of requests"),
+        Field(
+            "minPerSecond", .integer(0...100_000), fallback: "10",
+            "retries each second that are always allowed"),
+    ]
+
+    private static let balancing: [Field] = [
+        Field(
+            "type", .choice(["PeakEWMA", "LeastRequest", "RoundRobin", "RingHash"]),
+            required: true, "how an endpoint is chosen"),
+        Field("header", .text(.headerName), "for `RingHash`: the header whose value is hashed"),
+    ]
+
+    private static let healthCheck: [Field] = [
+        Field("path", .text(.absolutePath), required: true, "the path that is asked with GET"),
+        Field("interval", .duration, fallback: "5s", "from one probe to the next"),
+        Field("timeout", .duration, fallback: "2s", "within which an answer must come"),
+        Field(
+            "healthyThreshold", .integer(1...100), fallback: "2",
+            "good answers until it is used again"),
+        Field(
+            "unhealthyThreshold", .integer(1...100), fallback: "3",
+            "bad answers until it is no longer used"),
+        Field(
+            "expectedStatuses", .text(.statusRange), fallback: "200-299",
+            "the statuses of a good answer"),
+    ]
+
+    private static let outlier: [Field] = [
+        Field(
+            "consecutiveFailures", .integer(0...10_000), fallback: "5",
+            "failures in a row that eject; 0 for never"),
+        Field("successRate", .object(successRate), "a rate of success that ejects"),
+        Field("interval", .duration, fallback: "10s", "the window of the rate"),
+        Field("baseEjectionTime", .duration, fallback: "10s", "the length of the first ejection"),
+        Field("maxEjectionTime", .duration, fallback: "300s", "the longest ejection"),
+        Field(
+            "maxEjectedPercent", .integer(0...100), fallback: "50",
+            "the most endpoints that are out at once"),
+    ]
+
+    private static let successRate: [Field] = [
+        Field(
+            "minPercent", .integer(0...100), fallback: "0",
+            "success below this ejects; 0 for never"),
+        Field(
+            "minRequests", .integer(1...1_000_000), fallback: "20",
+            "requests below which the rate says nothing"),
+    ]
+
+    private static let connections: [Field] = [
+        Field(
+            "idle", .integer(0...100_000), fallback: "256",
+            "idle connections that are kept per endpoint and event loop"),
+        Field("idleTimeout", .duration, fallback: "60s", "how long they are kept"),
+    ]
+}
+
+/// The fields of `TrafficPolicy.spec`.
+enum TrafficPolicyShape {
+    static let spec: [Field] =
+        [
+            Field(
+                "targetRefs", .someOf(.object(target), atMost: 16), required: true,
+                "what it applies to, in its own namespace")
+        ] + TrafficShape.settings
+
+    private static let target: [Field] = [
+        Field(
+            "group", .choice(["gateway.networking.k8s.io", "pinion.dev"]), required: true,
+            "the API group of the target"),
+        Field(
+            "kind", .choice(["Gateway", "HTTPRoute", "Backend", "Model"]), required: true,
+            "the kind of the target"),
+        Field("name", .text(.subdomain), required: true, "the name of the target"),
+        .refused("sectionName", "target the whole resource"),
+    ]
+}
+
+/// The fields of `Mesh.spec`.
+enum MeshShape {
+    static let spec: [Field] = [
+        Field("limits", .object(limits), "bounds on connections from callers"),
+        Field("accessLog", .object(accessLog), "what is written about every exchange"),
+        Field(
+            "drainTimeout", .duration, fallback: "30s",
+            "how long exchanges may go on after the process was told to stop"),
+        Field(
+            "defaults", .object(TrafficShape.settings),
+            "what holds where no TrafficPolicy says otherwise"),
+    ]
+
+    private static let limits: [Field] = [
+        Field("headBytes", .byteSize(1024...65_535), fallback: "32Ki", "of a request head"),
+        Field("fieldCount", .integer(8...10_000), fallback: "100", "fields of a head"),
+        Field(
+            "bufferedBodyBytes", .byteSize(1024...(1 << 30)), fallback: "16Mi",
+            "of a body that must be read before it can be routed"),
+        Field("headTimeout", .duration, fallback: "10s", "for a request head to arrive"),
+        Field("idleTimeout", .duration, fallback: "300s", "until the next request"),
+        Field("bodyIdleTimeout", .duration, fallback: "30s", "between two pieces of a body"),
+        Field(
+            "connections", .integer(1...10_000_000), fallback: "100000", "connections in all"),
+        Field(
+            "eventBytes", .byteSize(1024...(1 << 28)), fallback: "1Mi",
+            "of one event of an event stream"),
+    ]
+
+    private static let accessLog: [Field] = [
+        Field(
+            "output", .choice(["stdout", "off", "file"]), fallback: "stdout", "where lines go"),
+        Field("path", .text(.line), "the file, for `output: file`"),
+        Field("query", .boolean, fallback: "false", "whether lines carry the query string"),
+    ]
+}

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshDialects
+import MeshExchange
+import MeshRouting
+import MeshSnapshot
+import MeshWire
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+extension ClientHandler {
+    /// Bodies up to this size are copied into the same write as their head.
+    static let copiedBodyMax = 16 * 1024
+    /// Bodies up to this size are kept for a second attempt although nothing needs to read them.
+    static let replayedBodyMax = 256 * 1024
+
+    /// Sends the request to `pick`, on a waiting connection or a new one.
+    func dispatch(_ pick: Pick, after delay: Nanoseconds, fresh: Bool, at now: Instant) {
+        attempt &+= 1
+        keepSmallBody()
+        guard delay.rawValue > 0 else {
+            connect(pick, fresh: fresh, at: now)
+            return
+        }
+        let token = attempt
+        loop.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.rawValue)) {
+            [self] in
+            guard token == attempt, !isClosed else { return }
+            let now = LiveWorld.now()
+            connect(pick, fresh: fresh, at: now)
+            flushIfNeeded()
+        }
+    }
+
+    /// Takes the body out of `inbound` when all of it is there, so that it can be sent twice.
+    private func keepSmallBody() {
+        guard !exchange.isRequestComplete, body == nil else { return }
+        guard case .length(let count) = head.framing, count <= UInt64(Self.replayedBodyMax),
+            let whole = inbound.readSlice(length: Int(count))
+        else {
+            reading = .streaming
+            return
+        }
+        body = whole
+        exchange.requestCompleted(bytes: Int(count))
+    }
+
+    private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
+        if !fresh, let waiting = loop.pool(pick.slot).take() {
+            send(on: waiting, at: now)
+            return
+        }
+        let snapshot = exchange.snapshot
+        let endpoint = snapshot.endpoints[Int(pick.endpoint)]
+        let backend = snapshot.backends[Int(endpoint.backend)]
+        guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
+            perform(
+                exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
+            return
+        }
+        let token = attempt
+        loop.connect(
+            to: address, slot: pick.slot, backend: endpoint.backend, tls: backend.tls
+        ) { [self] upstream in
+            let now = LiveWorld.now()
+            guard token == attempt, !isClosed else {
+                // Too late for this exchange; another one may still use the connection.
+                if let upstream { loop.pool(pick.slot).keep(upstream, policy: backend, at: now) }
+                return
+            }
+            if let upstream {
+                send(on: upstream, at: now)
+            } else {
+                perform(
+                    exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
+            }
+            flushIfNeeded()
+        }
+    }
+
+    private func send(on upstream: UpstreamHandler, at now: Instant) {
+        self.upstream = upstream
+        upstream.attach(self)
+        let bytes = headBytes
+        if let body {
+            let edits = exchange.forwardedHead(
+                head, bytes.readableBytesSpan, body: body.readableBytesSpan, peer: peer,
+                shard: &loop.shard)
+            write(body, edits, on: upstream)
+        } else {
+            _ = exchange.forwardedHead(
+                head, bytes.readableBytesSpan, body: nil, peer: peer, shard: &loop.shard)
+            loop.scratch.clear()
+            loop.scratch.writeBytes(loop.shard.output)
+            upstream.write(loop.scratch)
+        }
+        upstream.flush()
+        exchange.requestSent(at: now)
+        if reading == .streaming {
+            continueIfExpected()
+            resumeReads()
+            if inbound.readableBytes > 0 { advance() }
+        }
+        rearm(at: now)
+    }
+
+    /// Writes `loop.shard.output` and the edited body.
+    private func write(_ body: ByteBuffer, _ edits: BodyEdits, on upstream: UpstreamHandler) {
+        loop.scratch.clear()
+        loop.scratch.writeBytes(loop.shard.output)
+        let start = body.readerIndex
+        var at = 0
+        func pass(_ end: Int) {
+            guard end > at else { return }
+            let slice = body.getSlice(at: start + at, length: end - at) ?? ByteBuffer()
+            if end - at <= Self.copiedBodyMax {
+                loop.scratch.writeImmutableBuffer(slice)
+            } else {
+                upstream.write(loop.scratch)
+                upstream.write(slice)
+                loop.scratch.clear()
+            }
+        }
+        for splice in edits.splices {
+            pass(splice.range.start)
+            loop.scratch.writeBytes(splice.replacement)
+            at = splice.range.end
+        }
+        pass(body.readableBytes)
+        if loop.scratch.readableBytes > 0 { upstream.write(loop.scratch) }
+    }
+
+    /// Passes on what came of a streamed body; answers whether there may be more to do.
+    func streamBody() -> Bool {
+        guard let upstream, exchange.phase == .sent || exchange.phase == .relaying else {
+            // No connection yet: the caller waits.
+            pauseReads()
+            return false
+        }
+        let now = LiveWorld.now()
+        var offset = 0
+        var ended = false
+        loop.ranges.removeAll(keepingCapacity: true)
+        let bytes = inbound
+        let span = bytes.readableBytesSpan
+        do throws(Violation) {
+            pieces: while true {
+                switch try reader.next(span, at: &offset) {
+                case .payload(let range): loop.ranges.append(range)
+                case .end:
+                    ended = true
+                    break pieces
+                case .needMore: break pieces
+                }
+            }
+        } catch {
+            perform(exchange.bodyFailed(Refusal(error), shard: &loop.shard, at: now), at: now)
+            return false
+        }
+        var count = 0
+        let isChunked = head.framing == .chunked
+        for range in loop.ranges { count += range.count }
+        if count > 0 {
+            exchange.requestProgressed(bytes: count)
+            if isChunked { upstream.write(Self.chunkHead(count)) }
+            for range in loop.ranges {
+                let from = inbound.readerIndex + range.start
+                if let slice = inbound.getSlice(at: from, length: range.count) {
+                    upstream.write(slice)
+                }
+            }
+            if isChunked { upstream.write(ByteBuffer(string: ended ? "\r\n0\r\n\r\n" : "\r\n")) }
+        } else if isChunked, ended {
+            upstream.write(ByteBuffer(string: "0\r\n\r\n"))
+        }
+        upstream.flush()
+        inbound.moveReaderIndex(forwardBy: offset)
+        if ended {
+            exchange.requestCompleted(bytes: 0)
+            reading = .waiting
+            rearm(at: now)
+            return true
+        }
+        if !upstream.isWritable { pauseReads() }
+        rearm(at: now)
+        return false
+    }
+
+    static func chunkHead(_ size: Int) -> ByteBuffer {
+        var line: [UInt8] = []
+        HeadWriter.appendChunkHead(size, to: &line)
+        return ByteBuffer(bytes: line)
+    }
+
+    /// The upstream takes more of a streamed body.
+    func upstreamWritable() {
+        guard reading == .streaming else { return }
+        resumeReads()
+        if inbound.readableBytes > 0 { advance() }
+    }
+
+    /// Gives up the present attempt's connection; keeps it when its answer was read whole.
+    func abandonUpstream() {
+        attempt &+= 1
+        guard let upstream else { return }
+        self.upstream = nil
+        drainSmallAnswer(of: upstream)
+        release(upstream)
+    }
+
+    /// Reads an answer that nobody wants to its end, if it is at hand already.
+    private func drainSmallAnswer(of upstream: UpstreamHandler) {
+        guard upstream.hasHead, !upstream.reader.isComplete else { return }
+        if upstream.head.length <= upstream.inbound.readableBytes, !upstream.isHeadTaken {
+            upstream.inbound.moveReaderIndex(forwardBy: upstream.head.length)
+        }
+        var offset = 0
+        let bytes = upstream.inbound
+        let span = bytes.readableBytesSpan
+        while case .payload? = try? upstream.reader.next(span, at: &offset) {}
+        upstream.inbound.moveReaderIndex(forwardBy: offset)
+    }
+
+    /// Returns a connection to its pool when it can serve again, else closes it.
+    func release(_ upstream: UpstreamHandler) {
+        let isReusable = upstream.isReusable && exchange.isRequestComplete
+        let snapshot = exchange.snapshot
+        upstream.detach()
+        guard isReusable, let pick = exchange.currentPick, pick.slot == upstream.slot else {
+            upstream.close()
+            return
+        }
+        let backend = snapshot.backends[Int(snapshot.endpoints[Int(pick.endpoint)].backend)]
+        loop.pool(upstream.slot).keep(upstream, policy: backend, at: LiveWorld.now())
+    }
+
+    /// The connection ended by itself.
+    func upstreamClosed(_ upstream: UpstreamHandler) {
+        guard self.upstream === upstream else { return }
+        let now = LiveWorld.now()
+        if upstream.hasHead {
+            relayEnd(of: upstream, at: now)
+        } else {
+            let wasReused = upstream.served > 0 && upstream.inbound.readableBytes == 0
+            perform(
+                exchange.attemptFailed(
+                    .reset(wasReused: wasReused), shard: &loop.shard, at: now), at: now)
+        }
+        flushIfNeeded()
+    }
+
+    /// What came is not an answer.
+    func upstreamMalformed(_ upstream: UpstreamHandler) {
+        guard self.upstream === upstream else { return }
+        let now = LiveWorld.now()
+        upstream.close()
+        perform(exchange.attemptFailed(.malformed, shard: &loop.shard, at: now), at: now)
+        flushIfNeeded()
+    }
+}
+
+extension UpstreamPool {
+    /// Keeps a connection as the backend's policy says.
+    func keep(_ upstream: UpstreamHandler, policy backend: Backend, at now: Instant) {
+        keep(
+            upstream, max: backend.connections.idleMax,
+            until: now + backend.connections.idleTimeout)
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshExchange
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// Everything that the connections of one event loop share: the shard, the pools of upstream
+/// connections, scratch buffers, the timer wheel. Touched on its event loop only.
+///
+/// Sendable only so that it can be handed to its event loop; nothing but that loop touches it.
+final class Loop: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    /// All decision state.
+    var shard: Shard
+    let wheel: Wheel
+    /// Limits of heads in the present snapshot.
+    var headLimits = HeadLimits()
+    /// Index into `snapshot.ports` by listening socket number; -1 when it is no longer listed.
+    var portIndex: [Int] = []
+    /// Open client connections, for draining.
+    var clients: [ObjectIdentifier: ClientHandler] = [:]
+    /// The most client connections of this loop.
+    var connectionsMax = 100_000
+
+    /// Where the bytes of the next write are put together.
+    var scratch: ByteBuffer
+    /// Payload that replaces what an upstream sent.
+    var piece: [UInt8] = []
+    /// Payload ranges of the read being relayed.
+    var ranges: [ByteRange] = []
+
+    /// Access lines not handed over yet.
+    var logLines: [UInt8] = []
+    let log: AccessLog
+    private var logWriter = AccessLogWriter()
+
+    private var pools: [UpstreamPool] = []
+    private var addresses: [SocketAddress?] = []
+    private var tls: [NIOSSLContext?] = []
+    private var maintenance: RepeatedTask?
+    private var drained: (() -> Void)?
+
+    init(eventLoop: any EventLoop, seed: UInt64, log: AccessLog) {
+        self.eventLoop = eventLoop
+        self.log = log
+        let now = LiveWorld.now()
+        shard = Shard(seed: seed, wallOffset: LiveWorld.wallOffset())
+        wheel = Wheel(eventLoop: eventLoop, at: now)
+        scratch = ByteBufferAllocator().buffer(capacity: 16 * 1024)
+    }
+
+    /// Starts what must happen even when no request comes.
+    func start() {
+        maintenance = eventLoop.scheduleRepeatedTask(
+            initialDelay: .milliseconds(250), delay: .milliseconds(250)
+        ) { [unowned self] _ in maintain(at: LiveWorld.now()) }
+    }
+
+    /// Takes a snapshot for all exchanges that begin from now on.
+    func adopt(_ publication: Publication) {
+        let snapshot = publication.snapshot
+        let now = LiveWorld.now()
+        shard.wallOffset = LiveWorld.wallOffset()
+        shard.adopt(snapshot, credentials: publication.credentials, at: now)
+        headLimits.headBytesMax = snapshot.limits.headBytesMax
+        headLimits.fieldCountMax = snapshot.limits.fieldCountMax
+        connectionsMax = publication.connectionsPerLoop
+        portIndex = publication.portIndex
+        addresses = Array(repeating: nil, count: snapshot.endpoints.count)
+        tls = publication.tls
+        for client in clients.values { client.portsChanged() }
+    }
+
+    /// The address of an endpoint of the present snapshot, parsed once.
+    func address(of endpoint: Endpoint, id: EndpointID, in snapshot: Snapshot) -> SocketAddress? {
+        let isPresent = snapshot === shard.snapshot
+        if isPresent, let known = addresses[Int(id)] { return known }
+        let made = try? SocketAddress(ipAddress: endpoint.address, port: Int(endpoint.port))
+        if isPresent { addresses[Int(id)] = made }
+        return made
+    }
+
+    /// The TLS context of a backend of the present snapshot.
+    func tlsContext(of backend: BackendID) -> NIOSSLContext? {
+        Int(backend) < tls.count ? tls[Int(backend)] : nil
+    }
+
+    /// The pool of an endpoint slot.
+    func pool(_ slot: EndpointSlot) -> UpstreamPool {
+        let index = Int(slot.index)
+        while pools.count <= index { pools.append(UpstreamPool()) }
+        let pool = pools[index]
+        if pool.slot != slot { pool.restart(for: slot) }
+        return pool
+    }
+
+    /// Puts the record of a finished exchange into the log. `bytes` are those of `head`, or
+    /// none when no head was read.
+    func log(
+        _ record: borrowing ExchangeRecord, _ head: borrowing RequestHead, _ bytes: RawSpan,
+        client: [UInt8], requestID: ByteRange?, logsQuery: Bool
+    ) {
+        let hasHead = bytes.byteCount > 0
+        let none = ByteRange.empty
+        var path = hasHead ? head.pathRange : none
+        if logsQuery, hasHead, head.hasQuery { path = ByteRange(path.start, head.queryRange.end) }
+        var agent = none
+        if hasHead, let field = head.first(.userAgent) { agent = field.valueRange }
+        logWriter.append(
+            record, method: bytes.extracting((hasHead ? head.methodRange : none).range),
+            host: bytes.extracting((hasHead ? head.hostRange : none).range),
+            path: bytes.extracting(path.range), client: client.span.bytes,
+            userAgent: bytes.extracting(agent.range),
+            requestID: bytes.extracting((requestID ?? none).range), to: &logLines)
+        if logLines.count >= 64 * 1024 { flushLog() }
+    }
+
+    func flushLog() {
+        guard !logLines.isEmpty else { return }
+        let lines = logLines
+        logLines = []
+        logLines.reserveCapacity(min(lines.capacity, 80 * 1024))
+        if !log.submit(lines) {
+            let count = lines.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
+            shard.metrics.mesh.accessLogDropped += UInt64(count)
+        }
+    }
+
+    /// A copy of what was counted here.
+    func metrics() -> ShardMetrics {
+        shard.refreshGauges(at: LiveWorld.now())
+        var copy = shard.metrics
+        copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients)
+        copy.mesh.downstreamIdle = Int64(idleClients)
+        copy.mesh.upstreamIdle = Int64(pools.reduce(0) { $0 + $1.count })
+        copy.mesh.upstreamActive = Int64(activeUpstreams)
+        return copy
+    }
+
+    /// Clients between two requests.
+    var idleClients = 0
+    /// Mirrored copies on their way.
+    var mirrorsInFlight = 0
+    /// Upstream connections that serve an exchange.
+    var activeUpstreams = 0
+
+    /// Begins to stop: idle connections close now, the others with their present answer.
+    /// `done` is called once none is left.
+    func drain(done: @escaping () -> Void) {
+        shard.isDraining = true
+        drained = done
+        for client in Array(clients.values) { client.drain() }
+        checkDrained()
+    }
+
+    /// Closes whatever is left.
+    func abortAll() {
+        for client in Array(clients.values) { client.abort() }
+        for pool in pools { pool.closeAll() }
+        maintenance?.cancel()
+        flushLog()
+    }
+
+    func clientClosed(_ client: ClientHandler) {
+        clients.removeValue(forKey: ObjectIdentifier(client))
+        checkDrained()
+    }
+
+    private func checkDrained() {
+        guard clients.isEmpty, let drained else { return }
+        self.drained = nil
+        flushLog()
+        drained()
+    }
+
+    private func maintain(at now: Instant) {
+        shard.fleet.tick(at: now)
+        for pool in pools { pool.prune(at: now) }
+        flushLog()
+        if scratch.capacity > 256 * 1024 {
+            scratch = ByteBufferAllocator().buffer(capacity: 16 * 1024)
+        }
+        if shard.output.capacity > 256 * 1024 {
+            shard.output = []
+        }
+    }
+}
+
+/// One snapshot with everything that a loop needs beside it, made once for all loops.
+struct Publication: Sendable {
+    var snapshot: Snapshot
+    var credentials: [Secret<[UInt8]>?]
+    var tls: [NIOSSLContext?]
+    var portIndex: [Int]
+    var connectionsPerLoop: Int
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+import MeshExchange
+package import MeshRouting
+package import MeshSnapshot
+package import MeshTelemetry
+import NIOCore
+import NIOPosix
+import NIOSSL
+
+/// The data plane: listening sockets, one `Loop` for each event loop, and the snapshot in use.
+///
+/// Event loops share nothing on the path of a request. What concerns all of them (a new
+/// snapshot, the health of an endpoint, a scrape) is sent to each as a message by this actor.
+package actor Proxy {
+    private let group: MultiThreadedEventLoopGroup
+    private let loops: [Loop]
+    private let log: AccessLog
+    private let checker: HealthChecker
+    private var listeners: [ListenKey: Listening] = [:]
+    private var listened = 0
+    private var isStopping = false
+    /// Reads the value of a credential; nil when there is none.
+    private let readCredential: @Sendable (Credential.Source) -> Secret<[UInt8]>?
+    /// The snapshot in use.
+    package private(set) var snapshot = Snapshot.empty
+
+    private struct ListenKey: Hashable {
+        var address: String
+        var port: UInt16
+    }
+
+    private struct Listening {
+        /// The number that connections accepted on it carry.
+        var number: Int
+        var channels: [any Channel]
+    }
+
+    /// A proxy with `loopCount` event loops that does not listen yet.
+    ///
+    /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file.
+    package init(
+        loopCount: Int, seed: UInt64,
+        readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?
+    ) {
+        self.readCredential = readCredential
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, loopCount))
+        self.group = group
+        let log = AccessLog()
+        self.log = log
+        var random = SplitMix64(seed: seed)
+        var loops: [Loop] = []
+        for eventLoop in group.makeIterator() {
+            loops.append(Loop(eventLoop: eventLoop, seed: random.next(), log: log))
+        }
+        self.loops = loops
+        let all = loops
+        checker = HealthChecker(eventLoop: loops[0].eventLoop, seed: random.next()) {
+            backend, authority, isHealthy in
+            for loop in all {
+                loop.eventLoop.execute {
+                    loop.shard.fleet.setHealth(
+                        backend: backend, authority: authority, healthy: isHealthy,
+                        at: LiveWorld.now())
+                }
+            }
+        }
+        for loop in loops { loop.eventLoop.execute { loop.start() } }
+    }
+
+    /// Takes `next` into use: opens new ports, hands it to every loop, closes ports that are no
+    /// longer listed. Requests that run keep the snapshot they began with.
+    ///
+    /// **Errors** when a port cannot be opened or a TLS file not be read; nothing changes then.
+    package func publish(_ next: Snapshot) async throws {
+        let (credentials, tls) = try resolve(next)
+        var opened: [(ListenKey, Listening)] = []
+        for port in next.ports {
+            let key = ListenKey(address: port.address, port: port.number)
+            guard listeners[key] == nil else { continue }
+            let number = listened + opened.count
+            do {
+                let channels = try await listen(
+                    address: key.address, port: key.port, number: number, loops: loops)
+                opened.append((key, Listening(number: number, channels: channels)))
+            } catch {
+                for (_, listening) in opened { await Self.close(listening.channels) }
+                throw error
+            }
+        }
+        listened += opened.count
+        for (key, listening) in opened { listeners[key] = listening }
+
+        var portIndex = Array(repeating: -1, count: listened)
+        for (index, port) in next.ports.enumerated() {
+            let key = ListenKey(address: port.address, port: port.number)
+            if let listening = listeners[key] { portIndex[listening.number] = index }
+        }
+        let publication = Publication(
+            snapshot: next, credentials: credentials, tls: tls, portIndex: portIndex,
+            connectionsPerLoop: max(1, next.limits.connectionsMax / loops.count))
+        log.direct(to: next.telemetry.accessLog)
+        for loop in loops {
+            try await loop.eventLoop.submit { loop.adopt(publication) }.get()
+        }
+        let checker = checker
+        try await loops[0].eventLoop.submit { checker.adopt(publication) }.get()
+        snapshot = next
+
+        let kept = Set(next.ports.map { ListenKey(address: $0.address, port: $0.number) })
+        for (key, listening) in listeners where !kept.contains(key) {
+            await Self.close(listening.channels)
+            listeners[key] = nil
+        }
+        if opened.isEmpty { return }
+        await startAccepting(opened.flatMap { $0.1.channels })
+    }
+
+    /// What all loops counted, merged.
+    package func metrics() async -> ShardMetrics {
+        var merged = ShardMetrics()
+        for loop in loops {
+            if let part = try? await loop.eventLoop.submit({ loop.metrics() }).get() {
+                merged.merge(part)
+            }
+        }
+        return merged
+    }
+
+    /// How the endpoints are, as each loop sees them.
+    package func endpoints() async -> [[BackendStatistics]] {
+        var all: [[BackendStatistics]] = []
+        for loop in loops {
+            let part = try? await loop.eventLoop.submit {
+                loop.shard.fleet.statistics(at: LiveWorld.now())
+            }.get()
+            all.append(part ?? [])
+        }
+        return all
+    }
+
+    /// Stops: accepts nothing more, lets running exchanges end until `timeout` has passed, then
+    /// closes what is left. Answers whether every exchange ended by itself.
+    package func drain(timeout: Nanoseconds) async -> Bool {
+        guard !isStopping else { return true }
+        isStopping = true
+        for listening in listeners.values { await Self.close(listening.channels) }
+        listeners = [:]
+        let eventLoop = loops[0].eventLoop
+        let all = eventLoop.makePromise(of: Bool.self)
+        let futures = loops.map { loop in
+            let ended = loop.eventLoop.makePromise(of: Void.self)
+            loop.eventLoop.execute { loop.drain { ended.succeed() } }
+            return ended.futureResult
+        }
+        let late = eventLoop.scheduleTask(in: .nanoseconds(timeout.rawValue)) {
+            all.succeed(false)
+        }
+        EventLoopFuture.andAllComplete(futures, on: eventLoop).whenComplete { _ in
+            late.cancel()
+            all.succeed(true)
+        }
+        let isClean = (try? await all.futureResult.get()) ?? false
+        let checker = checker
+        try? await eventLoop.submit { checker.stop() }.get()
+        for loop in loops { try? await loop.eventLoop.submit { loop.abortAll() }.get() }
+        log.stop()
+        try? await group.shutdownGracefully()
+        return isClean
+    }
+
+    private func resolve(
+        _ next: Snapshot
+    ) throws -> ([Secret<[UInt8]>?], [NIOSSLContext?]) {
+        let credentials = next.backends.map { $0.credential.flatMap { readCredential($0.source) } }
+        var system: NIOSSLContext?
+        let tls: [NIOSSLContext?] = try next.backends.map { backend in
+            guard let settings = backend.tls else { return nil }
+            var configuration = TLSConfiguration.makeClientConfiguration()
+            configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = ["http/1.1"]
+            guard let file = settings.caFile else {
+                if let system { return system }
+                system = try NIOSSLContext(configuration: configuration)
+                return system
+            }
+            do {
+                configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(file))
+                return try NIOSSLContext(configuration: configuration)
+            } catch {
+                throw ProxyError.badAuthorities(backend: backend.name, reason: "\(error)")
+            }
+        }
+        return (credentials, tls)
+    }
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a proxy could not take a snapshot into use.
+package struct ProxyError: Error, Sendable, CustomStringConvertible {
+    /// What happened and what to do.
+    package let description: String
+
+    /// A socket could not be opened.
+    static func cannotListen(address: String, port: UInt16, reason: String) -> ProxyError {
+        ProxyError(
+            description: "cannot listen on \(address):\(port): \(reason); stop what listens "
+                + "there, or give the listener another port")
+    }
+
+    /// A file of certificate authorities could not be used.
+    static func badAuthorities(backend: String, reason: String) -> ProxyError {
+        ProxyError(
+            description: "backend \(backend): tls.caFile could not be used: \(reason); "
+                + "name a PEM file with at least one certificate")
+    }
+}

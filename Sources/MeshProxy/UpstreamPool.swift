@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshRouting
+
+/// Idle connections of one event loop to one endpoint, the one used last first.
+final class UpstreamPool {
+    /// The endpoint that the connections lead to.
+    private(set) var slot: EndpointSlot?
+    private var idle: [UpstreamHandler] = []
+
+    /// Count of idle connections.
+    var count: Int { idle.count }
+
+    /// Drops everything and serves another endpoint.
+    func restart(for slot: EndpointSlot) {
+        closeAll()
+        self.slot = slot
+    }
+
+    /// A connection that is still open, or nil.
+    func take() -> UpstreamHandler? {
+        while let last = idle.popLast() {
+            if last.isOpen { return last }
+        }
+        return nil
+    }
+
+    /// Keeps a connection for the next request; closes it when enough are kept.
+    func keep(_ upstream: UpstreamHandler, max: Int, until: Instant) {
+        guard idle.count < max, upstream.isOpen else {
+            upstream.close()
+            return
+        }
+        upstream.idleUntil = until
+        idle.append(upstream)
+    }
+
+    /// Forgets a connection that closed by itself.
+    func remove(_ upstream: UpstreamHandler) {
+        if let index = idle.firstIndex(where: { $0 === upstream }) { idle.remove(at: index) }
+    }
+
+    /// Closes what has been idle for too long. The oldest stand first.
+    func prune(at now: Instant) {
+        guard let first = idle.first, first.idleUntil <= now else { return }
+        let expired = idle.prefix { $0.idleUntil <= now }
+        idle.removeFirst(expired.count)
+        for upstream in expired { upstream.close() }
+    }
+
+    /// Closes everything.
+    func closeAll() {
+        let all = idle
+        idle = []
+        for upstream in all { upstream.close() }
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+package import MeshSnapshot
+
+extension Fleet {
+    /// An endpoint of `backend` for the next attempt; nil when it has none that takes traffic.
+    ///
+    /// Endpoints that are unhealthy, ejected or `tried` are left out. When every endpoint is
+    /// unhealthy or ejected, all of them count as fit: a request that may fail is better than one
+    /// that must (panic). When every fit endpoint was tried, one of them is chosen again; a caller
+    /// that would rather go elsewhere asks `tried.contains(pick.slot)`.
+    ///
+    /// **Shape** `hash` is that of the header value the backend's ring goes by; nil (no such
+    /// header) draws at random. **Complexity** O(1), O(log n) in turn by unequal weights and on
+    /// a ring; O(n) at most when draws hit nothing but what was tried, and once after endpoints
+    /// came or went.
+    /// **Source** Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001.
+    package mutating func pick(
+        backend: BackendID, hash: UInt64?, tried: borrowing Tried,
+        using random: inout SplitMix64, at now: Instant
+    ) -> Pick? {
+        if now >= nextReturn { tick(at: now) }
+        let number = Int(backend)
+        guard pools.indices.contains(number) else { return nil }
+        if pools[number].isStale { refresh(number) }
+        guard pools[number].sampler.count > 0 else { return nil }
+        let place: Int32
+        switch pools[number].choice {
+        case .latency:
+            place = betterOfTwo(number, tried, byLatency: true, using: &random, at: now)
+        case .load:
+            place = betterOfTwo(number, tried, byLatency: false, using: &random, at: now)
+        case .turn:
+            place = nextInTurn(number, tried, using: &random)
+        case .ring:
+            place = onRing(number, hash: hash, tried, using: &random)
+        }
+        return Pick(
+            endpoint: states[Int(place)].endpoint,
+            slot: EndpointSlot(index: place, generation: states[Int(place)].generation))
+    }
+
+    /// Makes the list anew that picks draw from.
+    private mutating func refresh(_ number: Int) {
+        let members = pools[number].members
+        let panics = pools[number].availableCount == 0
+        let slots = panics ? members : members.filter { states[Int($0)].isAvailable }
+        pools[number].sampler = Sampler(
+            slots: slots, weights: slots.map { states[Int($0)].weight })
+        pools[number].isStale = false
+    }
+
+    /// Two drawn by weight; the one with the lower cost, the first when they are equal.
+    private func betterOfTwo(
+        _ number: Int, _ tried: borrowing Tried, byLatency: Bool,
+        using random: inout SplitMix64, at now: Instant
+    ) -> Int32 {
+        let first = untried(number, tried, using: &random)
+        var second: Int?
+        for _ in 0..<Limits.redraws {
+            second = pools[number].sampler.place(otherThan: first, using: &random)
+            guard let other = second, isTried(number, other, tried) else { break }
+            second = nil
+        }
+        let a = pools[number].sampler.slots[first]
+        guard let second else { return a }
+        let b = pools[number].sampler.slots[second]
+        let (loadA, loadB) = (states[Int(a)].load, states[Int(b)].load)
+        guard byLatency else { return loadA <= loadB ? a : b }
+        let costA = states[Int(a)].latency.value(at: now) * (loadA + 1)
+        let costB = states[Int(b)].latency.value(at: now) * (loadB + 1)
+        return costA <= costB ? a : b
+    }
+
+    /// A place of the sampler by weight that was not tried, or any when all were.
+    private func untried(
+        _ number: Int, _ tried: borrowing Tried, using random: inout SplitMix64
+    ) -> Int {
+        let drawn = pools[number].sampler.place(using: &random)
+        if !isTried(number, drawn, tried) { return drawn }
+        for _ in 0..<Limits.redraws {
+            let place = pools[number].sampler.place(using: &random)
+            if !isTried(number, place, tried) { return place }
+        }
+        let count = pools[number].sampler.count
+        for step in 0..<count {
+            let place = (drawn + step) % count
+            if !isTried(number, place, tried) { return place }
+        }
+        return drawn
+    }
+
+    /// The one whose turn it is; those that were tried miss theirs.
+    private mutating func nextInTurn(
+        _ number: Int, _ tried: borrowing Tried, using random: inout SplitMix64
+    ) -> Int32 {
+        let turn = pools[number].turn ?? UInt64(random.below(1 << 30))
+        for step in 0..<UInt64(1 + (tried.isEmpty ? 0 : Limits.redraws)) {
+            let place = pools[number].sampler.place(atTurn: turn &+ step)
+            if isTried(number, place, tried) { continue }
+            pools[number].turn = turn &+ step &+ 1
+            return pools[number].sampler.slots[place]
+        }
+        pools[number].turn = turn &+ 1
+        return pools[number].sampler.slots[untried(number, tried, using: &random)]
+    }
+
+    /// The owner of `hash`, or the next one on the circle that is fit and was not tried.
+    private func onRing(
+        _ number: Int, hash: UInt64?, _ tried: borrowing Tried, using random: inout SplitMix64
+    ) -> Int32 {
+        guard let hash, let ring = pools[number].ring else {
+            return pools[number].sampler.slots[untried(number, tried, using: &random)]
+        }
+        let panics = pools[number].availableCount == 0
+        let start = ring.place(of: StableHash.mix(hash))
+        for step in 0..<min(ring.count, Limits.ringSteps) {
+            let owner = ring.owner(at: start &+ step)
+            guard panics || states[Int(owner)].isAvailable else { continue }
+            if !isTried(owner, tried) { return owner }
+        }
+        // Still the same one for the same key, as long as the list stays the same.
+        var fixed = SplitMix64(seed: hash)
+        return pools[number].sampler.slots[untried(number, tried, using: &fixed)]
+    }
+
+    private func isTried(_ number: Int, _ place: Int, _ tried: borrowing Tried) -> Bool {
+        isTried(pools[number].sampler.slots[place], tried)
+    }
+
+    private func isTried(_ slot: Int32, _ tried: borrowing Tried) -> Bool {
+        tried.contains(EndpointSlot(index: slot, generation: states[Int(slot)].generation))
+    }
+}

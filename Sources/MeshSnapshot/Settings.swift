@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+
+/// Bounds that hold for every downstream connection. Reaching one is a refusal with a code.
+package struct ConnectionLimits: Sendable, Hashable {
+    /// Bytes of a request head, request line included. At most 65,535.
+    package var headBytesMax: Int
+    /// Fields of a head.
+    package var fieldCountMax: Int
+    /// Bytes of a body that is buffered because a decision needs it.
+    package var bufferedBodyBytesMax: Int
+    /// Time for a request head to arrive once its first byte has.
+    package var headTimeout: Nanoseconds
+    /// Time a kept-alive connection may wait for its next request.
+    package var idleTimeout: Nanoseconds
+    /// Time between two reads of a request body.
+    package var bodyIdleTimeout: Nanoseconds
+    /// Downstream connections of the process.
+    package var connectionsMax: Int
+    /// Bytes of one event of an event stream.
+    package var eventBytesMax: Int
+
+    /// Limits of the given parts.
+    package init(
+        headBytesMax: Int = 32 * 1024, fieldCountMax: Int = 100,
+        bufferedBodyBytesMax: Int = 16 * 1024 * 1024, headTimeout: Nanoseconds = .seconds(10),
+        idleTimeout: Nanoseconds = .seconds(300), bodyIdleTimeout: Nanoseconds = .seconds(30),
+        connectionsMax: Int = 100_000, eventBytesMax: Int = 1024 * 1024
+    ) {
+        self.headBytesMax = headBytesMax
+        self.fieldCountMax = fieldCountMax
+        self.bufferedBodyBytesMax = bufferedBodyBytesMax
+        self.headTimeout = headTimeout
+        self.idleTimeout = idleTimeout
+        self.bodyIdleTimeout = bodyIdleTimeout
+        self.connectionsMax = connectionsMax
+        self.eventBytesMax = eventBytesMax
+    }
+}
+
+/// What is written about every exchange.
+package struct TelemetrySettings: Sendable, Hashable {
+    /// Where access log lines go.
+    package var accessLog: AccessLog
+    /// Whether the access log carries the query string.
+    package var logQuery: Bool
+
+    /// Where access log lines go.
+    package enum AccessLog: Sendable, Hashable {
+        /// Nowhere.
+        case off
+        /// Standard output.
+        case standardOutput
+        /// A file that is appended to.
+        case file(String)
+    }
+
+    /// Settings of the given parts.
+    package init(accessLog: AccessLog = .standardOutput, logQuery: Bool = false) {
+        self.accessLog = accessLog
+        self.logQuery = logQuery
+    }
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshBasics
+
+/// What a proxy needs to know, ready to use: the one contract between what operators write and
+/// what proxies do.
+///
+/// A snapshot is immutable and versioned. The compiler makes it from resources and from what
+/// discovery resolved; a proxy swaps the whole value between two requests, and a request that
+/// has begun keeps the snapshot it began with. Everything is an array addressed by a small
+/// integer, so that the request path hashes and compares nothing that it need not.
+///
+/// Invariant: this room never parses what an operator wrote and never touches a socket. Two
+/// snapshots made from the same input are equal in every field but `version`.
+///
+/// ```
+///  ports ──> listeners ──> RouteTable ──> rules[i] ──> targets ──> backends[b] ──> endpoints
+///                                     └─> models (by name, per listener)  ──┘
+/// ```
+package final class Snapshot: Sendable {
+    /// Rises by at least one with every snapshot that a control loop publishes.
+    package let version: UInt64
+    /// One entry for each address and port to listen on, in order of address and port.
+    package let ports: [Port]
+    /// Every rule of every route; a `RouteTable` answers with an index into this.
+    package let rules: [Rule]
+    /// Every backend; `BackendID` is an index into this.
+    package let backends: [Backend]
+    /// Every endpoint of every backend; a backend owns the contiguous run `Backend.endpoints`.
+    package let endpoints: [Endpoint]
+    /// Every logical model; `ModelID` is an index into this.
+    package let models: [Model]
+    /// Bounds that hold for every connection.
+    package let limits: ConnectionLimits
+    /// What is written about every exchange.
+    package let telemetry: TelemetrySettings
+    /// How long running exchanges may go on after the process was told to stop.
+    package let drainTimeout: Nanoseconds
+
+    /// A snapshot of the given parts; the caller keeps every index in range.
+    package init(
+        version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
+        endpoints: [Endpoint], models: [Model], limits: ConnectionLimits,
+        telemetry: TelemetrySettings, drainTimeout: Nanoseconds
+    ) {
+        self.version = version
+        self.ports = ports
+        self.rules = rules
+        self.backends = backends
+        self.endpoints = endpoints
+        self.models = models
+        self.limits = limits
+        self.telemetry = telemetry
+        self.drainTimeout = drainTimeout
+    }
+
+    /// The snapshot before any configuration: no ports, nothing routed.
+    package static var empty: Snapshot {
+        Snapshot(
+            version: 0, ports: [], rules: [], backends: [], endpoints: [], models: [],
+            limits: ConnectionLimits(), telemetry: TelemetrySettings(),
+            drainTimeout: .seconds(30))
+    }
+}
+
+/// Index into `Snapshot.rules`.
+package typealias RuleID = Int32
+/// Index into `Snapshot.backends`.
+package typealias BackendID = Int32
+/// Index into `Snapshot.endpoints`.
+package typealias EndpointID = Int32
+/// Index into `Snapshot.models`.
+package typealias ModelID = Int32
+
+/// One address and port to listen on, with the listeners that share it.
+package struct Port: Sendable, Hashable {
+    /// The address to bind, textual IPv4 or IPv6: `127.0.0.1`.
+    package var address: String
+    /// The port to bind, 1 to 65535.
+    package var number: UInt16
+    /// The listeners, most specific hostname first; a request belongs to the first that matches.
+    package var listeners: [Listener]
+
+    /// A port with its listeners in order of falling hostname specificity.
+    package init(address: String, number: UInt16, listeners: [Listener]) {
+        self.address = address
+        self.number = number
+        self.listeners = listeners
+    }
+}
+
+/// One listener of a Gateway.
+package struct Listener: Sendable, Hashable {
+    /// `namespace/gateway/listener`, for logs and metrics.
+    package var name: String
+    /// The hostname it serves, nil for every hostname.
+    package var hostname: Hostname?
+    /// The routes attached to it.
+    package var routes: RouteTable
+    /// The logical models attached to it, by name, sorted by the bytes of the name; empty when
+    /// none is.
+    package var models: [NamedModel]
+
+    /// A listener of the given parts.
+    package init(name: String, hostname: Hostname?, routes: RouteTable, models: [NamedModel]) {
+        self.name = name
+        self.hostname = hostname
+        self.routes = routes
+        self.models = models
+    }
+}
+
+/// A logical model under one of the names a caller may use for it.
+package struct NamedModel: Sendable, Hashable {
+    /// The name as the caller writes it in `model`, UTF-8.
+    package var name: [UInt8]
+    /// The model it names.
+    package var model: ModelID
+
+    /// `model` under `name`.
+    package init(name: [UInt8], model: ModelID) {
+        self.name = name
+        self.model = model
+    }
+}
+
+/// An exact hostname or one with a wildcard as its first label, in lower case.
+package struct Hostname: Sendable, Hashable {
+    /// The name without `*.`: `example.com`.
+    package var labels: [UInt8]
+    /// Whether one or more labels may stand in front.
+    package var isWildcard: Bool
+
+    /// The hostname written as `labels` (lower case, no port), with `*.` in front when
+    /// `isWildcard`.
+    package init(labels: [UInt8], isWildcard: Bool) {
+        self.labels = labels
+        self.isWildcard = isWildcard
+    }
+
+    /// The hostname as an operator writes it.
+    package var text: String {
+        (isWildcard ? "*." : "") + String(decoding: labels, as: UTF8.self)
+    }
+}

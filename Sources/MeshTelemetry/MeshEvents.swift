@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How one attempt at an upstream ended.
+package enum AttemptResult: UInt8, CaseIterable, Sendable {
+    /// An answer below 500 came whole.
+    case success
+    /// An answer of 500 or above.
+    case serverError
+    /// No connection: refused, unreachable, or the connect deadline passed.
+    case connectFailure
+    /// The TLS handshake failed or the peer was not who it must be.
+    case tlsFailure
+    /// A deadline passed after the connection stood.
+    case timeout
+    /// The upstream closed or reset before its answer was complete.
+    case reset
+    /// The upstream broke the protocol.
+    case protocolError
+    /// The caller went away first.
+    case cancelled
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .success: "success"
+        case .serverError: "server_error"
+        case .connectFailure: "connect_failure"
+        case .tlsFailure: "tls_failure"
+        case .timeout: "timeout"
+        case .reset: "reset"
+        case .protocolError: "protocol_error"
+        case .cancelled: "cancelled"
+        }
+    }
+}
+
+/// Why a request was sent once more.
+package enum RetryReason: UInt8, CaseIterable, Sendable {
+    /// No connection could be made.
+    case connectFailure
+    /// The connection ended before the answer began.
+    case reset
+    /// The attempt's own deadline passed.
+    case timeout
+    /// The answer had a status that the policy retries.
+    case status
+    /// The model was busy and a fallback took over.
+    case fallback
+    /// A second attempt was raced against a slow first one.
+    case hedge
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .connectFailure: "connect_failure"
+        case .reset: "reset"
+        case .timeout: "timeout"
+        case .status: "status"
+        case .fallback: "fallback"
+        case .hedge: "hedge"
+        }
+    }
+}
+
+/// Why an endpoint was taken out of the choice.
+package enum EjectionReason: UInt8, CaseIterable, Sendable {
+    /// Too many errors in a row.
+    case consecutiveErrors
+    /// Too large a share of errors.
+    case errorRate
+    /// Far slower than its peers.
+    case latency
+    /// The active health check failed.
+    case healthCheck
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .consecutiveErrors: "consecutive_errors"
+        case .errorRate: "error_rate"
+        case .latency: "latency"
+        case .healthCheck: "health_check"
+        }
+    }
+}
+
+/// What a shard thinks of an endpoint.
+package enum EndpointState: UInt8, CaseIterable, Sendable {
+    /// May be chosen.
+    case healthy
+    /// Failed its health check.
+    case unhealthy
+    /// Taken out for a while because of its errors.
+    case ejected
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .healthy: "healthy"
+        case .unhealthy: "unhealthy"
+        case .ejected: "ejected"
+        }
+    }
+}
+
+/// What a token was.
+package enum TokenType: UInt8, CaseIterable, Sendable {
+    /// Read by the model.
+    case input
+    /// Written by the model.
+    case output
+    /// Part of the input that a prefix cache answered for.
+    case cachedInput
+    /// Part of the output that was thinking, not answer.
+    case reasoning
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .input: "input"
+        case .output: "output"
+        case .cachedInput: "cached_input"
+        case .reasoning: "reasoning"
+        }
+    }
+}

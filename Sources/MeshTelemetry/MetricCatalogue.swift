@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The one list of all metrics, in the order of the page.
+///
+/// Names follow the OpenTelemetry conventions where those have one. The GenAI conventions are
+/// still in development, so their names are kept here as data under a version and marked
+/// unstable; a change of names is a new version of the table.
+package enum MetricCatalogue {
+    /// The version of this table; it is a label of `pinion_build_info`.
+    package static let version = 1
+
+    /// The conventions that the OpenTelemetry names were taken from: the last release of the
+    /// common conventions that holds the GenAI names too.
+    package static let schemaURL = "https://opentelemetry.io/schemas/1.41.0"
+
+    /// All metrics in the order of the page: what an operator needs most comes first, since a
+    /// page that reaches its bound loses its end.
+    package static let all: [Metric] = process + mesh + requests + generations
+
+    static let model = [
+        "gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model",
+        "gen_ai_response_model", "backend",
+    ]
+    static let route = ["route", "backend"]
+
+    // MARK: The process
+
+    static let buildInfo = Metric(
+        "pinion_build_info", .info, labels: ["version", "metrics_version"],
+        help: "Constant 1; the labels name the running version and that of the metric table.")
+    static let startTime = Metric(
+        "process_start_time_seconds", .gauge, unit: "seconds",
+        help: "Start of the process, in seconds since the Unix epoch.")
+    static let residentMemory = Metric(
+        "process_resident_memory_bytes", .gauge, unit: "bytes",
+        help: "Memory of the process that is in RAM.")
+    static let cpu = Metric(
+        "process_cpu_seconds_total", .counter, unit: "seconds",
+        help: "Processor time used by the process, user and system.")
+    static let openFiles = Metric(
+        "process_open_fds", .gauge, help: "File descriptors that the process holds open.")
+    static let snapshotVersion = Metric(
+        "pinion_snapshot_version", .gauge,
+        help: "Version of the configuration snapshot in use.")
+    static let snapshotRejected = Metric(
+        "pinion_snapshot_rejected_total", .counter,
+        help: "Snapshots refused; the last good one stayed in use.")
+    static let snapshotLastSuccess = Metric(
+        "pinion_snapshot_last_success_timestamp_seconds", .gauge, unit: "seconds",
+        help: "When a snapshot was last taken into use, in seconds since the Unix epoch.")
+    static let process = [
+        buildInfo, startTime, residentMemory, cpu, openFiles, snapshotVersion, snapshotRejected,
+        snapshotLastSuccess,
+    ]
+
+    // MARK: The mesh
+
+    static let activeRequests = Metric(
+        "pinion_active_requests", .gauge,
+        help: "Exchanges between their first byte read and their last byte written.")
+    static let connections = Metric(
+        "pinion_connections", .gauge, labels: ["side", "state"],
+        help: "Open connections by side (downstream, upstream) and state (active, idle).")
+    static let connectionsOpened = Metric(
+        "pinion_connections_opened_total", .counter, labels: ["side"],
+        help: "Connections accepted (downstream) and made (upstream).")
+    static let refusals = Metric(
+        "pinion_refusals_total", .counter, labels: ["code"],
+        help: "What the mesh itself refused or failed, by stable error code.")
+    static let attempts = Metric(
+        "pinion_upstream_attempts_total", .counter, labels: ["backend", "result"],
+        help: "Attempts at upstreams by how they ended.")
+    static let retries = Metric(
+        "pinion_retries_total", .counter, labels: ["backend", "reason"],
+        help: "Requests sent once more, by the reason.")
+    static let retryBudgetExhausted = Metric(
+        "pinion_retry_budget_exhausted_total", .counter,
+        help: "Retries not made because the retry budget was used up.")
+    static let endpoints = Metric(
+        "pinion_endpoints", .gauge, labels: ["backend", "state"],
+        help: "Endpoints by state (healthy, unhealthy, ejected); the highest that any event "
+            + "loop sees.")
+    static let ejections = Metric(
+        "pinion_endpoint_ejections_total", .counter, labels: ["backend", "reason"],
+        help: "Endpoints taken out of the choice, by the reason; each event loop judges alone.")
+    static let truncations = Metric(
+        "pinion_streams_truncated_total", .counter, labels: ["backend"],
+        help: "Streams that the upstream ended without their terminal event.")
+    static let clientAborts = Metric(
+        "pinion_client_aborts_total", .counter,
+        help: "Exchanges that the caller left before the end.")
+    static let usageMissing = Metric(
+        "pinion_usage_missing_total", .counter,
+        help: "Exchanges whose upstream did not say how many tokens it used.")
+    static let accessLogDropped = Metric(
+        "pinion_access_log_dropped_total", .counter,
+        help: "Access lines not written because the writer was behind.")
+    static let seriesDropped = Metric(
+        "pinion_metric_series_dropped_total", .counter, labels: ["table"],
+        help: "Lookups answered with the series called other because the table of label sets "
+            + "was full.")
+    static let pageTruncated = Metric(
+        "pinion_metrics_page_truncated", .gauge,
+        help: "1 when series were left out because the page reached its bound.")
+    static let mesh = [
+        activeRequests, connections, connectionsOpened, refusals, attempts, retries,
+        retryBudgetExhausted, endpoints, ejections, truncations, clientAborts, usageMissing,
+        accessLogDropped, seriesDropped, pageTruncated,
+    ]
+
+    // MARK: Requests
+
+    static let requestsTotal = Metric(
+        "pinion_requests_total", .counter, labels: route + ["code", "error_code"],
+        help: "Exchanges by the status sent and, when the mesh refused, its error code.")
+    static let requestBytes = Metric(
+        "pinion_request_bytes_total", .counter, unit: "bytes", labels: route,
+        help: "Bytes received from callers.")
+    static let responseBytes = Metric(
+        "pinion_response_bytes_total", .counter, unit: "bytes", labels: route,
+        help: "Bytes sent to callers.")
+    static let requestDuration = Metric(
+        "http_server_request_duration_seconds", .histogram, unit: "seconds",
+        labels: route + ["code_class"], buckets: .httpDuration,
+        otel: "http.server.request.duration",
+        help: "From the first byte of the request read to the last byte of the answer written.")
+    static let requests = [requestsTotal, requestBytes, responseBytes, requestDuration]
+
+    // MARK: Generations
+
+    static let tokens = Metric(
+        "pinion_tokens_total", .counter, labels: ["type"] + model,
+        help: "Tokens as the upstream counted them. Cached ones are part of input, reasoning "
+            + "ones part of output.")
+    static let modelDuration = Metric(
+        "gen_ai_server_request_duration_seconds", .histogram, unit: "seconds",
+        labels: model + ["error_type"], .unstable, buckets: .generationDuration,
+        otel: "gen_ai.server.request.duration",
+        help: "Duration of a whole generation, to its last byte.")
+    static let firstToken = Metric(
+        "gen_ai_server_time_to_first_token_seconds", .histogram, unit: "seconds", labels: model,
+        .unstable, buckets: .timeToFirstToken, otel: "gen_ai.server.time_to_first_token",
+        help: "Wait for the first token of successful generations.")
+    static let tokenTime = Metric(
+        "gen_ai_server_time_per_output_token_seconds", .histogram, unit: "seconds",
+        labels: model, .unstable, buckets: .timePerOutputToken,
+        otel: "gen_ai.server.time_per_output_token",
+        help: "Time for each token after the first of successful generations.")
+    static let tokenUsage = Metric(
+        "gen_ai_client_token_usage", .histogram, labels: ["gen_ai_token_type"] + model,
+        .unstable, buckets: .tokenUsage, otel: "gen_ai.client.token.usage",
+        help: "Tokens of one request.")
+    static let generations = [tokens, modelDuration, firstToken, tokenTime, tokenUsage]
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How a peer broke HTTP/1.1: the message is refused and its connection closed.
+///
+/// A violation is never repaired. What one parser mends, the next one reads differently, and that
+/// difference is how requests are smuggled.
+/// **Source**: RFC 9112 section 11.2, RFC 9110 section 17.
+package struct Violation: Error, Hashable, Sendable {
+    /// Which rule was broken.
+    package var code: Code
+    /// The status to answer: 400, 414, 431, 501 or 505 for a request, 502 for a response.
+    package var status: Int
+    /// Offset of the offending byte or line in the span that was being read.
+    package var offset: Int
+
+    /// The rules, one name each.
+    package enum Code: String, Hashable, Sendable, CaseIterable {
+        case headTooLarge, tooManyFields, targetTooLong
+        case badRequestLine, badVersion, badTarget, badStatusLine
+        case badFieldName, badFieldValue, obsoleteFold, bareCR, bareLF, spaceBeforeColon
+        case underscoreAlias, connectionTooLong
+        case missingHost, duplicateHost, badHost
+        case badContentLength, differingContentLengths, repeatedContentLength
+        case badTransferEncoding, lengthAndTransferEncoding
+        case badChunkSize, badChunkExtension, badChunkEnd, badTrailer
+        case tooManyInformational
+    }
+
+    /// A violation of `code` at `offset`, answered with `status` or the status usual for `code`.
+    package init(_ code: Code, at offset: Int, status: Int? = nil) {
+        self.code = code
+        self.offset = offset
+        self.status = status ?? code.usualStatus
+    }
+
+    /// The same violation as a gateway reports it when the peer was its upstream.
+    package var ofResponse: Violation { Violation(code, at: offset, status: 502) }
+
+    /// What is wrong, as a lower-case fact.
+    package var message: StaticString { code.message }
+}
+
+extension Violation.Code {
+    /// The status a request with this violation is answered with.
+    var usualStatus: Int {
+        switch self {
+        case .headTooLarge, .tooManyFields, .connectionTooLong: 431
+        case .targetTooLong: 414
+        case .badStatusLine, .tooManyInformational: 502
+        default: 400
+        }
+    }
+
+    /// What is wrong, as a lower-case fact.
+    package var message: StaticString {
+        switch self {
+        case .headTooLarge: "the message head is larger than the limit"
+        case .tooManyFields: "the message has more fields than the limit"
+        case .targetTooLong: "the request target is longer than the limit"
+        case .badRequestLine: "the request line is not method, target and version"
+        case .badVersion: "the protocol version is not HTTP/1.0 or HTTP/1.1"
+        case .badTarget: "the request target is malformed"
+        case .badStatusLine: "the status line is malformed"
+        case .badFieldName: "a field name is not a token"
+        case .badFieldValue: "a field value holds a control byte"
+        case .obsoleteFold: "a field is folded over several lines"
+        case .bareCR: "a carriage return is not followed by a line feed"
+        case .bareLF: "a line feed is not preceded by a carriage return"
+        case .spaceBeforeColon: "white space stands between a field name and its colon"
+        case .underscoreAlias: "a field name imitates a protected field with an underscore"
+        case .connectionTooLong: "the Connection fields are longer than the limit"
+        case .missingHost: "the request has no Host field"
+        case .duplicateHost: "the request has more than one Host field"
+        case .badHost: "the Host field is not a host with an optional port"
+        case .badContentLength: "the Content-Length is not one decimal number"
+        case .differingContentLengths: "the message has two different Content-Length fields"
+        case .repeatedContentLength: "the message has more than one Content-Length field"
+        case .badTransferEncoding: "the Transfer-Encoding is not exactly one chunked"
+        case .lengthAndTransferEncoding: "the message has Content-Length and Transfer-Encoding"
+        case .badChunkSize: "a chunk size is not 1 to 16 hexadecimal digits"
+        case .badChunkExtension: "a chunk extension is malformed or too long"
+        case .badChunkEnd: "chunk data is not followed by CRLF"
+        case .badTrailer: "the trailer section is malformed or too long"
+        case .tooManyInformational: "the upstream sent too many informational responses"
+        }
+    }
+}

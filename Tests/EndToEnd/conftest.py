@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: factories whose products are ended after the test that asked for them."""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import tiny_gguf  # noqa: E402
+from children import Child, free_port  # noqa: E402
+from pinion import BINARY, ModelServer, Pinion  # noqa: E402
+from wire import Upstream, echo  # noqa: E402
+
+
+def pytest_configure():
+    """Refuses to run without the binary: skipping everything would look like success."""
+    if not os.access(BINARY, os.X_OK):
+        raise pytest.UsageError(f"{BINARY} is not there: run `make build`, or set PINION")
+
+
+def end_all(children):
+    """Ends `children`; the first failure is raised after all were tried."""
+    for child in children:
+        child.terminate()
+    failures = []
+    for child in children:
+        try:
+            child.end()
+        except AssertionError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(*resources, environment=None, arguments=()): a running gateway."""
+    children = []
+
+    def make(*resources, **options):
+        folder = tmp_path / f"gateway-{len(children)}"
+        children.append(Pinion(folder, resources, **options))
+        return children[-1]
+
+    yield make
+    end_all(children)
+
+
+@pytest.fixture
+def simulate(tmp_path):
+    """simulate(*models): a running simulated model server."""
+    children = []
+
+    def make(*models, **options):
+        log = tmp_path / f"model-server-{len(children)}.log"
+        children.append(ModelServer(log, *(models or ["tiny"]), **options))
+        return children[-1]
+
+    yield make
+    end_all(children)
+
+
+@pytest.fixture
+def serve():
+    """serve(answer=echo): an upstream that the test scripts."""
+    upstreams = []
+
+    def make(answer=echo):
+        upstreams.append(Upstream(answer))
+        return upstreams[-1]
+
+    yield make
+    for upstream in upstreams:
+        upstream.end()
+
+
+@pytest.fixture(scope="session")
+def llama(tmp_path_factory):
+    """A real llama.cpp server with a tiny model; one for the whole run."""
+    folder = tmp_path_factory.mktemp("llama")
+    model = folder / "tiny.gguf"
+    tiny_gguf.write(str(model))
+    port = free_port()
+    script = os.path.join(os.path.dirname(__file__), "run_llama.py")
+    child = Child([sys.executable, script, model, port], folder / "llama.log")
+    child.port = port
+    child.wait_ready(port, "/health", seconds=30)
+    yield child
+    child.end()

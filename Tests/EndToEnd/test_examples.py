@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples do what their README says, on ports of the test's choice."""
+
+import re
+
+import pytest
+
+from children import free_port, wait_until
+from pinion import ROOT
+
+EXAMPLES = ROOT / "Examples"
+
+
+@pytest.fixture
+def run_example(start, simulate):
+    """run_example(folder, servers): the example with `servers`, {port: models}, simulated."""
+
+    def make(folder, servers):
+        sims = {port: simulate(*models) for port, models in servers.items()}
+        gateway = start()
+        text = (EXAMPLES / folder / "mesh.yaml").read_text()
+        ports = {port: sim.port for port, sim in sims.items()}
+        ports[8080] = gateway.port
+        unused = {}
+        text = re.sub(
+            r"\b(8080|91\d\d)\b",
+            lambda found: str(
+                ports.get(int(found[1])) or unused.setdefault(found[1], free_port())
+            ),
+            text,
+        )
+        gateway.write_text(text)
+        wait_until(
+            lambda: b'"data":[]' not in (body := gateway.request("GET", "/v1/models"))[2]
+            and body[0] == 200,
+            "the example's models",
+        )
+        return gateway, sims
+
+    return make
+
+
+def test_quickstart_streams(run_example):
+    servers = {9101: ["tiny-a"], 9102: ["tiny-b"], 9103: ["tiny-fallback"]}
+    gateway, sims = run_example("quickstart", servers)
+    stream = gateway.openai().chat.completions.create(
+        model="quickstart", messages=[{"role": "user", "content": "hello"}], stream=True
+    )
+    assert "".join(part.choices[0].delta.content or "" for part in stream)
+    for _ in range(60):
+        assert gateway.chat("quickstart", max_tokens=1)[0] == 200
+    assert len(sims[9101].requests()) > len(sims[9102].requests()) > 0
+    assert sims[9103].requests() == []
+
+
+def test_quickstart_falls_back(run_example):
+    gateway, sims = run_example("quickstart", {9103: ["tiny-fallback"]})
+    assert gateway.chat("quickstart", max_tokens=1)[0] == 200
+    assert len(sims[9103].requests()) == 1
+
+
+def test_canary_splits(run_example):
+    gateway, sims = run_example("canary", {9101: ["assistant-1"], 9102: ["assistant-2"]})
+    for _ in range(100):
+        assert gateway.chat("assistant", max_tokens=1)[0] == 200
+    # Five percent of 100 with five standard deviations above.
+    assert len(sims[9102].requests()) <= 16
+    assert gateway.chat("assistant-next", max_tokens=1)[0] == 200
+    assert sims[9102].requests()
+
+
+def test_failover_serves_from_the_second_site(run_example):
+    gateway, sims = run_example("failover", {9102: ["tiny"]})
+    for _ in range(5):
+        assert gateway.chat("assistant", max_tokens=1)[0] == 200
+    assert len(sims[9102].requests()) == 5
+
+
+def test_header_routing_sends_a_team_to_its_own_server(run_example):
+    gateway, sims = run_example("header-routing", {9101: ["tiny"], 9102: ["tiny"]})
+    assert gateway.chat("tiny", max_tokens=1)[0] == 200
+    assert (len(sims[9101].requests()), len(sims[9102].requests())) == (1, 0)
+    assert gateway.chat("tiny", {"x-team": "research"}, max_tokens=1)[0] == 200
+    assert (len(sims[9101].requests()), len(sims[9102].requests())) == (1, 1)
