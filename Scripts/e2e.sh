@@ -17,4 +17,4 @@ fi
 Scripts/venv.sh || exit 1
 export PINION=${PINION:-$PWD/.build/debug/pinion}
 export PYTHONDONTWRITEBYTECODE=1
-exec .build/venv/bin/python -m pytest -q -p no:cacheprovider Tests/EndToEnd "$@"
+exec .build/venv/bin/python -m pytest -q --tb=short -p no:cacheprovider Tests/EndToEnd "$@"

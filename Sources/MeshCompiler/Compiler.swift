@@ -86,7 +86,9 @@ package struct Compiler {
         return unique
     }
 
+    /// What nothing leads to. With errors elsewhere, that is mostly their consequence.
     private mutating func reportUnused() {
+        guard !report.hasErrors else { return }
         for (index, isUsed) in usedBackends.enumerated() where !isUsed {
             let backend = catalog.backends[index].metadata
             report.warning(

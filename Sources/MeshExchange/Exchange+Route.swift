@@ -67,6 +67,10 @@ extension Exchange {
                         + "see `pinion get endpoints`"),
                 shard: &shard, at: now)
         }
+        if tried.contains(chosen.slot), let step = nextTarget(shard: &shard, at: now) {
+            // Every endpoint here was tried: a fallback is better than the same one again.
+            return step
+        }
         if let missing = missingCredential(shard) {
             return refuse(missing, shard: &shard, at: now)
         }

@@ -35,9 +35,11 @@ extension Listener {
     /// **Complexity** O(log n).
     package func model(named name: RawSpan) -> ModelID? {
         if let found = search(name) { return found }
-        let any: [UInt8] = [UInt8(ascii: "*")]
+        let any = Self.anyName
         return search(unsafe any.span.bytes)
     }
+
+    private static let anyName = [UInt8(ascii: "*")]
 
     private func search(_ name: RawSpan) -> ModelID? {
         var low = 0

@@ -100,8 +100,9 @@ extension RouteOrder {
             if created == 0 || other.created == 0 { return other.created == 0 }
             return created < other.created
         }
-        let (name, otherName) = (Array(route.utf8), Array(other.route.utf8))
-        if name != otherName { return name.lexicographicallyPrecedes(otherName) }
+        if !route.utf8.elementsEqual(other.route.utf8) {
+            return route.utf8.lexicographicallyPrecedes(other.route.utf8)
+        }
         return (rule, match) < (other.rule, other.match)
     }
 }

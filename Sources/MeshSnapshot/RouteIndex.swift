@@ -55,7 +55,7 @@ package final class RouteIndex: Sendable {
     }
 
     /// What must hold besides hostname and literal path.
-    package struct Conditions: Sendable {
+    package struct Conditions: Sendable, Hashable {
         /// Which of `patterns` the path must match, or -1.
         package var path: Int32 = -1
         /// The method in `text`; empty for any.
@@ -78,7 +78,7 @@ package final class RouteIndex: Sendable {
 
     /// The index of `entries`, which are in normal form and in order of precedence.
     init(sorted entries: [RouteEntry]) {
-        var builder = RouteIndexBuilder(capacity: entries.count)
+        var builder = RouteIndexBuilder()
         for i in entries.indices {
             builder.add(entries[i], next: i + 1 < entries.count ? entries[i + 1] : nil)
         }

@@ -5,13 +5,13 @@ import MeshWire
 
 /// The parts of a `RouteIndex` while it is made, entry by entry in order of precedence.
 struct RouteIndexBuilder {
-    var hosts: RouteKeys
-    var wildcards: RouteKeys
+    var hosts = RouteKeys()
+    var wildcards = RouteKeys()
     var wildcardLengths: [UInt64] = []
     var anyHost: Int32 = -1
     var groups: [RouteIndex.Group] = []
-    var exactPaths: RouteKeys
-    var prefixes: RouteKeys
+    var exactPaths = RouteKeys()
+    var prefixes = RouteKeys()
     var prefixLengths: [UInt64] = []
     var candidates: [RouteIndex.Candidate] = []
     var conditions: [RouteIndex.Conditions] = []
@@ -20,14 +20,15 @@ struct RouteIndexBuilder {
     var text: [UInt8] = []
 
     private var current: RouteEntry?
-
-    /// A builder for `capacity` entries.
-    init(capacity: Int) {
-        hosts = RouteKeys(capacity: capacity)
-        wildcards = RouteKeys(capacity: capacity)
-        exactPaths = RouteKeys(capacity: capacity)
-        prefixes = RouteKeys(capacity: capacity)
-    }
+    // What is there already is not written twice: it saves memory, and what many routes share
+    // stays in the processor's caches. Never iterated.
+    private var knownHosts: [[UInt8]: Int32] = [:]
+    private var knownWildcards: [[UInt8]: Int32] = [:]
+    private var knownPaths: [[UInt8]: Int32] = [:]
+    private var knownPrefixes: [[UInt8]: Int32] = [:]
+    private var knownText: [[UInt8]: ByteRange] = [:]
+    private var knownConditions: [RouteIndex.Conditions: Int32] = [:]
+    private var knownFields: [[FieldMatch]: Range<Int32>] = [:]
 
     /// Adds `entry`, behind which comes `next`.
     mutating func add(_ entry: RouteEntry, next: RouteEntry?) {
@@ -39,7 +40,7 @@ struct RouteIndexBuilder {
         switch entry.path {
         case .exact(let path):
             groups[group].hasExactPaths = true
-            if beginsRun { exactPaths.insert(path, scope: Int32(group), value: place) }
+            if beginsRun { insert(exactPath: path, group: group, place: place) }
         case .prefix(let prefix):
             if beginsRun { insert(prefix: prefix, group: group, place: place) }
         case .pattern(let value):
@@ -73,17 +74,24 @@ struct RouteIndexBuilder {
             return
         }
         guard hostname.isWildcard else {
-            hosts.insert(hostname.labels, scope: 0, value: group)
+            hosts.insert(hostname.labels, scope: 0, value: group, interned: &knownHosts)
             return
         }
-        wildcards.insert(hostname.labels, scope: 0, value: group)
+        wildcards.insert(
+            hostname.labels, scope: 0, value: group, interned: &knownWildcards)
         Self.setBit(hostname.labels.count, from: 0, in: &wildcardLengths)
+    }
+
+    private mutating func insert(exactPath: [UInt8], group: Int, place: Int32) {
+        exactPaths.insert(
+            exactPath, scope: Int32(group), value: place, interned: &knownPaths)
     }
 
     /// The root is the prefix of no bytes: it ends where the first slash stands.
     private mutating func insert(prefix: [UInt8], group: Int, place: Int32) {
         let key = prefix == [UInt8(ascii: "/")] ? [] : prefix
-        prefixes.insert(key, scope: Int32(group), value: place)
+        prefixes.insert(
+            key, scope: Int32(group), value: place, interned: &knownPrefixes)
         let first = Int(groups[group].prefixLengths.lowerBound)
         Self.setBit(key.count, from: first, in: &prefixLengths)
     }
@@ -104,11 +112,14 @@ struct RouteIndexBuilder {
         if let method = entry.method { result.method = append(method) }
         result.headers = append(entry.headers)
         result.query = append(entry.query)
+        if let known = knownConditions[result] { return known }
         conditions.append(result)
+        knownConditions[result] = Int32(conditions.count - 1)
         return Int32(conditions.count - 1)
     }
 
     private mutating func append(_ matches: [FieldMatch]) -> Range<Int32> {
+        if let known = knownFields[matches] { return known }
         let start = Int32(fields.count)
         for match in matches {
             let name = append(match.name)
@@ -121,12 +132,15 @@ struct RouteIndexBuilder {
                 patterns.append(pattern)
             }
         }
+        knownFields[matches] = start..<Int32(fields.count)
         return start..<Int32(fields.count)
     }
 
     private mutating func append(_ bytes: [UInt8]) -> ByteRange {
+        if let known = knownText[bytes] { return known }
         let start = text.count
         text.append(contentsOf: bytes)
+        knownText[bytes] = ByteRange(start, text.count)
         return ByteRange(start, text.count)
     }
 }

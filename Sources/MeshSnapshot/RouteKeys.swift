@@ -2,47 +2,74 @@
 
 import MeshBasics
 
-/// A hash table from byte strings to numbers, laid out in three flat arrays.
+/// A hash table from byte strings to numbers, laid out in two flat arrays.
 ///
 /// A key is a string within a *scope* (the number of a hostname's group), so one table serves
-/// every hostname. Open addressing with linear probing at a load of at most one half; a slot
-/// carries 32 bits of the hash, so that nearly every key that is compared is the right one. Keys
-/// are compared whole: what a caller sends can make a search miss, never lead it astray, and the
-/// length of a probe is decided by what operators wrote alone.
+/// every hostname. Open addressing with linear probing at a load of at most five eighths; a slot
+/// carries 32 bits of the hash, so that nearly every key that is compared is the right one, and
+/// everything else about its key, so that a search among many keys waits for memory twice, not
+/// three times. Keys are compared whole: what a caller sends can make a search miss, never lead
+/// it astray, and the length of a probe is decided by what operators wrote alone.
 package struct RouteKeys: Sendable {
-    /// 0 for a free slot, else 32 bits of the hash above the number of the key, from 1.
-    private var slots: [UInt64]
-    private var keys: [Key] = []
+    private var slots = [Slot](repeating: .free, count: 8)
+    /// The bytes of the keys; keys that are equal but for their scope share them.
     private var bytes: [UInt8] = []
+    private var count = 0
 
-    private struct Key: Sendable {
+    /// A key, or nothing.
+    private struct Slot: Sendable {
+        /// The high bits of the hash.
+        var tag: UInt32
+        var scope: Int32
+        /// Where the bytes start; -1 when the slot is free.
         var start: Int32
         var count: Int32
-        var scope: Int32
         var value: Int32
+
+        static let free = Slot(tag: 0, scope: 0, start: -1, count: 0, value: 0)
     }
 
-    /// An empty table with room for `capacity` keys.
-    init(capacity: Int) {
-        var size = 4
-        while size < capacity * 2 { size *= 2 }
-        slots = Array(repeating: 0, count: size)
-        keys.reserveCapacity(capacity)
-    }
+    /// An empty table.
+    init() {}
 
     /// Whether there are no keys.
-    package var isEmpty: Bool { keys.isEmpty }
+    package var isEmpty: Bool { count == 0 }
 
     /// Adds `key`, which must not be there yet and, for a table that is searched without case,
-    /// must be in lower case. The caller adds no more keys than there is room for.
-    mutating func insert(_ key: [UInt8], scope: Int32, value: Int32) {
+    /// must be in lower case. `interned` knows where the bytes of earlier keys are.
+    mutating func insert(
+        _ key: [UInt8], scope: Int32, value: Int32, interned: inout [[UInt8]: Int32]
+    ) {
+        if (count + 1) * 8 > slots.count * 5 { grow() }
+        let start = interned[key] ?? Int32(bytes.count)
+        if start == bytes.count {
+            bytes.append(contentsOf: key)
+            interned[key] = start
+        }
         let hash = Self.hash(unsafe key.span.bytes, scope: scope, lowercasing: false)
-        keys.append(
-            Key(start: Int32(bytes.count), count: Int32(key.count), scope: scope, value: value))
-        bytes.append(contentsOf: key)
-        var slot = Int(truncatingIfNeeded: hash) & (slots.count - 1)
-        while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
-        slots[slot] = (hash & Self.tagMask) | UInt64(keys.count)
+        place(
+            Slot(
+                tag: UInt32(truncatingIfNeeded: hash >> 32), scope: scope, start: start,
+                count: Int32(key.count), value: value), hash: hash)
+        count += 1
+    }
+
+    private mutating func place(_ slot: Slot, hash: UInt64) {
+        let mask = slots.count - 1
+        var i = Int(truncatingIfNeeded: hash) & mask
+        while slots[i].start >= 0 { i = (i + 1) & mask }
+        slots[i] = slot
+    }
+
+    private mutating func grow() {
+        let former = slots
+        slots = Array(repeating: .free, count: former.count * 2)
+        for slot in former where slot.start >= 0 {
+            let key = Array(bytes[Int(slot.start)..<Int(slot.start + slot.count)])
+            let hash = Self.hash(
+                unsafe key.span.bytes, scope: slot.scope, lowercasing: false)
+            place(slot, hash: hash)
+        }
     }
 
     /// The value of `key` in `scope`, or -1. With `lowercasing`, ASCII letters of `key` are taken
@@ -58,25 +85,23 @@ package struct RouteKeys: Sendable {
     @inline(__always)
     private func search(_ key: RawSpan, scope: Int32, lowercasing: Bool) -> Int32 {
         let hash = Self.hash(key, scope: scope, lowercasing: lowercasing)
+        let tag = UInt32(truncatingIfNeeded: hash >> 32)
         let mask = slots.count &- 1
-        var slot = Int(truncatingIfNeeded: hash) & mask
+        var i = Int(truncatingIfNeeded: hash) & mask
         while true {
-            let found = slots[slot]
-            if found == 0 { return -1 }
-            if (found ^ hash) & Self.tagMask == 0 {
-                let candidate = keys[Int(found & 0xFFFF_FFFF) &- 1]
-                if candidate.scope == scope,
-                    isEqual(key, candidate, lowercasing: lowercasing)
-                {
-                    return candidate.value
-                }
+            let slot = slots[i]
+            if slot.start < 0 { return -1 }
+            if slot.tag == tag, slot.scope == scope,
+                isEqual(key, slot, lowercasing: lowercasing)
+            {
+                return slot.value
             }
-            slot = (slot &+ 1) & mask
+            i = (i &+ 1) & mask
         }
     }
 
     @inline(__always)
-    private func isEqual(_ key: RawSpan, _ other: Key, lowercasing: Bool) -> Bool {
+    private func isEqual(_ key: RawSpan, _ other: Slot, lowercasing: Bool) -> Bool {
         let count = key.byteCount
         guard count == Int(other.count) else { return false }
         let stored = unsafe bytes.span.bytes
@@ -94,8 +119,6 @@ package struct RouteKeys: Sendable {
         }
         return true
     }
-
-    private static var tagMask: UInt64 { 0xFFFF_FFFF_0000_0000 }
 
     /// Like `StableHash.of`, but able to look at letters without case.
     @inline(__always)

@@ -99,7 +99,10 @@ class Load:
         assert received.count(b"data: ") >= 51
         self.streams += 1
 
-    def end(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         """Lets what is under way finish."""
         self.stopped.set()
         for thread in self.threads:
@@ -111,14 +114,14 @@ def test_a_storm_of_changes_fails_no_request(start, simulate, serve):
     sim.set_faults(tokens=4, interval_ms=1)
     gateway = start(*versioned(0, sim.port, upstream.port))
     load = Load(gateway)
-    load.start(load.ask, 8)
-    load.start(load.stream, 4)
-    for number in range(1, 101):
-        gateway.write(versioned(number, sim.port, upstream.port))
-        # The pace of the storm, not a wait for anything: 100 changes in three seconds.
-        time.sleep(0.03)
-    wait_until(lambda: version(gateway) == 100, "the last change")
-    load.end()
+    with load:
+        load.start(load.ask, 8)
+        load.start(load.stream, 4)
+        for number in range(1, 101):
+            gateway.write(versioned(number, sim.port, upstream.port))
+            # The pace of the storm, not a wait for anything: 100 changes in three seconds.
+            time.sleep(0.03)
+        wait_until(lambda: version(gateway) == 100, "the last change")
     assert load.failures == []
     assert load.requests > 100
     assert load.streams >= 4

@@ -13,7 +13,9 @@ struct FleetEjectionTests {
 
     private func sample(_ count: Int, _ policy: OutlierPolicy = Self.policy) -> FleetSample {
         FleetSample([
-            BackendSample(weights: Array(repeating: 1, count: count), outlier: policy)
+            BackendSample(
+                weights: Array(repeating: 1, count: count), balancing: .roundRobin,
+                outlier: policy)
         ])
     }
 
@@ -40,7 +42,8 @@ struct FleetEjectionTests {
         sample.wait(1)
         sample.fleet.tick(at: sample.now)
         #expect(sample.statistics()?.ejected == 0)
-        #expect((sample.shares(of: 500)[1] ?? 0) > 0)
+        #expect(sample.shares(of: 500)[1] == 125)
+        #expect(sample.statistics()?.endpoints[1].latency == .milliseconds(30))
         // Its record is clean.
         #expect(sample.attempt(slot, .failure) == nil)
         #expect(sample.attempt(slot, .failure) == nil)

@@ -64,7 +64,7 @@ struct MatchOracleTests {
             method: methods[random.below(3)], headers: headers)
     }
 
-    @Test("on random tables and requests", arguments: 0..<400)
+    @Test("on random tables and requests", arguments: 0..<200)
     func agrees(seed: Int) throws {
         var random = SplitMix64(seed: UInt64(seed))
         let size = [1, 3, 10, 40, 150][random.below(5)]

@@ -15,10 +15,11 @@ struct RouteKeysTests {
 
     @Test("finds each key of every length in its own scope and no other", arguments: 0...40)
     func lengths(length: Int) {
-        var keys = RouteKeys(capacity: 2)
+        var keys = RouteKeys()
         let text = String(repeating: "k", count: length)
-        keys.insert(Array(text.utf8), scope: 1, value: 11)
-        keys.insert(Array(text.utf8), scope: 2, value: 22)
+        var known: [[UInt8]: Int32] = [:]
+        keys.insert(Array(text.utf8), scope: 1, value: 11, interned: &known)
+        keys.insert(Array(text.utf8), scope: 2, value: 22, interned: &known)
         #expect(find(text, scope: 1, in: keys) == 11)
         #expect(find(text, scope: 2, in: keys) == 22)
         #expect(find(text, scope: 3, in: keys) == -1)
@@ -37,8 +38,9 @@ struct RouteKeysTests {
             for place in [0, 9, 17] {
                 var key = [UInt8](repeating: UInt8(ascii: "x"), count: 20)
                 key[place] = ASCII.lowercased(byte)
-                var keys = RouteKeys(capacity: 1)
-                keys.insert(key, scope: 0, value: 5)
+                var keys = RouteKeys()
+                var known: [[UInt8]: Int32] = [:]
+                keys.insert(key, scope: 0, value: 5, interned: &known)
                 var asked = key
                 asked[place] = byte
                 #expect(keys.find(asked.span.bytes, scope: 0, lowercasing: true) == 5)
@@ -52,9 +54,11 @@ struct RouteKeysTests {
 
     @Test("holds thousands of keys")
     func many() {
-        var keys = RouteKeys(capacity: 5000)
+        var keys = RouteKeys()
+        var known: [[UInt8]: Int32] = [:]
         for i in 0..<5000 {
-            keys.insert(Array("/key/\(i)".utf8), scope: Int32(i % 7), value: Int32(i))
+            keys.insert(
+                Array("/key/\(i)".utf8), scope: Int32(i % 7), value: Int32(i), interned: &known)
         }
         for i in 0..<5000 {
             #expect(find("/key/\(i)", scope: Int32(i % 7), in: keys) == i)

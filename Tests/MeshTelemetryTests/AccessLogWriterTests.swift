@@ -153,6 +153,21 @@ struct AccessLogWriterTests {
         }
     }
 
+    @Test("each byte at each place of a word comes back, and control bytes never as themselves")
+    func everyByte() throws {
+        for byte in 0...UInt8.max {
+            for place in 0..<17 {
+                var sent = Sent()
+                sent.userAgent = Array("abcdefghijklmnopq".utf8)
+                sent.userAgent[place] = byte
+                let bytes = bytes(Samples.plain(), sent)
+                #expect(bytes.allSatisfy { 0x20..<0x7F ~= $0 || $0 == 0x0A }, "\(byte)")
+                let agent = try object(bytes)["user_agent"] as? String
+                #expect(agent == String(decoding: sent.userAgent, as: UTF8.self), "\(byte)")
+            }
+        }
+    }
+
     @Test("the longest possible line fits its bound and is whole")
     func longest() throws {
         let many = [UInt8](repeating: 0xFF, count: 70_000)

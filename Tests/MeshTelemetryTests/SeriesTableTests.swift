@@ -63,6 +63,7 @@ struct SeriesTableTests {
         #expect(table.number(of: "no-route") == first)
         #expect(table.number(of: "no-rout") != first)
         #expect(table.number(of: "") == 0)
+        #expect(table.number(of: "other") == 1)
         #expect(first > 1)
     }
 }

@@ -74,7 +74,9 @@ extension BodyReader {
                 // `takeExtension` stopped at this CR, so that it is passed on with its LF.
                 state = .chunkSizeLF
             case .chunkSizeLF:
-                guard byte == HTTPByte.lineFeed else { throw Violation(.bareCR, at: offset - 1) }
+                guard byte == HTTPByte.lineFeed else {
+                    throw Violation(.bareCR, at: max(offset - 1, 0))
+                }
                 sizeDigits = 0
                 state = left == 0 ? .trailerStart : .data
             case .dataCR:
@@ -91,7 +93,9 @@ extension BodyReader {
                 }
                 state = .finalLF
             case .finalLF:
-                guard byte == HTTPByte.lineFeed else { throw Violation(.bareCR, at: offset - 1) }
+                guard byte == HTTPByte.lineFeed else {
+                    throw Violation(.bareCR, at: max(offset - 1, 0))
+                }
                 state = .done
             case .data, .done, .length, .untilClose, .trailerName, .trailerValue, .trailerLF,
                 .extensionName, .extensionValue, .extensionText, .extensionQuoted,
@@ -111,7 +115,6 @@ extension BodyReader {
             guard sizeDigits < 16, left < 1 << 59 else {
                 throw Violation(.badChunkSize, at: offset)
             }
-            if sizeDigits == 0 { left = 0 }
             left = left << 4 | UInt64(digit)
             sizeDigits += 1
             return
@@ -212,7 +215,7 @@ extension BodyReader {
                 offset += 1
                 state = .trailerStart
                 return .skipped
-            case (.trailerLF, _): throw Violation(.bareCR, at: offset - 1)
+            case (.trailerLF, _): throw Violation(.bareCR, at: max(offset - 1, 0))
             case (_, HTTPByte.lineFeed): throw Violation(.bareLF, at: offset)
             case (.trailerValue, HTTPByte.carriageReturn): state = .trailerLF
             case (.trailerValue, _):

@@ -53,7 +53,7 @@ package struct BodyReader: Sendable {
     package internal(set) var sawExtras = false
 
     var state: State
-    /// Bytes left of the length, or of the current chunk.
+    /// Bytes left of the length, or of the current chunk; 0 between chunks.
     var left: UInt64 = 0
     var sizeDigits = 0
     var extensionBytes = 0
@@ -127,7 +127,6 @@ package struct BodyReader: Sendable {
         var start = -1
         var end = -1
         while true {
-            let before = offset
             switch try checkedStep(bytes, &offset) {
             case .payload(let range), .framing(let range):
                 if start < 0 { start = range.start }
@@ -138,7 +137,6 @@ package struct BodyReader: Sendable {
             case .end:
                 return start < 0 ? .end : .forward(ByteRange(start, end))
             case .needMore:
-                offset = before
                 return start < 0 ? .needMore : .forward(ByteRange(start, end))
             }
         }
@@ -154,6 +152,7 @@ package struct BodyReader: Sendable {
     private mutating func checkedStep(
         _ bytes: RawSpan, _ offset: inout Int
     ) throws(Violation) -> Step {
+        precondition(offset >= 0, "a body cannot be read from before its first byte")
         if let failure { throw failure }
         do throws(Violation) {
             return try step(bytes, &offset)

@@ -184,16 +184,17 @@ struct FieldLines: Sendable {
     private func checkUnderscores(
         _ bytes: RawSpan, from start: Int, to end: Int
     ) throws(Violation) {
-        var dashed: [UInt8] = []
-        dashed.reserveCapacity(end - start)
-        for i in start..<end {
-            let byte = bytes.headByte(i)
-            dashed.append(byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : byte)
+        let isPrivate = end &- start > 1 && bytes.headByte(start) | 0x20 == UInt8(ascii: "x")
+            && (bytes.headByte(start &+ 1) == UInt8(ascii: "-")
+                || bytes.headByte(start &+ 1) == UInt8(ascii: "_"))
+        var alias = FieldName.other
+        if end &- start <= FieldName.lengthMax {
+            let dashed = bytes.extracting(start..<end).array.map {
+                $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0
+            }
+            alias = unsafe FieldName.recognised(dashed.span.bytes, ByteRange(0, dashed.count))
         }
-        let alias = unsafe FieldName.recognised(dashed.span.bytes, ByteRange(0, dashed.count))
         let lengthens = alias == .contentLength || alias == .transferEncoding
-        let isPrivate = dashed.count > 1 && dashed[0] | 0x20 == UInt8(ascii: "x")
-            && dashed[1] == UInt8(ascii: "-")
         if lengthens || guardsIdentity && (alias != .other || isPrivate) {
             throw Violation(.underscoreAlias, at: start)
         }

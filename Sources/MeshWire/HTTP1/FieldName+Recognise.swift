@@ -62,6 +62,9 @@ private struct NameWords {
 }
 
 extension FieldName {
+    /// The length of the longest known name.
+    static var lengthMax: Int { 23 }
+
     /// The known name spelled by `range` of `bytes` in any case, or `.other`.
     package static func recognised(_ bytes: RawSpan, _ range: ByteRange) -> FieldName {
         guard range.end <= bytes.byteCount else { return .other }
@@ -71,7 +74,7 @@ extension FieldName {
     /// The known name of `length` bytes at `start`, or `.other`; the caller proves the bounds.
     @inline(__always)
     static func recognised(_ bytes: RawSpan, _ start: Int, _ length: Int) -> FieldName {
-        guard length >= 2, length <= 23 else { return .other }
+        guard length >= 2, length <= lengthMax else { return .other }
         let name = NameWords(bytes, start, length)
         switch length {
         case 2: return name.match("te") ? .te : .other

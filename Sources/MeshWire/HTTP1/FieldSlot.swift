@@ -65,22 +65,16 @@ package struct FieldSet: OptionSet, Sendable, Hashable {
 
     /// What a proxy never passes on: the fields that end at each hop. Framing is written anew.
     /// **Source**: RFC 9110 section 7.6.1; RFC 9113 section 3.1 for `HTTP2-Settings`.
-    package static var hopByHop: FieldSet {
-        FieldSet(.connection).union(FieldSet(.keepAlive)).union(FieldSet(.proxyConnection))
-            .union(FieldSet(.proxyAuthenticate)).union(FieldSet(.proxyAuthorization))
-            .union(FieldSet(.te)).union(FieldSet(.trailer)).union(FieldSet(.transferEncoding))
-            .union(FieldSet(.upgrade)).union(FieldSet(.http2Settings)).union(FieldSet(.expect))
-    }
+    package static let hopByHop = FieldSet(names: [
+        .connection, .keepAlive, .proxyConnection, .proxyAuthenticate, .proxyAuthorization, .te,
+        .trailer, .transferEncoding, .upgrade, .http2Settings, .expect,
+    ])
 
     /// What a peer cannot have removed by naming it in `Connection`: fields that decide where a
     /// message goes, how long it is and who sent it.
-    package static var protected: FieldSet {
-        FieldSet(.host).union(FieldSet(.contentLength)).union(FieldSet(.authorization))
-            .union(FieldSet(.cookie)).union(FieldSet(.xAPIKey)).union(FieldSet(.apiKey))
-            .union(FieldSet(.forwarded)).union(FieldSet(.via)).union(FieldSet(.xForwardedFor))
-            .union(FieldSet(.xForwardedProto)).union(FieldSet(.xForwardedHost))
-            .union(FieldSet(.xForwardedPort)).union(FieldSet(.xForwardedClientCert))
-            .union(FieldSet(.xRealIP)).union(FieldSet(.origin)).union(FieldSet(.contentType))
-            .union(FieldSet(.contentEncoding)).union(FieldSet(.cacheControl))
-    }
+    package static let protected = FieldSet(names: [
+        .host, .contentLength, .authorization, .cookie, .xAPIKey, .apiKey, .forwarded, .via,
+        .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedClientCert,
+        .xRealIP, .origin, .contentType, .contentEncoding, .cacheControl,
+    ])
 }

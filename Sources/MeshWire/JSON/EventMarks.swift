@@ -9,8 +9,10 @@ import MeshBasics
 /// be mistaken for one, because there its quotes are escaped. How deeply a name is nested is not
 /// known. A name spelt with `\u` escapes is not found; no server writes one.
 package struct EventMarks: OptionSet, Hashable, Sendable {
+    /// One bit for each mark.
     package var rawValue: UInt8
 
+    /// The marks whose bits are set in `rawValue`.
     package init(rawValue: UInt8) { self.rawValue = rawValue }
 
     /// A name `"usage"` whose value is an object.

@@ -53,10 +53,10 @@ struct PatternTable: Sendable {
                     states.append(places)
                 }
                 entries.append(UInt16(truncatingIfNeeded: number))
+                guard states.count <= Self.statesMax, states.count * classes <= Self.entriesMax,
+                    steps + threads.steps <= Self.stepsMax
+                else { return nil }
             }
-            guard states.count <= Self.statesMax, states.count * classes <= Self.entriesMax,
-                steps + threads.steps <= Self.stepsMax
-            else { return nil }
             state += 1
         }
         accepts = states.indices.map { number in

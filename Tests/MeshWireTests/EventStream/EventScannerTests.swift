@@ -59,7 +59,8 @@ struct EventScannerTests {
         ("data:  [DONE]\n\n", " [DONE]", 1, false), ("data: [DONE] \n\n", "[DONE] ", 1, false),
         ("data: [DONE]\ndata:\n\n", "[DONE]\n", 2, false), ("Data: a\n\n", "", 0, false),
         ("\u{FEFF}data: a\n\n", "a", 1, false), ("\u{FEFF}\n", "", 0, false),
-        ("\u{FEFF}\u{FEFF}data: a\n\n", "", 0, false), ("data: \u{2028}\0\n\n", "\u{2028}\0", 1, false),
+        ("\u{FEFF}\u{FEFF}data: a\n\n", "", 0, false),
+        ("data: \u{2028}\0\n\n", "\u{2028}\0", 1, false),
     ] as [(String, String, Int, Bool)])
     func single(text: String, data: String, dataLines: Int, isDone: Bool) throws {
         let expected = Seen(event: text, data: data, dataLines: dataLines, isDone: isDone)

@@ -42,7 +42,8 @@ struct JSONGrammarTests {
         ("\"abcdefgh\u{1F}\"", .controlByte, 9), ("\"\\x\"", .invalidEscape, 1),
         ("\"\\u12g4\"", .invalidEscape, 5), ("\"\\ud800\"", .loneSurrogate, 1),
         ("\"\\ud800abcdef\"", .loneSurrogate, 1), ("\"\\udc00\"", .loneSurrogate, 1),
-        ("\"\\ud800\\ud800\"", .loneSurrogate, 1), ("-a", .invalidNumber, 1),
+        ("\"\\ud800\\ud800\"", .loneSurrogate, 1), ("\"\\udc00\\udc00\"", .loneSurrogate, 1),
+        ("-a", .invalidNumber, 1),
         ("1.e1", .invalidNumber, 2), ("1e+", .truncated, 3), ("1ex", .invalidNumber, 2),
     ] as [(String, JSONFault.Reason, Int)])
     func invalid(text: String, reason: JSONFault.Reason, offset: Int) {
@@ -113,8 +114,8 @@ struct JSONDifferentialTests {
 
     @Test("damaged documents are judged as Foundation judges them")
     func foundation() {
-        // No digit is among the damage: Foundation also refuses numbers too large for it.
-        let alphabet = Array("{}[]:,\"\\ntru.eE+- \t\u{1}x/".utf8)
+        // No digit or exponent is among the damage: Foundation refuses numbers above its range.
+        let alphabet = Array("{}[]:,\"\\ntru.+- \t\u{1}x/".utf8)
         var accepted = 0
         for seed in 0..<6000 as Range<UInt64> {
             var generator = RandomJSON(seed: seed)
@@ -125,8 +126,8 @@ struct JSONDifferentialTests {
             let found = fault(text)
             if found == nil { accepted += 1 }
             // Foundation forgives a comma before a closing bracket in some places.
-            let plain = String(decoding: text, as: UTF8.self)
-            if found != nil, plain.contains(/,[ \t\r\n]*[}\]]/) { continue }
+            let plain = String(decoding: text.filter { $0 > 0x20 }, as: UTF8.self)
+            if found != nil, plain.contains(",}") || plain.contains(",]") { continue }
             #expect(
                 (found == nil) == (object != nil),
                 "seed \(seed) \(String(decoding: text, as: UTF8.self)) \(String(describing: found))"
@@ -137,7 +138,7 @@ struct JSONDifferentialTests {
 
     @Test("JSONTestSuite: what must pass passes, what must not is refused")
     func suite() throws {
-        guard let suite = JSONSuites.load("json/jsontestsuite.json.gz") else { return }
+        guard let suite = try JSONSuites.load("json/jsontestsuite.json.gz") else { return }
         let cases = try #require(suite["cases"] as? [[String: Any]])
         var right = 0
         var judged = 0

@@ -5,7 +5,13 @@ import Foundation
 /// Test data made by others, read in place beside the repository.
 enum JSONSuites {
     /// The decoded JSON object of `shared/suites/<path>`, or nil with a printed message.
-    static func load(_ path: String) -> [String: Any]? {
+    static func load(_ path: String) throws -> [String: Any]? {
+        guard let data = data(path) else { return nil }
+        return try JSONSerialization.jsonObject(with: data) as? [String: Any]
+    }
+
+    /// The unpacked bytes of `shared/suites/<path>`, or nil with a printed message.
+    static func data(_ path: String) -> Data? {
         var root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
         for _ in 0..<4 { root.deleteLastPathComponent() }
         let file = root.appendingPathComponent("../shared/suites/" + path).standardized
@@ -22,7 +28,7 @@ enum JSONSuites {
             try process.run()
             let data = pipe.fileHandleForReading.readDataToEndOfFile()
             process.waitUntilExit()
-            return try JSONSerialization.jsonObject(with: data) as? [String: Any]
+            return data
         } catch {
             print("skipped: ../shared/suites/\(path): \(error)")
             return nil

@@ -62,13 +62,3 @@ struct RandomJSON {
     /// `items` in a random order.
     mutating func shuffled<Item>(_ items: [Item]) -> [Item] { items.shuffled(using: &random) }
 }
-
-/// Why `body` is refused, or nil.
-func jsonFault(_ validate: () throws -> Void) -> String? {
-    do {
-        try validate()
-        return nil
-    } catch {
-        return "\(error)"
-    }
-}

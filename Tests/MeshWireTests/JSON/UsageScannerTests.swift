@@ -102,10 +102,12 @@ struct TokenUsageTests {
     func unusable(literal: String) {
         #expect(read("{\"prompt_tokens\":\(literal),\"completion_tokens\":5}") == nil)
         #expect(read("{\"input_tokens\":5,\"output_tokens\":\(literal)}") == nil)
-        let total = read("{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":\(literal)}")
+        let counted = "\"prompt_tokens\":1,\"completion_tokens\":2"
+        let total = read("{\(counted),\"total_tokens\":\(literal)}")
         #expect(total == TokenUsage(input: 1, output: 2, total: 3))
-        let detail = "{\"prompt_tokens\":1,\"prompt_tokens_details\":{\"cached_tokens\":\(literal)}}"
-        #expect(read(detail) == TokenUsage(input: 1, output: 0))
+        let details = "{\"cached_tokens\":\(literal)}"
+        let detailed = read("{\"prompt_tokens\":1,\"prompt_tokens_details\":\(details)}")
+        #expect(detailed == TokenUsage(input: 1, output: 0))
     }
 
     @Test("counts never wrap and parts never exceed their whole")

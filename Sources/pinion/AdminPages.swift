@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshAdmin
+import MeshBasics
+import MeshCompiler
+import MeshControl
+import MeshProxy
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+
+/// What the admin port serves.
+actor AdminPages {
+    private let proxy: Proxy
+    private let controller: Controller
+    private let startedAt: Instant
+    private var isStopping = false
+
+    init(proxy: Proxy, controller: Controller, startedAt: Instant) {
+        self.proxy = proxy
+        self.controller = controller
+        self.startedAt = startedAt
+    }
+
+    /// The process was told to stop: it is no longer ready, but still alive.
+    func stopping() { isStopping = true }
+
+    func answer(_ request: AdminRequest) async -> AdminAnswer {
+        guard request.method == "GET" || request.method == "HEAD" else {
+            return .text("only GET is served here", status: 405)
+        }
+        switch request.path {
+        case "/healthz": return .text("ok")
+        case "/ready":
+            return isStopping ? .text("stopping", status: 503) : .text("ready")
+        case "/metrics": return await metrics(request)
+        case "/snapshot": return .json(dump(await proxy.snapshot))
+        case _ where request.path.hasPrefix("/get/"): return await listing(request.path)
+        case "/":
+            return .text("/healthz /ready /metrics /snapshot /get/KIND/FORMAT")
+        default:
+            return .text("no such page; see / for those there are", status: 404)
+        }
+    }
+
+    private func metrics(_ request: AdminRequest) async -> AdminAnswer {
+        let isOpenMetrics = request.accept.contains("application/openmetrics-text")
+        let format = isOpenMetrics ? PrometheusText.Format.openMetrics : .text
+        let offset = LiveWorld.wallOffset()
+        var facts = ProcessFacts(
+            version: Version.text,
+            startedAt: WallTime(
+                nanoseconds: Int64(truncatingIfNeeded: startedAt.nanoseconds) + offset))
+        Process.facts(&facts)
+        facts.snapshotVersion = await proxy.snapshot.version
+        let state = await controller.status
+        facts.snapshotsRejected = state.rejected
+        facts.snapshotTakenAt = state.publishedAt
+        let page = PrometheusText.render(await proxy.metrics(), process: facts, format: format)
+        return AdminAnswer(type: "\(format.contentType)", body: page)
+    }
+
+    /// `/get/KIND/FORMAT`, which `pinion get` prints.
+    private func listing(_ path: String) async -> AdminAnswer {
+        let parts = path.split(separator: "/").map(String.init)
+        guard parts.count == 3, let format = OutputFormat(rawValue: parts[2]) else {
+            return .text("write /get/KIND/FORMAT, with text, json or yaml", status: 404)
+        }
+        let rows: [[(String, Cell)]]
+        switch parts[1] {
+        case "endpoints": rows = await endpoints()
+        case "status": rows = await status()
+        default:
+            guard let found = Listings.rows(parts[1], await proxy.snapshot) else {
+                return .text("there is no listing of \(parts[1])", status: 404)
+            }
+            rows = found
+        }
+        let body = Table.rendered(rows, as: format)
+        return format == .json ? .json(body) : .text(body)
+    }
+
+    private func status() async -> [[(String, Cell)]] {
+        let state = await controller.status
+        let snapshot = await proxy.snapshot
+        return [
+            [
+                ("version", .text(Version.text)),
+                ("state", .text(isStopping ? "stopping" : "ready")),
+                ("uptime_seconds", .number(Int((LiveWorld.now() - startedAt).seconds))),
+                ("snapshot", .number(Int(snapshot.version))),
+                ("rejected", .number(Int(state.rejected))),
+                ("last_error", .text(state.lastErrors.first ?? "")),
+            ]
+        ]
+    }
+
+    /// Every endpoint, in flight summed over the loops.
+    private func endpoints() async -> [[(String, Cell)]] {
+        let loops = await proxy.endpoints()
+        guard let first = loops.first else { return [] }
+        var rows: [[(String, Cell)]] = []
+        for (b, backend) in first.enumerated() {
+            for (e, endpoint) in backend.endpoints.enumerated() {
+                var inFlight = 0
+                var latency: Int64 = 0
+                var worst = endpoint.condition
+                for loop in loops
+                where b < loop.count && e < loop[b].endpoints.count {
+                    let seen = loop[b].endpoints[e]
+                    inFlight += seen.inFlight
+                    latency = max(latency, seen.latency.rawValue)
+                    if seen.condition != .healthy { worst = seen.condition }
+                }
+                rows.append([
+                    ("backend", .text(backend.name)), ("address", .text(endpoint.authority)),
+                    ("state", .text(Self.name(worst))), ("in_flight", .number(inFlight)),
+                    ("latency_us", .number(Int(latency / 1_000))),
+                ])
+            }
+        }
+        return rows
+    }
+
+    private static func name(_ condition: EndpointStatistics.Condition) -> String {
+        switch condition {
+        case .healthy: "healthy"
+        case .unhealthy: "unhealthy"
+        case .ejected: "ejected"
+        }
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshSnapshot
+import MeshWire
+
+/// The tables of `pinion get`, made from the snapshot in use.
+enum Listings {
+    /// The rows of `kind`, or nil when they do not come from the snapshot.
+    static func rows(_ kind: String, _ snapshot: Snapshot) -> [[(String, Cell)]]? {
+        switch kind {
+        case "listeners": listeners(snapshot)
+        case "routes": routes(snapshot)
+        case "models": models(snapshot)
+        case "backends": backends(snapshot)
+        default: nil
+        }
+    }
+
+    private static func listeners(_ snapshot: Snapshot) -> [[(String, Cell)]] {
+        snapshot.ports.flatMap { port in
+            port.listeners.map { listener in
+                [
+                    ("name", .text(listener.name)), ("address", .text(port.address)),
+                    ("port", .number(Int(port.number))),
+                    ("hostname", .text(listener.hostname?.text ?? "*")),
+                    ("matches", .number(listener.routes.entries.count)),
+                    ("models", .number(listener.models.count)),
+                ]
+            }
+        }
+    }
+
+    private static func routes(_ snapshot: Snapshot) -> [[(String, Cell)]] {
+        snapshot.ports.flatMap(\.listeners).flatMap { listener in
+            listener.routes.entries.map { entry in
+                let rule = snapshot.rules[Int(entry.rule)]
+                return [
+                    ("route", .text(rule.route)), ("rule", .number(rule.index)),
+                    ("listener", .text(listener.name)),
+                    ("hostname", .text(entry.hostname?.text ?? "*")),
+                    ("match", .text(match(entry))), ("action", .text(action(rule, snapshot))),
+                ]
+            }
+        }
+    }
+
+    private static func match(_ entry: RouteEntry) -> String {
+        var parts: [String] = []
+        if let method = entry.method { parts.append(String(decoding: method, as: UTF8.self)) }
+        switch entry.path {
+        case .exact(let path): parts.append("= " + String(decoding: path, as: UTF8.self))
+        case .prefix(let path):
+            parts.append(path.isEmpty ? "/*" : String(decoding: path, as: UTF8.self) + "/*")
+        case .pattern(let pattern): parts.append("~ " + pattern.text)
+        }
+        for header in entry.headers {
+            parts.append(String(decoding: header.name, as: UTF8.self) + "=" + value(header))
+        }
+        for query in entry.query {
+            parts.append("?" + String(decoding: query.name, as: UTF8.self) + "=" + value(query))
+        }
+        return parts.joined(separator: " ")
+    }
+
+    private static func value(_ field: FieldMatch) -> String {
+        switch field.value {
+        case .exact(let value): String(decoding: value, as: UTF8.self)
+        case .pattern(let pattern): "~" + pattern.text
+        }
+    }
+
+    private static func action(_ rule: Rule, _ snapshot: Snapshot) -> String {
+        switch rule.action {
+        case .forward(let targets):
+            targets.map { target in
+                let name =
+                    switch target.destination {
+                    case .backend(let id): snapshot.backends[Int(id)].name
+                    case .model(let id): "model " + snapshot.models[Int(id)].resource
+                    case .invalid: "(unresolved)"
+                    }
+                return targets.count == 1 ? name : "\(name) (\(target.weight))"
+            }.joined(separator: ", ")
+        case .redirect(let redirect): "redirect \(redirect.status)"
+        case .modelByBody: "model of the body"
+        case .listModels: "list of models"
+        case .refuse(let status): "refuse \(status)"
+        }
+    }
+
+    private static func models(_ snapshot: Snapshot) -> [[(String, Cell)]] {
+        snapshot.models.map { model in
+            [
+                ("model", .text(String(decoding: model.name, as: UTF8.self))),
+                ("resource", .text(model.resource)),
+                ("targets", .text(targets(model.targets, snapshot, weighted: true))),
+                ("fallbacks", .text(targets(model.fallbacks, snapshot, weighted: false))),
+            ]
+        }
+    }
+
+    private static func targets(
+        _ targets: [ModelTarget], _ snapshot: Snapshot, weighted: Bool
+    ) -> String {
+        targets.map { target in
+            let upstream = target.upstreamModel.map { String(decoding: $0, as: UTF8.self) }
+            let name = snapshot.backends[Int(target.backend)].name + (upstream.map { "/" + $0 } ?? "")
+            return weighted && targets.count > 1 ? "\(name) (\(target.weight))" : name
+        }.joined(separator: ", ")
+    }
+
+    private static func backends(_ snapshot: Snapshot) -> [[(String, Cell)]] {
+        snapshot.backends.map { backend in
+            [
+                ("backend", .text(backend.name)),
+                ("dialect", .text(backend.dialect == .openAI ? "OpenAI" : "HTTP")),
+                ("provider", .text(backend.provider)),
+                ("endpoints", .number(backend.endpoints.count)),
+                ("balancing", .text(balancing(backend.balancing))),
+                ("tls", .text(backend.tls.map { $0.serverName } ?? "")),
+            ]
+        }
+    }
+
+    private static func balancing(_ balancing: Balancing) -> String {
+        switch balancing {
+        case .peakEWMA: "PeakEWMA"
+        case .leastRequest: "LeastRequest"
+        case .roundRobin: "RoundRobin"
+        case .ringHash(let header): "RingHash(\(String(decoding: header, as: UTF8.self)))"
+        }
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import Foundation
+import MeshAdmin
+import MeshBasics
+import MeshCompiler
+import MeshControl
+import MeshModel
+import MeshModelServer
+import MeshProxy
+import MeshSnapshot
+import NIOCore
+import NIOPosix
+
+/// `pinion up`
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Run the mesh on this machine.",
+        discussion: """
+            With -f, from your resources; a change to the files is live within 100 ms. Without -f,
+            a gateway on 127.0.0.1:8080 for the provider of OPENAI_BASE_URL and OPENAI_API_KEY, or,
+            when neither is set, for a built-in simulated model server that needs no network.
+            """)
+
+    @Option(name: .shortAndLong, help: "A YAML file or a folder of them; may be repeated.")
+    var file: [String] = []
+
+    @Option(help: "Where health, metrics and `pinion get` are served.")
+    var admin = "127.0.0.1:15000"
+
+    @Option(help: "Event loops; by default one for each core this process may use.")
+    var concurrency: Int?
+
+    @Flag(help: "Print what to try next.")
+    var hints = false
+
+    func validate() throws {
+        if let concurrency, concurrency < 1 || concurrency > 256 {
+            throw ValidationError("--concurrency must be 1 to 256")
+        }
+        _ = try AdminAddress(admin)
+    }
+
+    func run() async throws {
+        let started = LiveWorld.now()
+        Process.raiseFileLimit()
+        let place = try AdminAddress(admin)
+        let proxy = Proxy(
+            loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
+            readCredential: Credentials.read)
+        let builtIn = try await startBuiltIn()
+        let controller = Controller(
+            files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
+            fixed: file.isEmpty ? zeroConfiguration(builtIn) : [], proxy: proxy,
+            report: Self.report)
+        do {
+            try await controller.start()
+        } catch {
+            for line in error.lines { Terminal.err(line) }
+            Terminal.err("nothing was started: \(Terminal.count(error.lines.count, "problem"))")
+            throw Terminal.wrongConfiguration
+        }
+        let pages = AdminPages(proxy: proxy, controller: controller, startedAt: started)
+        let server: AdminServer
+        do {
+            server = try await AdminServer.start(address: place.address, port: place.port) {
+                await pages.answer($0)
+            }
+        } catch {
+            Terminal.err(
+                "cannot listen on \(admin): \(error); choose another place with --admin")
+            throw ExitCode.failure
+        }
+        Process.onHangup { Task { await controller.reload() } }
+        let took = (LiveWorld.now() - started).rawValue / 1_000_000
+        Terminal.log("ready after \(took) ms, admin on http://\(place.address):\(server.port)")
+        let snapshot = await proxy.snapshot
+        for line in Hints.listening(snapshot) { Terminal.log(line) }
+        if hints || file.isEmpty {
+            Terminal.err(Hints.text(snapshot, admin: "\(place.address):\(server.port)"))
+        }
+
+        await Process.untilAskedToStop()
+        await stop(proxy, controller, pages, server, builtIn)
+    }
+
+    private func stop(
+        _ proxy: Proxy, _ controller: Controller, _ pages: AdminPages, _ server: AdminServer,
+        _ builtIn: BuiltInServer?
+    ) async {
+        let timeout = await proxy.snapshot.drainTimeout
+        Terminal.log("stopping: running requests have \(Int(timeout.seconds)) s to end")
+        await pages.stopping()
+        await controller.stop()
+        let isClean = await proxy.drain(timeout: timeout)
+        if !isClean { Terminal.log("some requests were cut off at the deadline") }
+        await server.stop()
+        await builtIn?.stop()
+        Terminal.log("stopped")
+    }
+
+    private static func report(_ event: Controller.Event) {
+        switch event {
+        case .published(let version, let warnings):
+            for warning in warnings { Terminal.log("warning: \(warning)") }
+            Terminal.log("snapshot \(version) is in use")
+        case .rejected(let lines):
+            for line in lines { Terminal.log("error: \(line)") }
+            Terminal.log("the change was refused; the configuration before it goes on serving")
+        case .unresolved(let name):
+            Terminal.log("warning: the name \(name) does not resolve; check it or the resolver")
+        }
+    }
+
+    // MARK: Without files
+
+    private var provider: (url: String?, hasKey: Bool) {
+        (
+            Process.environment("OPENAI_BASE_URL"),
+            Process.environment("OPENAI_API_KEY") != nil
+        )
+    }
+
+    private func startBuiltIn() async throws -> BuiltInServer? {
+        guard file.isEmpty, provider.url == nil, !provider.hasKey else { return nil }
+        return try await BuiltInServer.start()
+    }
+
+    private func zeroConfiguration(_ builtIn: BuiltInServer?) -> [SourceFile] {
+        ZeroConfig.resources(
+            baseURL: provider.url, hasAPIKey: provider.hasKey,
+            builtIn: builtIn.map {
+                .init(address: "127.0.0.1", port: $0.port, models: BuiltInServer.models)
+            })
+    }
+}
+
+/// The simulated model server that runs inside `pinion up` when nothing else is named.
+struct BuiltInServer: Sendable {
+    /// What it serves.
+    static let models = ["pinion-small"]
+
+    private let server: ModelServer
+    private let group: MultiThreadedEventLoopGroup
+
+    /// The port that the kernel chose.
+    var port: Int { server.port }
+
+    static func start() async throws -> BuiltInServer {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var options = ModelServerOptions()
+        options.models = models
+        let server = try await ModelServer.start(options, group: group)
+        return BuiltInServer(server: server, group: group)
+    }
+
+    func stop() async {
+        await server.stop()
+        try? await group.shutdownGracefully()
+    }
+}
+
+/// `address:port` of the admin server.
+struct AdminAddress {
+    let address: String
+    let port: Int
+
+    init(_ text: String) throws {
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65_535).contains(port)
+        else { throw ValidationError("--admin \(text): write ADDRESS:PORT, as in 127.0.0.1:15000") }
+        let address = text[..<colon].trimmingCharacters(in: ["[", "]"])
+        self.address = address.isEmpty ? "127.0.0.1" : address
+        self.port = port
+    }
+}
+
+/// Reads what resources only refer to.
+enum Credentials {
+    /// The value of a credential; nil when there is none.
+    @Sendable
+    static func read(_ source: Credential.Source) -> Secret<[UInt8]>? {
+        switch source {
+        case .environment(let name): Process.environment(name).map { Secret(Array($0.utf8)) }
+        case .file(let path): readFile(path)
+        }
+    }
+
+    private static func readFile(_ path: String) -> Secret<[UInt8]>? {
+        guard let data = FileManager.default.contents(atPath: path) else { return nil }
+        var bytes = Array(data.prefix(64 * 1024))
+        while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") {
+            bytes.removeLast()
+        }
+        // A line break inside would let the file's writer add header fields of its own.
+        return bytes.isEmpty || bytes.contains(where: { $0 < 0x20 || $0 == 0x7F })
+            ? nil : Secret(bytes)
+    }
+}
