@@ -19,26 +19,33 @@ set -m
 servers=()
 finish() {
     trap - EXIT
-    [ ${#servers[@]} -eq 0 ] || kill "${servers[@]}" 2>/dev/null
-    wait
+    # The shell would tell of each child that ended.
+    { kill "${servers[@]}"; wait; } 2>/dev/null
 }
 trap finish EXIT
 
+# Whether something listens on PORT.
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
 # serve PORT MODEL: starts a simulated model server.
 serve() {
+    if listens "$1"; then
+        say "port $1 is in use: end what listens there and try again"
+        exit 1
+    fi
     "$pinion" model-server --port "$1" --models "$2" --quiet &
     servers+=($!)
 }
 
-# Waits until something listens on PORT, which the process PID should do within five seconds.
+# Waits until the process PID listens on PORT, which takes it well under five seconds.
 await() {
     local port=$1 pid=$2
     for _ in $(seq 100); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && kill -0 "$pid" 2>/dev/null && return
+        listens "$port" && return
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.05
     done
-    say "the simulated model server on 127.0.0.1:$port did not start: is the port in use?"
+    say "the simulated model server on 127.0.0.1:$port did not start"
     exit 1
 }
 

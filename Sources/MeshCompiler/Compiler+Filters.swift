@@ -248,8 +248,8 @@ extension Compiler {
             return nil
         }
         return Mirror(
-            backend: BackendID(index), numerator: written.numerator?.value
-                ?? written.percent?.value ?? 100,
+            backend: BackendID(index),
+            numerator: written.numerator?.value ?? written.percent?.value ?? 100,
             denominator: written.numerator == nil ? 100 : written.denominator)
     }
 }

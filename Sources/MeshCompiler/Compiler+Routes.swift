@@ -270,6 +270,8 @@ extension Compiler {
     }
 
     private mutating func reportUnusedModels() {
+        // A listener that could not be read may be the one that offers a Model.
+        guard !report.isQuiet else { return }
         for draft in modelDrafts where !draft.isUsed {
             let metadata = draft.resource.metadata
             // With parents that do not exist the reason is known already.

@@ -8,7 +8,7 @@ struct Report {
     private(set) var diagnostics: [Diagnostic] = []
     /// Whether warnings are left out: with errors elsewhere, most of what looks unused or empty
     /// is only their consequence.
-    private let isQuiet: Bool
+    let isQuiet: Bool
 
     /// A report that leaves out warnings when `isQuiet`.
     init(isQuiet: Bool) { self.isQuiet = isQuiet }

@@ -161,7 +161,9 @@ struct ShapeCheck {
             report(tree, "\(quoted(text)) is not known here", "did you mean `\(nearest)`?")
         } else {
             let known = values.map { "`\($0)`" }.joined(separator: ", ")
-            report(tree, "\(quoted(text)) is not known here", "write one of \(known)")
+            report(
+                tree, "\(quoted(text)) is not known here",
+                values.count == 1 ? "write \(known)" : "write one of \(known)")
         }
     }
 

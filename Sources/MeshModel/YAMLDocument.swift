@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One document of a file, before it is parsed: a stream is cut at its `---` lines first, so
-/// that a syntax error in one document does not hide the mistakes of the next.
+/// One document of a file, before it is parsed: a stream is cut at its `---` and `...` lines
+/// first, so that a syntax error in one document does not hide the mistakes of the next.
 ///
-/// Source: YAML 1.2.2, section 9.1.4: `---` at the start of a line is a marker everywhere, also
-/// within block scalars and quotes.
+/// **Source** YAML 1.2.2, sections 9.1.2 and 9.1.4: both are markers wherever they start a line,
+/// also within block scalars and quotes.
 struct YAMLDocument {
     /// Its text, marker line included.
     var text: String
@@ -35,7 +35,13 @@ struct YAMLDocument {
         while offset < bytes.count {
             let end = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
             let content = bytes[offset..<end]
-            if isMarker(content), hasContent || !hasDirective {
+            if isMarker(content, "...") {
+                close(at: offset)
+                start = min(end + 1, bytes.count)
+                startLine = line + 1
+                hasContent = false
+                hasDirective = false
+            } else if isMarker(content, "---"), hasContent || !hasDirective {
                 close(at: offset)
                 start = offset
                 startLine = line
@@ -43,7 +49,7 @@ struct YAMLDocument {
                 hasDirective = false
             } else if content.first == UInt8(ascii: "%"), !hasContent {
                 hasDirective = true
-            } else if hasText(content), !isMarker(content) {
+            } else if hasText(content), !isMarker(content, "---") {
                 hasContent = true
             }
             offset = end + 1
@@ -53,9 +59,9 @@ struct YAMLDocument {
         return documents
     }
 
-    /// Whether the line opens a document.
-    private static func isMarker(_ line: ArraySlice<UInt8>) -> Bool {
-        guard line.starts(with: "---".utf8) else { return false }
+    /// Whether the line is or begins with `marker`.
+    private static func isMarker(_ line: ArraySlice<UInt8>, _ marker: String) -> Bool {
+        guard line.starts(with: marker.utf8) else { return false }
         guard let next = line.dropFirst(3).first else { return true }
         return next == UInt8(ascii: " ") || next == UInt8(ascii: "\t")
             || next == UInt8(ascii: "\r")

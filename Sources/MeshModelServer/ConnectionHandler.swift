@@ -15,6 +15,8 @@ final class ConnectionHandler: ChannelInboundHandler {
     private var body: [UInt8] = []
     private var isTooLarge = false
     private var reply: Reply?
+    /// Responses that have ended and are not yet all written.
+    private var unflushed = 0
     private var context: ChannelHandlerContext?
 
     init(_ world: ModelServerWorld, number: Int) {
@@ -23,7 +25,7 @@ final class ConnectionHandler: ChannelInboundHandler {
     }
 
     /// Whether a request is being answered.
-    var isBusy: Bool { reply != nil || head != nil }
+    var isBusy: Bool { reply != nil || head != nil || unflushed > 0 }
 
     /// `part` as the pipeline wants it.
     static func wrapOutboundOut(_ part: HTTPServerResponsePart) -> NIOAny { NIOAny(part) }
@@ -84,10 +86,8 @@ final class ConnectionHandler: ChannelInboundHandler {
 
     private func answer(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         let keepsAlive = head.isKeepAlive && !world.isStopping && !isTooLarge
-        let reply = Reply(context, world: world, keepsAlive: keepsAlive) { [weak self] isKept in
-            guard let self else { return }
-            self.reply = nil
-            if !isKept || world.isStopping { self.context?.close(promise: nil) }
+        let reply = Reply(context, world: world, keepsAlive: keepsAlive) { [weak self] in
+            self?.ended($0, $1)
         }
         self.reply = reply
         let request = ReceivedRequest(
@@ -102,5 +102,20 @@ final class ConnectionHandler: ChannelInboundHandler {
             return
         }
         world.receive(request, reply)
+    }
+
+    private func ended(_ reply: Reply, _ end: Reply.End) {
+        if self.reply === reply { self.reply = nil }
+        guard let flushed = end.flushed else {
+            context?.close(promise: nil)
+            return
+        }
+        unflushed += 1
+        flushed.assumeIsolated().whenComplete { [self] _ in
+            unflushed -= 1
+            if !end.keepsAlive || (world.isStopping && !isBusy) {
+                context?.close(promise: nil)
+            }
+        }
     }
 }

@@ -21,17 +21,27 @@ final class Reply {
     var onLoss: ((Loss) -> Void)?
     private unowned let world: ModelServerWorld
     private let keepsAlive: Bool
-    private let onEnd: (_ keepsAlive: Bool) -> Void
+    private let onEnd: (Reply, End) -> Void
     private var events = 0
     private var isStalled = false
+    /// When what was written last is out; known only where a cut has to wait for it.
+    private var lastWrite: EventLoopFuture<Void>?
     private(set) var hasBegun = false
 
     /// Why a response broke.
     enum Loss { case clientLeft, fault }
 
+    /// How a response ended.
+    struct End {
+        /// Whether the connection may carry another response.
+        var keepsAlive: Bool
+        /// When all that was written is out; closing earlier would throw it away.
+        var flushed: EventLoopFuture<Void>?
+    }
+
     init(
         _ context: ChannelHandlerContext, world: ModelServerWorld, keepsAlive: Bool,
-        onEnd: @escaping (Bool) -> Void
+        onEnd: @escaping (Reply, End) -> Void
     ) {
         self.context = context
         self.world = world
@@ -101,7 +111,11 @@ final class Reply {
             case .event(let bytes):
                 let buffer = context.channel.allocator.buffer(bytes: bytes)
                 let part = HTTPServerResponsePart.body(.byteBuffer(buffer))
-                context.write(ConnectionHandler.wrapOutboundOut(part), promise: nil)
+                let promise =
+                    faults.cutAfter == nil
+                    ? nil : context.eventLoop.makePromise(of: Void.self)
+                lastWrite = promise?.futureResult
+                context.write(ConnectionHandler.wrapOutboundOut(part), promise: promise)
                 wrote = true
             case .wait:
                 if wrote { context.flush() }
@@ -130,7 +144,7 @@ final class Reply {
             // the channel's own loop the option is set before the call returns.
             _ = options.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         }
-        lose(.fault)
+        lose(.fault, flushed: isReset ? nil : lastWrite)
     }
 
     private func begin(_ status: Int, _ headers: [(String, String)]) {
@@ -149,17 +163,19 @@ final class Reply {
         self.context = nil
         source = nil
         onLoss = nil
-        context.writeAndFlush(ConnectionHandler.wrapOutboundOut(.end(nil)), promise: nil)
-        onEnd(keepsAlive)
+        let promise = context.eventLoop.makePromise(of: Void.self)
+        // The end is announced first: writing it lets the connection's next request begin.
+        onEnd(self, End(keepsAlive: keepsAlive, flushed: promise.futureResult))
+        context.writeAndFlush(ConnectionHandler.wrapOutboundOut(.end(nil)), promise: promise)
     }
 
-    private func lose(_ loss: Loss) {
+    private func lose(_ loss: Loss, flushed: EventLoopFuture<Void>? = nil) {
         context = nil
         source = nil
         let onLoss = onLoss
         self.onLoss = nil
         onLoss?(loss)
-        onEnd(false)
+        onEnd(self, End(keepsAlive: false, flushed: flushed))
     }
 
     /// Whether a fault strikes now that `count` events were sent.

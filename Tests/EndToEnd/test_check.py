@@ -46,10 +46,10 @@ spec:
 # Each mistake: what stands in GOOD, what is written instead, and the line that is at fault.
 MISTAKES = {
     "a wrong type": ("port: 8080", "port: eighty", 9),
-    "an unknown field": ("dialect: OpenAI", "dialct: OpenAI", 16),
-    "a bad address": ("address: 127.0.0.1", "address: 300.1.1.1", 18),
-    "a dangling reference": ("        name: servers", "        name: absent", 28),
-    "a wrong weight": ("weight: 1", "weight: -1", 29),
+    "an unknown field": ("dialect: OpenAI", "dialct: OpenAI", 17),
+    "a bad address": ("address: 127.0.0.1", "address: 300.1.1.1", 19),
+    "a dangling reference": ("        name: servers", "        name: absent", 29),
+    "a wrong weight": ("weight: 1", "weight: -1", 30),
 }
 
 POSITION = re.compile(r"^(\S+?):(\d+):(\d+): (.+)$", re.MULTILINE)

@@ -5,7 +5,9 @@ import json
 import os
 import socket
 
-from children import HOST, Child, answers, free_port, request, wait_until
+import pytest
+
+from children import HOST, Child, free_port, request
 from configuration import ai_backend, backend, mesh, model, route, rule, target
 from pinion import BINARY, run
 from wire import Wire, completion, reply
@@ -84,49 +86,50 @@ def test_a_port_in_use_is_said_with_a_remedy(start, tmp_path):
     assert str(first.port) in errors
 
 
-def test_without_a_file_the_openai_variables_are_enough(serve, tmp_path):
+@pytest.fixture
+def start_without_files(tmp_path):
+    """start_without_files(environment): a gateway where it is when nothing is said: on 8080."""
+    children = []
+
+    def make(**environment):
+        with socket.socket() as probe:
+            assert probe.connect_ex((HOST, 8080)) != 0, "port 8080 is in use: free it for this test"
+        admin = free_port()
+        command = [BINARY, "up", "--admin", f"{HOST}:{admin}"]
+        blank = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
+        children.append(Child(command, tmp_path / "up.log", {**blank, **environment}))
+        children[-1].wait_ready(admin, "/ready")
+        return children[-1]
+
+    yield make
+    for child in children:
+        child.end()
+
+
+def test_without_a_file_the_openai_variables_are_enough(serve, start_without_files):
     upstream = serve(lambda *_: completion())
-    port, admin = free_port(), free_port()
-    child = Child(
-        [BINARY, "up", "--listen", f"{HOST}:{port}", "--admin", f"{HOST}:{admin}"],
-        tmp_path / "zero.log",
-        {"OPENAI_BASE_URL": f"http://{HOST}:{upstream.port}/v1", "OPENAI_API_KEY": "canary-77"},
-    )
-    try:
-        child.wait_ready(admin, "/ready")
-        body = json.dumps({"model": "any-name", "messages": []})
-        headers = {"content-type": "application/json"}
-        status, _, _ = request(port, "POST", "/v1/chat/completions", body, headers)
-        assert status == 200
-        seen = upstream.requests[0]
-        assert seen.target == "/v1/chat/completions"
-        assert seen.field("authorization") == "Bearer canary-77"
-        assert json.loads(seen.body)["model"] == "any-name"
-        assert "canary-77" not in child.output()
-    finally:
-        child.end()
+    url = f"http://{HOST}:{upstream.port}/v1"
+    gateway = start_without_files(OPENAI_BASE_URL=url, OPENAI_API_KEY="canary-77")
+    body = json.dumps({"model": "any-name", "messages": []})
+    headers = {"content-type": "application/json"}
+    status, _, answer = request(8080, "POST", "/v1/chat/completions", body, headers)
+    assert status == 200, answer
+    seen = upstream.requests[0]
+    assert seen.target == "/v1/chat/completions"
+    assert seen.field("authorization") == "Bearer canary-77"
+    assert json.loads(seen.body)["model"] == "any-name"
+    assert "canary-77" not in gateway.output()
 
 
-def test_without_anything_the_simulated_server_answers(tmp_path):
-    port, admin = free_port(), free_port()
-    environment = {"OPENAI_BASE_URL": "", "OPENAI_API_KEY": ""}
-    child = Child(
-        [BINARY, "up", "--listen", f"{HOST}:{port}", "--admin", f"{HOST}:{admin}"],
-        tmp_path / "offline.log",
-        environment,
-    )
-    try:
-        child.wait_ready(admin, "/ready")
-        wait_until(lambda: answers(port, "/v1/models"), "the list of models")
-        models = json.loads(request(port, "GET", "/v1/models")[2])["data"]
-        messages = [{"role": "user", "content": "hi"}]
-        body = json.dumps({"model": models[0]["id"], "messages": messages})
-        headers = {"content-type": "application/json"}
-        status, _, answer = request(port, "POST", "/v1/chat/completions", body, headers)
-        assert status == 200
-        assert json.loads(answer)["choices"]
-    finally:
-        child.end()
+def test_without_anything_the_simulated_server_answers(start_without_files):
+    start_without_files()
+    models = json.loads(request(8080, "GET", "/v1/models")[2])["data"]
+    messages = [{"role": "user", "content": "hi"}]
+    body = json.dumps({"model": models[0]["id"], "messages": messages})
+    headers = {"content-type": "application/json"}
+    status, _, answer = request(8080, "POST", "/v1/chat/completions", body, headers)
+    assert status == 200, answer
+    assert json.loads(answer)["choices"]
 
 
 def test_it_binds_loopback_only(start):

@@ -3,6 +3,7 @@
 
 import json
 import socket
+import threading
 
 import pytest
 
@@ -18,7 +19,7 @@ ASK_CHAT = (
     f"content-length: {len(CHAT)}\n\n{CHAT}"
 )
 ASK_PLAIN = "GET /plain HTTP/1.1\nhost: a\n\n"
-STREAMS = 50
+STREAMS = 32
 
 
 class Endless:
@@ -26,14 +27,18 @@ class Endless:
 
     def __init__(self):
         self.sent = 0
+        self.lock = threading.Lock()
 
     def __call__(self, _, connection):
-        # A small send buffer: what the kernel takes says nothing about the gateway.
+        # A small send buffer: what this side's kernel takes says nothing about the gateway.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
         connection.sendall(STREAM_HEAD)
-        piece = chunk(delta("word " * 40))
+        # Large events, so that the kernel's buffers on the other side are soon full.
+        piece = chunk(delta("word " * 3000))
         while True:
-            self.sent += connection.send(piece)
+            connection.sendall(piece)
+            with self.lock:
+                self.sent += len(piece)
 
 
 @pytest.mark.parametrize("ask", [ASK_PLAIN, ASK_CHAT], ids=["plain", "chat"])

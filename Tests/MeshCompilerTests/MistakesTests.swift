@@ -128,7 +128,8 @@ import Testing
             "Gateway/main lets nothing of namespace `team` attach",
             Piece.gateway + Piece.web + Piece.route("ok")
                 + Piece.web.replacing("name: web", with: "name: web\n  namespace: team")
-                + Piece.route("r\n  namespace: team", parent: "main <<<\n      namespace: default")),
+                + Piece.route(
+                    "r\n  namespace: team", parent: "main <<<\n      namespace: default")),
         Mistake(
             "no hostname of the route is served by a listener of Gateway/main",
             Piece.gateway.replacing(

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import MeshBasics
 import MeshSimulator
 import Testing
@@ -21,8 +22,8 @@ struct FaultTests {
                 ("/v1/completions", "{\"model\":\"tiny\"}", 400, "prompt"),
                 ("/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"x\",\"n\":0}", 400, "n"),
                 (
-                    "/v1/completions", "{\"model\":\"tiny\",\"prompt\":\"x\",\"max_tokens\":9999999}",
-                    400, "messages"
+                    "/v1/completions",
+                    "{\"model\":\"tiny\",\"prompt\":\"x\",\"max_tokens\":9999999}", 400, "messages"
                 ),
                 ("/v1/responses", "{\"model\":\"tiny\"}", 400, "input"),
                 ("/v1/embeddings", "{\"model\":\"tiny\",\"input\":[]}", 400, "input"),
@@ -105,6 +106,22 @@ struct FaultTests {
             #expect(!response.wasReset)
             #expect(try await client.stat("active_streams") == 0)
             #expect(try await client.stat("faults") == 1)
+        }
+    }
+
+    @Test("a cut waits until a slow reader has what came before it")
+    func cutOfSlowReader() async throws {
+        try await withServer { client, _ in
+            let body = chat("x", ("stream", true))
+            let headers = [("x-sim-tokens", "20000"), ("x-sim-cut-after", "19000")]
+            var isFirst = true
+            let response = try await client.post("/v1/chat/completions", body, headers) { _ in
+                if isFirst { usleep(200_000) }
+                isFirst = false
+                return false
+            }
+            let count = response.events.count
+            #expect(count == 19_000)
         }
     }
 

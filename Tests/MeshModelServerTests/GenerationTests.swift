@@ -182,8 +182,10 @@ struct GenerationTests {
                 isFirst = false
                 return false
             }
-            #expect(response.isComplete)
-            #expect(response.events.count == 20_003)
+            let isComplete = response.isComplete
+            let count = response.events.count
+            #expect(isComplete)
+            #expect(count == 20_003)
         }
     }
 }

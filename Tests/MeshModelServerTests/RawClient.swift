@@ -4,6 +4,7 @@ import MeshBasics
 import MeshSimulator
 import NIOCore
 import NIOPosix
+import Testing
 
 @testable import MeshModelServer
 
@@ -18,13 +19,23 @@ struct RawResponse {
 
     var status: Int { Int(text.split(separator: " ").dropFirst().first ?? "") ?? 0 }
 
-    var head: String { text.components(before: "\r\n\r\n").lowercased() }
+    /// Where the head ends, its empty line included.
+    private var headEnd: Int {
+        let mark: [UInt8] = [13, 10, 13, 10]
+        var i = 0
+        while i + 4 <= bytes.count, !bytes[i...].starts(with: mark) { i += 1 }
+        return Swift.min(i + 4, bytes.count)
+    }
+
+    /// The head in lower case.
+    var head: String { String(decoding: bytes[..<headEnd], as: UTF8.self).lowercased() }
 
     /// The body, with the framing of chunks taken out.
     var body: String {
-        let body = String(text.dropFirst(text.components(before: "\r\n\r\n").count + 1))
-        guard head.contains("transfer-encoding: chunked") else { return body }
-        var left = Array(body.utf8)[...]
+        var left = bytes[headEnd...]
+        guard head.contains("transfer-encoding: chunked") else {
+            return String(decoding: left, as: UTF8.self)
+        }
         var out: [UInt8] = []
         while let end = left.firstIndex(of: 0x0A) {
             let size = String(decoding: left[..<end].filter { $0 != 0x0D }, as: UTF8.self)
@@ -42,24 +53,16 @@ struct RawResponse {
 
     /// The data of each event.
     var events: [String] {
-        body.split(separator: "\n").filter { $0.hasPrefix("data: ") }.map { String($0.dropFirst(6)) }
+        let lines = body.split(separator: "\n").filter { $0.hasPrefix("data: ") }
+        return lines.map { String($0.dropFirst(6)) }
     }
 
     /// The data of each event that is JSON.
     var chunks: [JSON] { events.compactMap { try? JSON(parsing: Array($0.utf8)) } }
 }
 
-extension String {
-    func components(before mark: String) -> String {
-        let characters = Array(self)
-        let wanted = Array(mark)
-        var i = 0
-        while i + wanted.count <= characters.count {
-            if Array(characters[i..<i + wanted.count]) == wanted { break }
-            i += 1
-        }
-        return String(characters[..<Swift.min(i, characters.count)])
-    }
+extension RawResponse: CustomTestStringConvertible {
+    var testDescription: String { "response \(status) of \(bytes.count) bytes" }
 }
 
 /// A client that speaks just enough HTTP/1.1, on a connection of its own for each request.

@@ -40,7 +40,9 @@ struct SurfaceTests {
         }
     }
 
-    @Test("base 64 is that of RFC 4648", arguments: ["", "f", "fo", "foo", "foob", "fooba", "foobar"])
+    @Test(
+        "base 64 is that of RFC 4648",
+        arguments: ["", "f", "fo", "foo", "foob", "fooba", "foobar"])
     func base64(text: String) {
         #expect(Embedding.base64(Array(text.utf8)) == Data(text.utf8).base64EncodedString())
     }

@@ -6,8 +6,8 @@ import Testing
 @testable import MeshModel
 
 @Suite struct ReferenceTests {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent()
-        .deletingLastPathComponent().deletingLastPathComponent()
+    private static let root = URL(filePath: #filePath).resolvingSymlinksInPath()
+        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     @Test("Docs/configuration.md is the text that the shapes give") func markdown() throws {
         let file = Self.root.appending(path: "Docs/configuration.md")

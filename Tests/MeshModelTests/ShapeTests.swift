@@ -48,7 +48,7 @@ import Testing
                 "spec.endpoints[0].address", "is not an IP address or `localhost`"
             ),
             (
-                "  endpoints:\n    - {address: 1.1.1.1, port: 1, labels: {a: 1}}\n", "6:51",
+                "  endpoints:\n    - {address: 1.1.1.1, port: 1, labels: {a: 1}}\n", "6:47",
                 "spec.endpoints[0].labels.a", "found the number `1`"
             ),
         ])

@@ -48,7 +48,6 @@ struct Ban: Sendable {
         Ban("getenv", instead: "take the value as a parameter"),
         Ban("print(", instead: "return what there is to say"),
         Ban("debugPrint(", instead: "return what there is to say"),
-        Ban("dump(", instead: "return what there is to say"),
         Ban("Task {", instead: "return an order that the driver performs"),
         Ban("Task.", instead: "return an order that the driver performs"),
         Ban("async", instead: "return an order that the driver performs"),

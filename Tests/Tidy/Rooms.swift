@@ -45,9 +45,9 @@ struct Room: Sendable {
             name: "MeshProxy", ring: 5, rooms: rings04,
             modules: nio + ["NIOSSL", "NIOConcurrencyHelpers", "Glibc"]),
         Room(
-            name: "MeshControl", ring: 5, rooms: rings03,
-            modules: nio + ["NIOSSL", "GRPCCore", "GRPCNIOTransportHTTP2", "GRDB", "Foundation"]),
-        Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: ["Hummingbird", "Foundation"]),
+            name: "MeshControl", ring: 5, rooms: rings03 + ["MeshProxy"],
+            modules: ["Foundation", "Dispatch", "Glibc"]),
+        Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1"]),
         Room(name: "MeshSimulator", ring: 5, rooms: rings04),
         Room(
             name: "MeshModelServer", ring: 5, rooms: basics + ["MeshSimulator"],
@@ -60,7 +60,7 @@ struct Room: Sendable {
             rooms: rings04 + [
                 "MeshProxy", "MeshControl", "MeshAdmin", "MeshSimulator", "MeshModelServer",
             ],
-            modules: ["ArgumentParser", "Foundation"]),
+            modules: nio + ["ArgumentParser", "Foundation", "Dispatch", "Glibc"]),
     ]
 
     /// The room called `name`, or nil.

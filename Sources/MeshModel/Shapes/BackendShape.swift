@@ -45,7 +45,8 @@ enum BackendShape {
     private static let credential: [Field] = [
         Field("env", .text(.environmentName), "the environment variable that holds it"),
         Field("file", .text(.line), "the file that holds it"),
-        Field("header", .text(.headerName), fallback: "authorization", "the header that carries it"),
+        Field(
+            "header", .text(.headerName), fallback: "authorization", "the header that carries it"),
         Field(
             "prefix", .text(.headerValue), fallback: "\"Bearer \" for authorization, else \"\"",
             "what stands in front of it"),

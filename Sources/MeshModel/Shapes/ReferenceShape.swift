@@ -5,7 +5,9 @@ enum ReferenceShape {
     /// `parentRefs[]`.
     static let parent: [Field] = [
         Field(
-            "group", .choice(["gateway.networking.k8s.io"]),
+            "group",
+            .choice(
+                ["gateway.networking.k8s.io"], refused: [.init("", "attach it to a `Gateway`")]),
             fallback: "gateway.networking.k8s.io", "the API group of the parent"),
         Field(
             "kind",
