@@ -138,10 +138,10 @@ package actor Controller {
         refreshers = [:]
     }
 
+    /// Compiles what is known now, for the version after the present one.
     private func compile() -> Compilation {
-        version += 1
         let names = resolved.map { ResolvedNames.Entry(hostname: $0.key, addresses: $0.value) }
-        return Compiler.compile(resources, resolved: ResolvedNames(names), version: version)
+        return Compiler.compile(resources, resolved: ResolvedNames(names), version: version + 1)
     }
 
     private func watch() {
@@ -226,6 +226,7 @@ package actor Controller {
     // MARK: Reports
 
     private func published(_ snapshot: Snapshot, warnings: [Diagnostic]) {
+        version = snapshot.version
         status.publishedAt = WallTime(
             nanoseconds: Int64(LiveWorld.now().nanoseconds) + LiveWorld.wallOffset())
         status.lastErrors = []

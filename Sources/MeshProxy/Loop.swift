@@ -108,14 +108,15 @@ final class Loop: @unchecked Sendable {
     ) {
         let hasHead = bytes.byteCount > 0
         let none = ByteRange.empty
-        var path = hasHead ? head.pathRange : none
-        if logsQuery, hasHead, head.hasQuery { path = ByteRange(path.start, head.queryRange.end) }
+        let path = hasHead ? head.pathRange : none
+        let query = hasHead && logsQuery ? head.queryRange : none
         var agent = none
         if hasHead, let field = head.first(.userAgent) { agent = field.valueRange }
         logWriter.append(
             record, method: bytes.extracting((hasHead ? head.methodRange : none).range),
             host: bytes.extracting((hasHead ? head.hostRange : none).range),
-            path: bytes.extracting(path.range), client: client.span.bytes,
+            path: bytes.extracting(path.range), query: bytes.extracting(query.range),
+            client: client.span.bytes,
             userAgent: bytes.extracting(agent.range),
             requestID: bytes.extracting((requestID ?? none).range), to: &logLines)
         if logLines.count >= 64 * 1024 { flushLog() }

@@ -25,12 +25,13 @@ package struct AccessLogWriter: Sendable {
     /// Appends the line of `record`, with its newline, to `out`.
     ///
     /// **Shape**: the spans are what the caller sent; an empty one is not known. `requestID` is
-    /// the caller's own id when it was kept, else empty and the record's is written. The line is
+    /// the caller's own id when it was kept, else empty and the record's is written. `query` is
+    /// given only where the operator asked for it: it may hold what must not be kept. The line is
     /// at most `Limits.accessLineBytes` long. **Complexity**: linear in the line; `out` does not
     /// allocate once it has had room for that many bytes more.
     package mutating func append(
         _ record: borrowing ExchangeRecord, method: RawSpan, host: RawSpan, path: RawSpan,
-        client: RawSpan, userAgent: RawSpan, requestID: RawSpan, to out: inout [UInt8]
+        query: RawSpan, client: RawSpan, userAgent: RawSpan, requestID: RawSpan, to out: inout [UInt8]
     ) {
         refreshSecond(record.startedAt)
         out.append(atMost: Limits.accessLineBytes) { sink in
@@ -42,6 +43,7 @@ package struct AccessLogWriter: Sendable {
             sink.text(
                 ",\"path\":\"", path.extracting(LoggedRange.path(path)),
                 limit: Limits.loggedPathBytes)
+            sink.text(",\"query\":\"", query, limit: Limits.loggedTextBytes)
             Self.writeMeasures(record, to: &sink)
             Self.writeChoice(record, to: &sink)
             Self.writeModel(record, to: &sink)

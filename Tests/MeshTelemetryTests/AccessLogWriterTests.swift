@@ -12,6 +12,7 @@ struct AccessLogWriterTests {
         var method = Array("POST".utf8)
         var host = Array("api.example.com".utf8)
         var path = Array("/v1/chat/completions".utf8)
+        var query: [UInt8] = []
         var client = Array("10.1.2.3:5000".utf8)
         var userAgent = Array("agent/1.0".utf8)
         var requestID: [UInt8] = []
@@ -22,7 +23,8 @@ struct AccessLogWriterTests {
         var out: [UInt8] = []
         writer.append(
             record, method: sent.method.span.bytes, host: sent.host.span.bytes,
-            path: sent.path.span.bytes, client: sent.client.span.bytes,
+            path: sent.path.span.bytes, query: sent.query.span.bytes,
+            client: sent.client.span.bytes,
             userAgent: sent.userAgent.span.bytes, requestID: sent.requestID.span.bytes, to: &out)
         return out
     }
@@ -87,6 +89,17 @@ struct AccessLogWriterTests {
         var sent = Sent()
         sent.requestID = Array("req-\"7\"".utf8)
         #expect(line(Samples.plain(), sent).contains("\"request_id\":\"req-\\\"7\\\"\""))
+    }
+
+    @Test("the query stands in the line only when it is handed in")
+    func query() throws {
+        var sent = Sent()
+        sent.path = Array("/search?token=a".utf8)
+        let record = Samples.plain()
+        #expect(!line(record, sent).contains("token"))
+        sent.query = Array("q=\"x\"&n=1".utf8)
+        let object = try object(bytes(record, sent))
+        #expect(object["query"] as? String == "q=\"x\"&n=1")
     }
 
     @Test(
@@ -221,6 +234,7 @@ struct AccessLogWriterTests {
             record.startedAt = WallTime(nanoseconds: nanoseconds)
             writer.append(
                 record, method: none.span.bytes, host: none.span.bytes, path: none.span.bytes,
+                query: none.span.bytes,
                 client: none.span.bytes, userAgent: none.span.bytes, requestID: none.span.bytes,
                 to: &out)
         }
