@@ -16,8 +16,7 @@ extension ClientHandler {
         let now = LiveWorld.now()
         let snapshot = exchange.snapshot
         guard loop.mirrorsInFlight < Loop.mirrorsMax,
-            let pick = loop.shard.fleet.pick(
-                backend: backend, hash: nil, tried: Tried(), using: &loop.shard.random, at: now),
+            let pick = loop.shard.pick(backend: backend, at: now),
             Int(pick.endpoint) < snapshot.endpoints.count
         else { return }
         let endpoint = snapshot.endpoints[Int(pick.endpoint)]

@@ -23,7 +23,7 @@ struct ErrorAnswerTests {
         var out = Array("x".utf8)
         sample(503, parameter: "mod\"el").appendOpenAI(requestID: requestID.span.bytes, to: &out)
         #expect(out.removeFirst() == UInt8(ascii: "x"))
-        let error = try #require(try object(out)["error"] as? NSDictionary)
+        let error = try #require(try object(out)["error"] as? [String: Any])
         #expect(error["message"] as? String == message)
         #expect(error["type"] as? String == "server_error")
         #expect(error["param"] as? String == "mod\"el")
@@ -38,7 +38,7 @@ struct ErrorAnswerTests {
     func noParameter() throws {
         var out: [UInt8] = []
         sample(400).appendOpenAI(requestID: requestID.span.bytes, to: &out)
-        let error = try #require(try object(out)["error"] as? NSDictionary)
+        let error = try #require(try object(out)["error"] as? [String: Any])
         #expect(error["param"] is NSNull)
         #expect(error["retryable"] as? Bool == false)
     }
@@ -53,7 +53,7 @@ struct ErrorAnswerTests {
     func types(status: Int, expected: String) throws {
         var out: [UInt8] = []
         sample(status).appendOpenAI(requestID: requestID.span.bytes, to: &out)
-        let error = try #require(try object(out)["error"] as? NSDictionary)
+        let error = try #require(try object(out)["error"] as? [String: Any])
         #expect(error["type"] as? String == expected)
     }
 
@@ -63,7 +63,7 @@ struct ErrorAnswerTests {
         answer.code = "model-not-found"
         var out: [UInt8] = []
         answer.appendOpenAI(requestID: requestID.span.bytes, to: &out)
-        let error = try #require(try object(out)["error"] as? NSDictionary)
+        let error = try #require(try object(out)["error"] as? [String: Any])
         #expect(error["code"] as? String == "model_not_found")
     }
 

@@ -14,7 +14,7 @@ struct ModelListTests {
             names.map { ModelList.Entry(id: Array($0.utf8), owner: "team \"\($0)\"") }, to: &out)
         let list = try object(out)
         #expect(list["object"] as? String == "list")
-        let data = try #require(list["data"] as? [NSDictionary])
+        let data = try #require(list["data"] as? [[String: Any]])
         #expect(data.map { $0["id"] as? String } == names.map { $0 })
         #expect(data.map { $0["owned_by"] as? String } == names.map { "team \"\($0)\"" })
         #expect(data.allSatisfy { $0["object"] as? String == "model" && $0["created"] is Int })

@@ -22,7 +22,9 @@ struct OperationTests {
             ("/v1/models", .models),
         ])
     func known(path: String, expected: Operation) {
-        #expect(Operation.openAI(path: Array(path.utf8).span.bytes) == expected)
+        let path = Array(path.utf8)
+        let found = Operation.openAI(path: path.span.bytes)
+        #expect(found == expected)
     }
 
     @Test(
@@ -33,7 +35,9 @@ struct OperationTests {
             "/v1/embedding", "/x-completions", "/v1/COMPLETIONS",
         ])
     func unknown(path: String) {
-        #expect(Operation.openAI(path: Array(path.utf8).span.bytes) == .none)
+        let path = Array(path.utf8)
+        let found = Operation.openAI(path: path.span.bytes)
+        #expect(found == .none)
     }
 
     @Test("usage is asked for in streams of those operations only that need to be asked")

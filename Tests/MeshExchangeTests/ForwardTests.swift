@@ -154,7 +154,7 @@ struct ForwardTests {
             #expect(drive.unsettled == nil && drive.record.model == nil)
             #expect(drive.record.attempts == 0 && drive.record.backend == nil)
         }
-        #expect(drive.exchange.keepsAlive)
+        #expect(drive.keepsAlive)
     }
 
     @Test("a backend may strip and prefix the path, and choose the host")

@@ -3,6 +3,7 @@
 import MeshBasics
 import MeshExchange
 import MeshSnapshot
+import MeshTelemetry
 import Testing
 
 @Suite("Redirects")
@@ -16,7 +17,7 @@ struct RedirectTests {
         let drive = Drive(sample)
         try drive.begin("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\r\n")
         #expect(drive.unsettled == nil && drive.record.status == UInt16(redirect.status))
-        #expect(drive.exchange.keepsAlive && drive.written.field("content-length") == "0")
+        #expect(drive.keepsAlive && drive.written.field("content-length") == "0")
         return (drive, drive.written.field("location"))
     }
 

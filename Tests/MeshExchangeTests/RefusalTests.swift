@@ -2,6 +2,7 @@
 
 import Foundation
 import MeshBasics
+import MeshDialects
 import MeshExchange
 import MeshSnapshot
 import MeshTelemetry
@@ -10,10 +11,10 @@ import Testing
 
 @Suite("Requests that are refused")
 struct RefusalTests {
-    private func error(_ drive: Drive) throws -> NSDictionary {
+    private func error(_ drive: Drive) throws -> [String: Any] {
         let data = Data(drive.written.afterHead.utf8)
-        let whole = try #require(try JSONSerialization.jsonObject(with: data) as? NSDictionary)
-        return whole["error"] as? NSDictionary ?? whole
+        let whole = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        return whole["error"] as? [String: Any] ?? whole
     }
 
     private func expect(
@@ -36,7 +37,7 @@ struct RefusalTests {
         #expect(drive.written.field("content-type") == "application/problem+json")
         #expect(try error(drive)["code"] as? String == "no-route")
         #expect(drive.written.field("x-request-id") == (try error(drive)["request_id"] as? String))
-        #expect(drive.exchange.keepsAlive && drive.record.fault == .client)
+        #expect(drive.keepsAlive && drive.record.fault == .client)
     }
 
     @Test("a port that is gone, and a snapshot without ports, take nothing")

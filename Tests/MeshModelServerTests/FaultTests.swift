@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import MeshBasics
 import MeshSimulator
 import Testing
@@ -73,8 +72,8 @@ struct FaultTests {
             _ = try await client.post("/v1/chat/completions", body, headers) { response in
                 response.events.count >= 3
             }
-            var left = 100
-            while try await client.stat("cancelled") == 0, left > 0 { left -= 1 }
+            let isNoticed = try await client.waits(for: "cancelled", toBe: 1)
+            #expect(isNoticed)
             let stats = try await client.get("/sim/stats").json
             #expect(stats["cancelled"] == 1)
             #expect(stats["active_streams"] == 0)
@@ -116,7 +115,7 @@ struct FaultTests {
             let headers = [("x-sim-tokens", "20000"), ("x-sim-cut-after", "19000")]
             var isFirst = true
             let response = try await client.post("/v1/chat/completions", body, headers) { _ in
-                if isFirst { usleep(200_000) }
+                if isFirst { try? await Task.sleep(for: .milliseconds(200)) }
                 isFirst = false
                 return false
             }
@@ -144,6 +143,9 @@ struct FaultTests {
             let reading = Task {
                 try await client.post("/v1/chat/completions", body, headers)
             }
+            let isStalled = try await client.waits(for: "faults", toBe: 1)
+            #expect(isStalled)
+            // Long enough for anything more to arrive, were there anything.
             try await Task.sleep(for: .milliseconds(150))
             #expect(try await client.stat("connections") == 2)
             let other = try await client.post("/v1/chat/completions", chat())
@@ -236,11 +238,12 @@ struct FaultTests {
 
     @Test("a stop lets the answer under way end, and takes no new connection")
     func gracefulStop() async throws {
-        try await withServer { client, server in
-            let headers = [("x-sim-tokens", "50"), ("x-sim-interval-ms", "4")]
+        try await withServer(.instant, { $0.grace = .seconds(30) }) { client, server in
+            let headers = [("x-sim-tokens", "50"), ("x-sim-interval-ms", "20")]
             let body = chat("x", ("stream", true))
             async let response = client.post("/v1/chat/completions", body, headers)
-            while try await client.stat("active_streams") == 0 {}
+            let hasBegun = try await client.waits(for: "accepted", toBe: 1)
+            #expect(hasBegun)
             await server.stop()
             #expect(try await response.events.last == "[DONE]")
             await #expect(throws: (any Error).self) { try await client.get("/health") }

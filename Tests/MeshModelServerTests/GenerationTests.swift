@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Glibc
 import MeshSimulator
 import Testing
 
@@ -177,8 +176,8 @@ struct GenerationTests {
             let body = chat("x", ("stream", true))
             var isFirst = true
             let response = try await client.post("/v1/chat/completions", body, headers) { _ in
-                // The event loop of the client sleeps too, so that the server meets a full socket.
-                if isFirst { usleep(200_000) }
+                // Nobody reads meanwhile, so that the server meets a full socket.
+                if isFirst { try? await Task.sleep(for: .milliseconds(200)) }
                 isFirst = false
                 return false
             }

@@ -76,7 +76,7 @@ struct RawClient {
 
     func post(
         _ path: String, _ body: JSON, _ headers: [(String, String)] = [],
-        until isEnough: @escaping (RawResponse) -> Bool = { _ in false }
+        until isEnough: (RawResponse) async -> Bool = { _ in false }
     ) async throws -> RawResponse {
         let text = String(decoding: body.bytes, as: UTF8.self)
         return try await send("POST", path, text, headers, until: isEnough)
@@ -86,7 +86,7 @@ struct RawClient {
     /// the client leaves.
     func send(
         _ method: String, _ path: String, _ body: String, _ headers: [(String, String)] = [],
-        until isEnough: @escaping (RawResponse) -> Bool = { _ in false }
+        until isEnough: (RawResponse) async -> Bool = { _ in false }
     ) async throws -> RawResponse {
         let channel = try await ClientBootstrap(group: Self.group).connect(
             host: "127.0.0.1", port: port
@@ -105,7 +105,7 @@ struct RawClient {
             do {
                 for try await buffer in inbound {
                     response.bytes += buffer.readableBytesView
-                    if isEnough(response) { break }
+                    if await isEnough(response) { break }
                 }
             } catch {
                 response.wasReset = true
@@ -114,9 +114,19 @@ struct RawClient {
         }
     }
 
-    /// The member `name` of `/sim/stats`.
+    /// Waits until the member `name` of `/sim/stats` is `value`; answers false after ten seconds.
+    func waits(for name: String, toBe value: Int) async throws -> Bool {
+        for _ in 0..<1000 {
+            if try await stat(name) == value { return true }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return false
+    }
+
+    /// The member `name` of `/sim/stats`, of the server or else of its engine.
     func stat(_ name: String) async throws -> Int {
-        try await get("/sim/stats").json[name]?.whole ?? -1
+        let stats = try await get("/sim/stats").json
+        return (stats[name] ?? stats["engine"]?[name])?.whole ?? -1
     }
 }
 

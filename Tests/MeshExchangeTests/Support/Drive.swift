@@ -42,6 +42,9 @@ final class Drive {
 
     var record: ExchangeRecord { exchange.record }
     var phase: Exchange.Phase { exchange.phase }
+    var keepsAlive: Bool { exchange.keepsAlive }
+    var deadline: Instant { exchange.deadline }
+    var currentPick: Pick? { exchange.currentPick }
     /// How many of the steps ended the exchange.
     var doneCount: Int { steps.filter(\.isDone).count }
     var inFlight: Int { shard.fleet.inFlight }
@@ -170,7 +173,7 @@ final class Drive {
     /// Moves the clock to the deadline of the exchange and fires its timer.
     @discardableResult
     func expire() -> Step {
-        now = max(now, exchange.deadline)
+        now = max(now, deadline)
         return tick()
     }
 
@@ -193,7 +196,7 @@ final class Drive {
         if inFlight != 0 { return "\(inFlight) attempts are in flight" }
         if active != 0 { return "\(active) exchanges are active" }
         if shard.fleet.misuses != 0 { return "the fleet was misused" }
-        if exchange.deadline != .distantFuture { return "a deadline still runs" }
+        if deadline != .distantFuture { return "a deadline still runs" }
         return shard.fleet.invariants()
     }
 }

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import MeshBasics
+import MeshExchange
+import MeshSnapshot
+import MeshTelemetry
+import Testing
+
+@Suite("Answers that are streams")
+struct StreamTests {
+    private let path = "/v1/chat/completions"
+    private let token = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+    private let stop = "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n"
+    private let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":2}}\n\n"
+    private let done = "data: [DONE]\n\n"
+
+    /// A stream whose head was passed on.
+    private func stream(
+        _ body: String = #"{"model":"small","stream":true}"#, limits: ConnectionLimits? = nil,
+        minor: UInt8 = 1, fields: String = "transfer-encoding: chunked\r\n"
+    ) throws -> Drive {
+        var sample = SnapshotSample.model()
+        if let limits { sample.limits = limits }
+        let drive = Drive(sample)
+        try drive.post(path, body)
+        drive.sent()
+        drive.wait(.milliseconds(10))
+        try drive.answered(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\(fields)\r\n", minor: minor)
+        drive.written = ""
+        return drive
+    }
+
+    @Test("usage is asked for when the caller did not, and left out again")
+    func asks() throws {
+        let drive = try stream()
+        #expect(
+            drive.forwarded().body
+                == #"{"stream_options":{"include_usage":true},"model":"real-model","stream":true}"#)
+        for event in [token, stop, usage, done] { drive.came(event) }
+        let step = drive.ended()
+        #expect(step.endsAnswer && step.isDone && !step.closesClient && !step.writesBody)
+        #expect(drive.written == token + stop + done)
+        #expect(drive.record.tokens.input == 3 && drive.record.tokens.output == 2)
+        #expect(drive.record.flags == .stream && drive.unsettled == nil)
+    }
+
+    @Test("usage that the caller asked for stays")
+    func keeps() throws {
+        let drive = try stream(
+            #"{"model":"small","stream":true,"stream_options":{"include_usage":true}}"#)
+        #expect(!drive.forwarded().body.contains("}}{") && drive.forwarded().body.contains("real-model"))
+        for event in [token, stop, usage, done] { #expect(drive.came(event) == .unchanged) }
+        drive.ended()
+        #expect(drive.written == token + stop + usage + done)
+        #expect(drive.record.tokens.input == 3 && drive.unsettled == nil)
+    }
+
+    @Test("usage is not asked for where nothing is streamed, or where it comes unasked")
+    func doesNotAsk() throws {
+        let drive = Drive(SnapshotSample.model())
+        for (path, body) in [
+            (path, #"{"model":"small"}"#), (path, #"{"model":"small","stream":false}"#),
+            ("/v1/responses", #"{"model":"small","stream":true}"#),
+            ("/v1/embeddings", #"{"model":"small","stream":true}"#),
+        ] {
+            try drive.post(path, body)
+            #expect(!drive.forwarded().body.contains("include_usage"))
+            drive.gone()
+        }
+    }
+
+    @Test("the first token is timed, not the first byte or a comment")
+    func firstToken() throws {
+        let drive = try stream()
+        drive.wait(.milliseconds(5))
+        drive.came(": ping\n\n")
+        drive.wait(.milliseconds(5))
+        drive.came(token + stop)
+        drive.wait(.milliseconds(5))
+        drive.came(done)
+        drive.ended()
+        #expect(drive.record.firstByte == .milliseconds(10))
+        #expect(drive.record.firstToken == .milliseconds(20))
+        #expect(drive.record.total == .milliseconds(25))
+    }
+
+    @Test("a stream without its end gets an error event, no end, and a closed connection")
+    func truncated() throws {
+        let endings: [(String, (Drive) -> Step)] = [
+            ("framing ended", { $0.ended() }), ("connection broke", { $0.broke() }),
+        ]
+        for (name, ending) in endings {
+            let drive = try stream()
+            drive.came(token)
+            drive.came("data: {\"choices\":[{\"del")
+            drive.written = ""
+            let step = ending(drive)
+            #expect(step.isDone && step.writesBody && step.closesClient, "\(name)")
+            #expect(!step.endsAnswer && step.abandonsUpstream, "\(name)")
+            #expect(drive.written.hasPrefix("data: {") && drive.written.hasSuffix("}\n\n"))
+            let data = Data(drive.written.dropFirst(6).utf8)
+            let event = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+            let error = try #require(event["error"] as? [String: Any])
+            #expect(error["code"] as? String == "stream-truncated")
+            #expect(drive.refusal == "stream-truncated" && drive.record.fault == .upstream)
+            #expect(drive.record.flags.contains(.truncated) && drive.record.status == 200)
+            #expect(drive.unsettled == nil, "\(name)")
+        }
+    }
+
+    @Test("a stream that is finished but for its framing is passed on as whole")
+    func brokenFraming() throws {
+        for last in [done, stop] {
+            let drive = try stream()
+            drive.came(token + last)
+            let step = drive.broke()
+            #expect(step.endsAnswer && step.abandonsUpstream && !step.closesClient)
+            #expect(!drive.record.flags.contains(.truncated) && drive.unsettled == nil)
+        }
+    }
+
+    @Test("a stream that stalls gets its own error event")
+    func stalled() throws {
+        let drive = try stream()
+        drive.came(token)
+        drive.written = ""
+        let step = drive.expire()
+        #expect(step.writesBody && !step.endsAnswer && step.closesClient)
+        #expect(drive.written.contains("stream-stalled") && drive.unsettled == nil)
+    }
+
+    @Test("nothing is put behind [DONE]")
+    func afterDone() throws {
+        let drive = try stream()
+        drive.came(token + done)
+        drive.written = ""
+        let step = drive.expire()
+        #expect(!step.writesBody && drive.written.isEmpty && drive.unsettled == nil)
+    }
+
+    @Test("an event above the bound breaks the stream, also behind an end that was not passed on")
+    func hugeEvent() throws {
+        let limits = ConnectionLimits(eventBytesMax: 200)
+        let huge = "data: " + String(repeating: "x", count: 300)
+        for front in ["", token, stop, done, usage] {
+            let drive = try stream(limits: limits)
+            #expect(drive.came(front + huge) == .broken)
+            let step = drive.broke()
+            #expect(!step.endsAnswer && step.closesClient, "behind \(front)")
+            #expect(drive.record.flags.contains(.truncated) && drive.unsettled == nil)
+        }
+        let drive = try stream(limits: limits)
+        drive.came(done)
+        #expect(drive.came(huge) == .broken)
+        #expect(drive.broke().endsAnswer && drive.unsettled == nil)
+    }
+
+    @Test("a held last event goes out with the end")
+    func heldEnd() throws {
+        let drive = try stream()
+        #expect(drive.came("\(token)data: [DONE]") == .replaced)
+        let step = drive.ended()
+        #expect(step.writesBody && step.endsAnswer)
+        #expect(drive.written == token + "data: [DONE]" && drive.unsettled == nil)
+    }
+
+    @Test("an error that the server streams is an end")
+    func upstreamError() throws {
+        let drive = try stream()
+        drive.came("data: {\"error\":{\"message\":\"out of memory\"}}\n\n")
+        #expect(drive.ended().endsAnswer && drive.unsettled == nil)
+    }
+
+    @Test("a stream is never framed by a length, for an event may be left out or added")
+    func framing() throws {
+        let counted = try stream(fields: "content-length: 500\r\n")
+        #expect(counted.framing() == .chunked)
+        let old = try stream(minor: 0, fields: "content-length: 500\r\n")
+        #expect(old.framing(minor: 0) == .untilClose && !old.keepsAlive)
+        let chunked = try stream()
+        #expect(chunked.framing() == .asReceived)
+    }
+
+    @Test("a compressed stream and one of no model pass unread")
+    func unread() throws {
+        let coded = try stream(fields: "content-encoding: gzip\r\ncontent-length: 3\r\n")
+        #expect(coded.came("xyz", isLast: true) == .unchanged)
+        #expect(coded.ended().endsAnswer && coded.framing() == .asReceived)
+        #expect(coded.record.flags == .usageMissing && coded.unsettled == nil)
+        let plain = Drive(SnapshotSample())
+        try plain.get("/events")
+        plain.sent()
+        try plain.answered(200, "content-type: text/event-stream\r\n")
+        #expect(plain.came("data: x") == .unchanged && plain.framing() == .chunked)
+        #expect(plain.ended().endsAnswer && plain.record.flags == [])
+    }
+
+    @Test("an answer without usage says so in its record")
+    func usageMissing() throws {
+        let drive = try stream()
+        drive.came(token + stop + done)
+        drive.ended()
+        #expect(drive.record.flags == [.stream, .usageMissing])
+        #expect(drive.record.tokens == TokenCounts())
+    }
+}
