@@ -27,12 +27,13 @@ package enum ZeroConfig {
     /// The path that messages name for the generated resources.
     package static let path = "(built in)"
 
-    /// A Gateway at 127.0.0.1:8080; the provider behind `baseURL` (by default that of OpenAI)
+    /// A Gateway at `address`:`port`; the provider behind `baseURL` (by default that of OpenAI)
     /// for every model name, when there is a base URL or a key; and the models of `builtIn`.
     package static func resources(
-        baseURL: String?, hasAPIKey: Bool, builtIn: BuiltIn?
+        baseURL: String?, hasAPIKey: Bool, builtIn: BuiltIn?, address: String = "127.0.0.1",
+        port: Int = 8080
     ) -> [SourceFile] {
-        var documents = [gateway]
+        var documents = [gateway(address: address, port: port)]
         if baseURL != nil || hasAPIKey {
             documents.append(
                 provider(url: baseURL ?? "https://api.openai.com/v1", hasAPIKey: hasAPIKey))
@@ -41,19 +42,24 @@ package enum ZeroConfig {
         return [SourceFile(path: path, text: documents.joined(separator: "---\n"))]
     }
 
-    private static let gateway = """
+    private static func gateway(address: String, port: Int) -> String {
+        """
         apiVersion: gateway.networking.k8s.io/v1
         kind: Gateway
         metadata:
           name: pinion
         spec:
           gatewayClassName: pinion
+          addresses:
+            - type: IPAddress
+              value: "\(address)"
           listeners:
             - name: http
-              port: 8080
+              port: \(port)
               protocol: HTTP
 
         """
+    }
 
     private static func provider(url: String, hasAPIKey: Bool) -> String {
         let credential = hasAPIKey ? "  credential:\n    env: OPENAI_API_KEY\n" : ""

@@ -62,7 +62,7 @@ extension ClientHandler {
         }
         let token = attempt
         loop.connect(
-            to: address, slot: pick.slot, backend: endpoint.backend, tls: backend.tls
+            to: address, slot: pick.slot, tls: backend.tls
         ) { [self] upstream in
             let now = LiveWorld.now()
             guard token == attempt, !isClosed else {

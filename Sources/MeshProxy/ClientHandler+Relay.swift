@@ -26,8 +26,9 @@ extension ClientHandler {
     /// Decides about the answer's head; false when the answer is not relayed.
     private func passHead(of upstream: UpstreamHandler, at now: Instant) -> Bool {
         let minor = UInt8(truncatingIfNeeded: head.minorVersion)
+        let bytes = upstream.inbound
         let step = exchange.answerHead(
-            upstream.head, upstream.inbound.readableBytesSpan, clientMinorVersion: minor,
+            upstream.head, bytes.readableBytesSpan, clientMinorVersion: minor,
             shard: &loop.shard, at: now)
         guard step.relaysBody else {
             perform(step, at: now)

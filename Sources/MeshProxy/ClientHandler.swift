@@ -199,7 +199,8 @@ final class ClientHandler: ChannelInboundHandler {
             deadline = now + loop.shard.snapshot.limits.headTimeout
         }
         do {
-            guard try head.parse(inbound.readableBytesSpan, limits: loop.headLimits) else {
+            let bytes = inbound
+            guard try head.parse(bytes.readableBytesSpan, limits: loop.headLimits) else {
                 loop.wheel.arm(self, at: now)
                 return false
             }

@@ -103,7 +103,7 @@ final class HealthChecker: @unchecked Sendable {
         request.append(contentsOf: backend.hostHeader ?? Array(target.endpoint.authority.utf8))
         request.append("\r\nuser-agent: pinion-health\r\nconnection: close\r\n\r\n")
         let timeout = TimeAmount.nanoseconds(target.check.timeout.rawValue)
-        let tls = publication.tls[Int(target.backend)]
+        let tls = backend.tls.flatMap { publication.tls[$0] }
         let statuses = target.check.expectedStatuses
         let payload = request
         ClientBootstrap(group: eventLoop)
@@ -165,9 +165,10 @@ private final class ProbeHandler: ChannelInboundHandler {
         inbound.writeBuffer(&bytes)
         guard done != nil else { return }
         do {
+            let bytes = inbound
             guard
                 try head.parse(
-                    inbound.readableBytesSpan, requestMethod: .get, limits: HeadLimits())
+                    bytes.readableBytesSpan, requestMethod: .get, limits: HeadLimits())
             else { return }
             finish(head.status)
         } catch {

@@ -12,10 +12,10 @@ import NIOSSL
 extension Loop {
     /// Opens a connection to an endpoint on this event loop and hands it, or nil, to `done`.
     func connect(
-        to address: SocketAddress, slot: EndpointSlot, backend: BackendID, tls: UpstreamTLS?,
+        to address: SocketAddress, slot: EndpointSlot, tls: UpstreamTLS?,
         done: @escaping (UpstreamHandler?) -> Void
     ) {
-        let context = tlsContext(of: backend)
+        let context = tls.flatMap(tlsContext)
         if tls != nil, context == nil {
             done(nil)
             return
@@ -24,6 +24,8 @@ extension Loop {
             .connectTimeout(.seconds(30))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
+            .channelOption(.recvAllocator, value: Buffers.reading)
+            .channelOption(.writeBufferWaterMark, value: Buffers.writing)
             .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls, let context {
@@ -48,4 +50,17 @@ extension Loop {
             done(handler)
         }
     }
+}
+
+/// How much a connection may hold, in each direction.
+///
+/// A caller that does not read holds one write above the mark and one read of the endpoint's
+/// connection, so these two bound the memory of a stalled stream.
+enum Buffers {
+    /// Reads begin small and grow with what comes.
+    static let reading = AdaptiveRecvByteBufferAllocator(
+        minimum: 1024, initial: 2048, maximum: 32 * 1024)
+    /// Above `high` the other side is no longer read, below `low` it is again.
+    static let writing = ChannelOptions.Types.WriteBufferWaterMark(
+        low: 8 * 1024, high: 32 * 1024)
 }

@@ -42,7 +42,9 @@ final class Loop: @unchecked Sendable {
 
     private var pools: [UpstreamPool] = []
     private var addresses: [SocketAddress?] = []
-    private var tls: [NIOSSLContext?] = []
+    private var tls: [UpstreamTLS: NIOSSLContext] = [:]
+    /// Those of the snapshot before, for exchanges that began with it.
+    private var previousTLS: [UpstreamTLS: NIOSSLContext] = [:]
     private var maintenance: RepeatedTask?
     private var drained: (() -> Void)?
 
@@ -73,6 +75,7 @@ final class Loop: @unchecked Sendable {
         connectionsMax = publication.connectionsPerLoop
         portIndex = publication.portIndex
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
+        previousTLS = tls
         tls = publication.tls
         for client in clients.values { client.portsChanged() }
     }
@@ -86,9 +89,9 @@ final class Loop: @unchecked Sendable {
         return made
     }
 
-    /// The TLS context of a backend of the present snapshot.
-    func tlsContext(of backend: BackendID) -> NIOSSLContext? {
-        Int(backend) < tls.count ? tls[Int(backend)] : nil
+    /// The TLS context for these settings, in the present snapshot or the one before it.
+    func tlsContext(for settings: UpstreamTLS) -> NIOSSLContext? {
+        tls[settings] ?? previousTLS[settings]
     }
 
     /// The pool of an endpoint slot.
@@ -197,7 +200,7 @@ final class Loop: @unchecked Sendable {
 struct Publication: Sendable {
     var snapshot: Snapshot
     var credentials: [Secret<[UInt8]>?]
-    var tls: [NIOSSLContext?]
+    var tls: [UpstreamTLS: NIOSSLContext]
     var portIndex: [Int]
     var connectionsPerLoop: Int
 }

@@ -22,6 +22,8 @@ extension Proxy {
                     .serverChannelOption(.autoRead, value: false)
                     .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
                     .childChannelOption(.maxMessagesPerRead, value: 1)
+                    .childChannelOption(.recvAllocator, value: Buffers.reading)
+                    .childChannelOption(.writeBufferWaterMark, value: Buffers.writing)
                     .childChannelOption(.allowRemoteHalfClosure, value: true)
                     .childChannelInitializer { channel in
                         channel.eventLoop.makeCompletedFuture {

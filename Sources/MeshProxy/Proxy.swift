@@ -101,9 +101,9 @@ package actor Proxy {
             snapshot: next, credentials: credentials, tls: tls, portIndex: portIndex,
             connectionsPerLoop: max(1, next.limits.connectionsMax / loops.count))
         log.direct(to: next.telemetry.accessLog)
-        for loop in loops {
-            try await loop.eventLoop.submit { loop.adopt(publication) }.get()
-        }
+        // All loops at once: requests on two connections should not differ for long.
+        let adopted = loops.map { loop in loop.eventLoop.submit { loop.adopt(publication) } }
+        for future in adopted { try await future.get() }
         let checker = checker
         try await loops[0].eventLoop.submit { checker.adopt(publication) }.get()
         snapshot = next
@@ -172,26 +172,30 @@ package actor Proxy {
 
     private func resolve(
         _ next: Snapshot
-    ) throws -> ([Secret<[UInt8]>?], [NIOSSLContext?]) {
+    ) throws -> ([Secret<[UInt8]>?], [UpstreamTLS: NIOSSLContext]) {
         let credentials = next.backends.map { $0.credential.flatMap { readCredential($0.source) } }
+        var contexts: [UpstreamTLS: NIOSSLContext] = [:]
         var system: NIOSSLContext?
-        let tls: [NIOSSLContext?] = try next.backends.map { backend in
-            guard let settings = backend.tls else { return nil }
+        for backend in next.backends {
+            guard let settings = backend.tls, contexts[settings] == nil else { continue }
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.minimumTLSVersion = .tlsv12
             configuration.applicationProtocols = ["http/1.1"]
-            guard let file = settings.caFile else {
-                if let system { return system }
-                system = try NIOSSLContext(configuration: configuration)
-                return system
-            }
             do {
-                configuration.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(file))
-                return try NIOSSLContext(configuration: configuration)
+                if let file = settings.caFile {
+                    let roots = try NIOSSLCertificate.fromPEMFile(file)
+                    configuration.trustRoots = .certificates(roots)
+                    contexts[settings] = try NIOSSLContext(configuration: configuration)
+                } else {
+                    // The system's roots cost tens of milliseconds to read: once is enough.
+                    let context = try system ?? NIOSSLContext(configuration: configuration)
+                    system = context
+                    contexts[settings] = context
+                }
             } catch {
                 throw ProxyError.badAuthorities(backend: backend.name, reason: "\(error)")
             }
         }
-        return (credentials, tls)
+        return (credentials, contexts)
     }
 }

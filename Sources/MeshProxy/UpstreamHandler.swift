@@ -142,9 +142,10 @@ final class UpstreamHandler: ChannelInboundHandler {
         while true {
             do {
                 let limits = HeadLimits(headBytesMax: 65_535, fieldCountMax: 256)
+                let bytes = inbound
                 guard
                     try head.parse(
-                        inbound.readableBytesSpan, requestMethod: client.head.method,
+                        bytes.readableBytesSpan, requestMethod: client.head.method,
                         limits: limits)
                 else {
                     if inbound.readableBytes > 65_535 { client.upstreamMalformed(self) }

@@ -31,7 +31,8 @@ package struct AccessLogWriter: Sendable {
     /// allocate once it has had room for that many bytes more.
     package mutating func append(
         _ record: borrowing ExchangeRecord, method: RawSpan, host: RawSpan, path: RawSpan,
-        query: RawSpan, client: RawSpan, userAgent: RawSpan, requestID: RawSpan, to out: inout [UInt8]
+        query: RawSpan, client: RawSpan, userAgent: RawSpan, requestID: RawSpan,
+        to out: inout [UInt8]
     ) {
         refreshSecond(record.startedAt)
         out.append(atMost: Limits.accessLineBytes) { sink in

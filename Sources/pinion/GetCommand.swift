@@ -32,7 +32,7 @@ struct GetCommand: ParsableCommand {
     var admin = "127.0.0.1:15000"
 
     func run() throws {
-        let place = try AdminAddress(admin)
+        let place = try SocketPlace(admin, option: "--admin")
         let path =
             kind == .snapshot ? "/snapshot" : "/get/\(kind.rawValue)/\(output.rawValue)"
         do {
@@ -64,7 +64,7 @@ enum AdminClient {
     /// The body of `GET path`.
     ///
     /// **Errors** nothing listens there, or the answer is not 200.
-    static func get(_ path: String, from place: AdminAddress) throws(Failure) -> String {
+    static func get(_ path: String, from place: SocketPlace) throws(Failure) -> String {
         let shown = "\(place.address):\(place.port)"
         let unreachable = Failure(
             description: "no pinion answers on \(shown); start one with `pinion up`, "
@@ -81,7 +81,8 @@ enum AdminClient {
         guard descriptor >= 0 else { throw unreachable }
         defer { close(descriptor) }
         guard connect(descriptor, info.ai_addr, info.ai_addrlen) == 0 else { throw unreachable }
-        let request = Array("GET \(path) HTTP/1.1\r\nhost: \(shown)\r\nconnection: close\r\n\r\n".utf8)
+        let fields = "host: \(shown)\r\nconnection: close\r\n"
+        let request = Array("GET \(path) HTTP/1.1\r\n\(fields)\r\n".utf8)
         guard write(descriptor, request, request.count) == request.count else { throw unreachable }
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 * 1024)

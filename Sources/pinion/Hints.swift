@@ -23,12 +23,14 @@ enum Hints {
                 """
         }
         let base = "http://\(authority(port))/v1"
+        let messages = #""messages":[{"role":"user","content":"Hello"}]"#
+        let body = #"{"model":"\#(model)","stream":true,\#(messages)}"#
         return """
 
             Try next:
 
               curl -N \(base)/chat/completions -H 'content-type: application/json' \\
-                -d '{"model":"\(model)","stream":true,"messages":[{"role":"user","content":"Hello"}]}'
+                -d '\(body)'
 
               from openai import OpenAI
               client = OpenAI(base_url="\(base)", api_key="unused")

@@ -104,7 +104,8 @@ enum Listings {
     ) -> String {
         targets.map { target in
             let upstream = target.upstreamModel.map { String(decoding: $0, as: UTF8.self) }
-            let name = snapshot.backends[Int(target.backend)].name + (upstream.map { "/" + $0 } ?? "")
+            let backend = snapshot.backends[Int(target.backend)].name
+            let name = backend + (upstream.map { "/" + $0 } ?? "")
             return weighted && targets.count > 1 ? "\(name) (\(target.weight))" : name
         }.joined(separator: ", ")
     }

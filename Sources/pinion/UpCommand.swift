@@ -27,6 +27,9 @@ struct UpCommand: AsyncParsableCommand {
     @Option(name: .shortAndLong, help: "A YAML file or a folder of them; may be repeated.")
     var file: [String] = []
 
+    @Option(help: "Where the gateway listens when no file says so.")
+    var listen = "127.0.0.1:8080"
+
     @Option(help: "Where health, metrics and `pinion get` are served.")
     var admin = "127.0.0.1:15000"
 
@@ -40,20 +43,21 @@ struct UpCommand: AsyncParsableCommand {
         if let concurrency, concurrency < 1 || concurrency > 256 {
             throw ValidationError("--concurrency must be 1 to 256")
         }
-        _ = try AdminAddress(admin)
+        _ = try SocketPlace(admin, option: "--admin")
+        _ = try SocketPlace(listen, option: "--listen")
     }
 
     func run() async throws {
         let started = LiveWorld.now()
         Process.raiseFileLimit()
-        let place = try AdminAddress(admin)
+        let place = try SocketPlace(admin, option: "--admin")
         let proxy = Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
             readCredential: Credentials.read)
         let builtIn = try await startBuiltIn()
         let controller = Controller(
             files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
-            fixed: file.isEmpty ? zeroConfiguration(builtIn) : [], proxy: proxy,
+            fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [], proxy: proxy,
             report: Self.report)
         do {
             try await controller.start()
@@ -128,12 +132,14 @@ struct UpCommand: AsyncParsableCommand {
         return try await BuiltInServer.start()
     }
 
-    private func zeroConfiguration(_ builtIn: BuiltInServer?) -> [SourceFile] {
-        ZeroConfig.resources(
+    private func zeroConfiguration(_ builtIn: BuiltInServer?) throws -> [SourceFile] {
+        let place = try SocketPlace(listen, option: "--listen")
+        return ZeroConfig.resources(
             baseURL: provider.url, hasAPIKey: provider.hasKey,
             builtIn: builtIn.map {
                 .init(address: "127.0.0.1", port: $0.port, models: BuiltInServer.models)
-            })
+            },
+            address: place.address, port: place.port)
     }
 }
 
@@ -162,15 +168,18 @@ struct BuiltInServer: Sendable {
     }
 }
 
-/// `address:port` of the admin server.
-struct AdminAddress {
+/// `ADDRESS:PORT` of the command line.
+struct SocketPlace {
     let address: String
     let port: Int
 
-    init(_ text: String) throws {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-            (0...65_535).contains(port)
-        else { throw ValidationError("--admin \(text): write ADDRESS:PORT, as in 127.0.0.1:15000") }
+    /// Reads the value of `option`.
+    init(_ text: String, option: String) throws {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port)
+        else {
+            throw ValidationError("\(option) \(text): write ADDRESS:PORT, as in 127.0.0.1:15000")
+        }
         let address = text[..<colon].trimmingCharacters(in: ["[", "]"])
         self.address = address.isEmpty ? "127.0.0.1" : address
         self.port = port

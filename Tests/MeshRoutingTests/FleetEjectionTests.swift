@@ -73,8 +73,10 @@ struct FleetEjectionTests {
 
     @Test(
         "no more than its share, and never the last",
-        arguments: [(1, 100, 0), (2, 100, 1), (5, 100, 4), (4, 50, 2), (3, 50, 1), (3, 30, 0),
-            (10, 35, 3), (4, 0, 0)])
+        arguments: [
+            (1, 100, 0), (2, 100, 1), (5, 100, 4), (4, 50, 2), (3, 50, 1), (3, 30, 0),
+            (10, 35, 3), (4, 0, 0),
+        ])
     func bounds(count: Int, percent: Int, ejected: Int) {
         var policy = Self.policy
         policy.ejectedPercentMax = percent

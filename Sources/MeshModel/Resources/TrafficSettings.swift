@@ -61,34 +61,67 @@ package enum TrafficValue: Hashable, Sendable {
 
 /// One of the settings of traffic; the raw value is its path.
 package enum TrafficField: String, Hashable, Sendable, CaseIterable {
+    /// Time to connect to an endpoint, TLS included; above zero.
     case connect = "timeouts.connect"
+    /// Time for the whole exchange, all attempts included; zero for no limit.
     case request = "timeouts.request"
+    /// Time for one attempt; zero for no limit, and not longer than `request`.
     case backendRequest = "timeouts.backendRequest"
+    /// Time from a request sent until its answer begins; zero for no limit.
     case firstByte = "timeouts.firstByte"
+    /// Time between two pieces of an answer's body; zero for no limit.
     case streamIdle = "timeouts.streamIdle"
+    /// The most attempts on one target, the first one included; 1 for no retries.
     case attempts = "retry.attempts"
+    /// The failures that are tried elsewhere: `connect-failure`, `reset`.
     case retryOn = "retry.on"
+    /// The statuses that are tried elsewhere, each of 400 to 599.
     case retryStatuses = "retry.statuses"
+    /// The first pause before a retry, which doubles with every further one; not longer than
+    /// `backoffMax`.
     case backoffBase = "retry.backoff.base"
+    /// The longest pause, and the longest `Retry-After` that is waited for; above zero.
     case backoffMax = "retry.backoff.max"
+    /// The retries that a backend may receive, in percent of its requests over the last ten
+    /// seconds, beyond those of `budgetMinPerSecond`.
     case budgetPercent = "retry.budget.percent"
+    /// The retries each second that a backend may receive however few its requests are.
     case budgetMinPerSecond = "retry.budget.minPerSecond"
+    /// How an endpoint is chosen: `PeakEWMA`, `LeastRequest`, `RoundRobin` or `RingHash`.
     case balancing = "balancing.type"
+    /// The header whose value `RingHash` keeps on one endpoint; for nothing else.
     case balancingHeader = "balancing.header"
+    /// The path that probes ask with GET; without it there are no probes.
     case healthPath = "healthCheck.path"
+    /// Time from one probe to the next; above zero.
     case healthInterval = "healthCheck.interval"
+    /// Time within which a probe's answer must come; above zero, not longer than
+    /// `healthInterval`.
     case healthTimeout = "healthCheck.timeout"
+    /// Good answers in a row after which an unhealthy endpoint is used again.
     case healthyThreshold = "healthCheck.healthyThreshold"
+    /// Bad answers in a row after which a healthy endpoint is no longer used.
     case unhealthyThreshold = "healthCheck.unhealthyThreshold"
+    /// The statuses of a good answer, as a range: `200-299`.
     case expectedStatuses = "healthCheck.expectedStatuses"
+    /// Failures in a row that eject an endpoint; 0 for never.
     case consecutiveFailures = "outlierDetection.consecutiveFailures"
+    /// Success below this many percent within `outlierInterval` ejects; 0 for never.
     case successRatePercent = "outlierDetection.successRate.minPercent"
+    /// Requests within `outlierInterval` below which the success rate says nothing.
     case successRateRequests = "outlierDetection.successRate.minRequests"
+    /// The window of the success rate; above zero.
     case outlierInterval = "outlierDetection.interval"
+    /// The length of an endpoint's first ejection, the n-th lasts n times as long; above zero, not
+    /// longer than `maxEjectionTime`.
     case baseEjectionTime = "outlierDetection.baseEjectionTime"
+    /// The longest ejection; above zero.
     case maxEjectionTime = "outlierDetection.maxEjectionTime"
+    /// The most endpoints of a backend that are ejected at once, in percent; one always stays.
     case maxEjectedPercent = "outlierDetection.maxEjectedPercent"
+    /// The most idle connections that are kept for each endpoint and event loop.
     case idleConnections = "connections.idle"
+    /// How long an idle connection is kept; above zero.
     case idleTimeout = "connections.idleTimeout"
 
     /// Whether it takes effect on a target of `kind`: how endpoints are used belongs to a

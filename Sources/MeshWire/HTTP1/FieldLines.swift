@@ -184,7 +184,8 @@ struct FieldLines: Sendable {
     private func checkUnderscores(
         _ bytes: RawSpan, from start: Int, to end: Int
     ) throws(Violation) {
-        let isPrivate = end &- start > 1 && bytes.headByte(start) | 0x20 == UInt8(ascii: "x")
+        let isPrivate =
+            end &- start > 1 && bytes.headByte(start) | 0x20 == UInt8(ascii: "x")
             && (bytes.headByte(start &+ 1) == UInt8(ascii: "-")
                 || bytes.headByte(start &+ 1) == UInt8(ascii: "_"))
         var alias = FieldName.other

@@ -7,22 +7,23 @@ import MeshBasics
 /// Recognised without case by length and word compare (`FieldName+Recognise.swift`). At most 64
 /// cases, so that a `FieldSet` is one word.
 package enum FieldName: UInt8, Sendable, Hashable, CaseIterable {
+    /// A name the mesh does not act on.
     case other
-    // The parser looks into these four, and tells them by being first.
+    /// The parser looks into these four, and tells them by being first.
     case host, contentLength, transferEncoding, connection
-    // The rest of the fields that end at each hop.
+    /// The rest of the fields that end at each hop.
     case keepAlive, proxyConnection, proxyAuthenticate, proxyAuthorization
     case te, trailer, upgrade, expect, http2Settings
-    // Identity and credentials.
+    /// Identity and credentials.
     case authorization, cookie, setCookie, xAPIKey, apiKey, wwwAuthenticate
     case forwarded, via, xForwardedFor, xForwardedProto, xForwardedHost, xForwardedPort
     case xForwardedClientCert, xRealIP, origin
-    // Correlation.
+    /// Correlation of requests, and of what belongs to one of them.
     case traceparent, tracestate, baggage, xRequestID, idempotencyKey
-    // Content and negotiation.
+    /// Content and negotiation.
     case contentType, contentEncoding, accept, acceptEncoding, acceptLanguage, cacheControl
     case date, server, userAgent, location, retryAfter, etag, vary, priority
-    // Protocols carried over HTTP.
+    /// Protocols carried over HTTP.
     case grpcStatus, grpcTimeout, lastEventID, mcpSessionID, mcpProtocolVersion
     case anthropicVersion
 

@@ -2,7 +2,10 @@
 
 /// The request methods that the mesh tells apart; any other token is `.other`.
 package enum HTTPMethod: UInt8, Sendable, Hashable, CaseIterable {
-    case get, head, post, put, delete, patch, options, connect, trace, other
+    /// The methods of RFC 9110 section 9.3, and PATCH of RFC 5789.
+    case get, head, post, put, delete, patch, options, connect, trace
+    /// Any other token.
+    case other
 
     /// The method as it is written; empty for `.other`.
     package var text: StaticString {

@@ -69,7 +69,8 @@ extension RequestHead {
         var start = end
         while start > from, bytes.headByte(start &- 1) != HTTPByte.space { start &-= 1 }
         guard start > from &+ 1 else { return Violation(.badRequestLine, at: from) }
-        let isHTTP = end &- start == 8 && bytes.extracting(start..<end).hasPrefix("HTTP/")
+        let isHTTP =
+            end &- start == 8 && bytes.extracting(start..<end).hasPrefix("HTTP/")
             && ASCII.isDigit(bytes.headByte(start &+ 5))
             && bytes.headByte(start &+ 6) == UInt8(ascii: ".")
             && ASCII.isDigit(bytes.headByte(start &+ 7))

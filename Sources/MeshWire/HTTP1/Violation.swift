@@ -15,14 +15,24 @@ package struct Violation: Error, Hashable, Sendable {
 
     /// The rules, one name each.
     package enum Code: String, Hashable, Sendable, CaseIterable {
+        /// A limit of `HeadLimits` was passed.
         case headTooLarge, tooManyFields, targetTooLong
+        /// The first line is not what the grammar says.
         case badRequestLine, badVersion, badTarget, badStatusLine
+        /// A field line is not what the grammar says, or is written in a way that is obsolete.
         case badFieldName, badFieldValue, obsoleteFold, bareCR, bareLF, spaceBeforeColon
-        case underscoreAlias, connectionTooLong
+        /// A name that servers which read `_` as `-` take for one that the mesh acts on.
+        case underscoreAlias
+        /// The Connection fields are longer together than is looked through.
+        case connectionTooLong
+        /// A request does not name exactly one host.
         case missingHost, duplicateHost, badHost
+        /// The length of the body can be read in more than one way.
         case badContentLength, differingContentLengths, repeatedContentLength
         case badTransferEncoding, lengthAndTransferEncoding
+        /// A chunked body is not what the grammar says.
         case badChunkSize, badChunkExtension, badChunkEnd, badTrailer
+        /// An upstream sent more 1xx responses before its answer than are accepted.
         case tooManyInformational
     }
 

@@ -26,10 +26,15 @@ package struct JSONFault: Error, Hashable, Sendable {
 
     /// Every way in which a document can be refused.
     package enum Reason: UInt8, Hashable, Sendable, CaseIterable {
+        /// The bytes are not one document, or not one in UTF-8.
         case truncated, unexpectedByte, trailingBytes, byteOrderMark, controlByte, invalidUTF8
+        /// A string or a number is not what the grammar says.
         case invalidEscape, loneSurrogate, invalidNumber
+        /// Two readers could take different values from the same name.
         case duplicateKey, caseVariantKey
+        /// A bound of ours was passed.
         case tooDeep, documentTooLarge, numberTooLong
+        /// A value we act on has another type than its name promises.
         case notAnObject, notAString, notABoolean, notACount, notAnArray, notAnOptionsObject
     }
 

@@ -9,11 +9,16 @@ package struct PatternFault: Error, Hashable, Sendable {
 
     /// Every way in which a pattern can be refused.
     package enum Reason: Hashable, Sendable, CaseIterable {
+        /// Something that was begun is not ended, or is ended without a beginning.
         case unclosedGroup, unopenedGroup, unclosedClass, trailingBackslash
+        /// A repetition that cannot be meant as it is written.
         case nothingToRepeat, doubledRepeat, repeatOutOfOrder, repeatTooLarge
+        /// Syntax of other dialects that is left out on purpose.
         case backReference, lookAround, atomicGroup, wordBoundary, unicodeClass
+        /// A flag, an escape, a name or a range that means nothing here.
         case unknownFlag, unknownEscape, unknownClassName, rangeOutOfOrder, invalidScalar
         case invalidGroupName
+        /// A bound of ours was passed.
         case tooDeep, tooLarge
     }
 

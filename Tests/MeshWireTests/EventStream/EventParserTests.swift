@@ -31,22 +31,24 @@ private struct ConformanceSuite: Decodable {
 
 @Suite("Event parser")
 struct EventParserTests {
-    @Test("fields are read as the standard says", arguments: [
-        (
-            "event: a\ndata: 1\n\ndata: 2\n\n",
-            [ServerEvent(type: "a", data: "1"), ServerEvent(data: "2")]
-        ),
-        ("event: a\n\ndata: 2\n\n", [ServerEvent(data: "2")]),
-        ("id: 7\n\ndata: 2\n\n", [ServerEvent(data: "2", id: "7")]),
-        (
-            "id: 7\ndata: 1\n\nid\ndata: 2\n\n",
-            [ServerEvent(data: "1", id: "7"), ServerEvent(data: "2")]
-        ),
-        ("id: 7\nid: a\0b\ndata: 1\n\n", [ServerEvent(data: "1", id: "7")]),
-        ("\u{FEFF}event: a\ndata: 1\n\n", [ServerEvent(type: "a", data: "1")]),
-        ("event\ndata: 1\n\n", [ServerEvent(data: "1")]),
-        ("data: 1\ndata: 2", []), ("data: 1\n", []),
-    ] as [(String, [ServerEvent])])
+    @Test(
+        "fields are read as the standard says",
+        arguments: [
+            (
+                "event: a\ndata: 1\n\ndata: 2\n\n",
+                [ServerEvent(type: "a", data: "1"), ServerEvent(data: "2")]
+            ),
+            ("event: a\n\ndata: 2\n\n", [ServerEvent(data: "2")]),
+            ("id: 7\n\ndata: 2\n\n", [ServerEvent(data: "2", id: "7")]),
+            (
+                "id: 7\ndata: 1\n\nid\ndata: 2\n\n",
+                [ServerEvent(data: "1", id: "7"), ServerEvent(data: "2")]
+            ),
+            ("id: 7\nid: a\0b\ndata: 1\n\n", [ServerEvent(data: "1", id: "7")]),
+            ("\u{FEFF}event: a\ndata: 1\n\n", [ServerEvent(type: "a", data: "1")]),
+            ("event\ndata: 1\n\n", [ServerEvent(data: "1")]),
+            ("data: 1\ndata: 2", []), ("data: 1\n", []),
+        ] as [(String, [ServerEvent])])
     func fields(text: String, events: [ServerEvent]) throws {
         #expect(try parse([Array(text.utf8)]) == events)
     }

@@ -49,19 +49,22 @@ private func seen(_ text: String) throws -> [Seen] { try relay([Array(text.utf8)
 
 @Suite("Event scanner")
 struct EventScannerTests {
-    @Test("events are found with all line ends, data and done", arguments: [
-        ("data: a\n\n", "a", 1, false), ("data:a\r\n\r\n", "a", 1, false),
-        ("data:  a\r\r", " a", 1, false), ("data\n\n", "", 1, false), ("data:\n\n", "", 1, false),
-        (": ping\n\n", "", 0, false), ("\n", "", 0, false), ("\r\n", "", 0, false),
-        ("event: x\nid: 1\ndata: a\nretry: 5\n\n", "a", 1, false),
-        ("data: a\ndata\ndata: b\r\n\n", "a\n\nb", 3, false), ("datum: a\n\n", "", 0, false),
-        ("data: [DONE]\n\n", "[DONE]", 1, true), ("data:[DONE]\r\n\r\n", "[DONE]", 1, true),
-        ("data:  [DONE]\n\n", " [DONE]", 1, false), ("data: [DONE] \n\n", "[DONE] ", 1, false),
-        ("data: [DONE]\ndata:\n\n", "[DONE]\n", 2, false), ("Data: a\n\n", "", 0, false),
-        ("\u{FEFF}data: a\n\n", "a", 1, false), ("\u{FEFF}\n", "", 0, false),
-        ("\u{FEFF}\u{FEFF}data: a\n\n", "", 0, false),
-        ("data: \u{2028}\0\n\n", "\u{2028}\0", 1, false),
-    ] as [(String, String, Int, Bool)])
+    @Test(
+        "events are found with all line ends, data and done",
+        arguments: [
+            ("data: a\n\n", "a", 1, false), ("data:a\r\n\r\n", "a", 1, false),
+            ("data:  a\r\r", " a", 1, false), ("data\n\n", "", 1, false),
+            ("data:\n\n", "", 1, false),
+            (": ping\n\n", "", 0, false), ("\n", "", 0, false), ("\r\n", "", 0, false),
+            ("event: x\nid: 1\ndata: a\nretry: 5\n\n", "a", 1, false),
+            ("data: a\ndata\ndata: b\r\n\n", "a\n\nb", 3, false), ("datum: a\n\n", "", 0, false),
+            ("data: [DONE]\n\n", "[DONE]", 1, true), ("data:[DONE]\r\n\r\n", "[DONE]", 1, true),
+            ("data:  [DONE]\n\n", " [DONE]", 1, false), ("data: [DONE] \n\n", "[DONE] ", 1, false),
+            ("data: [DONE]\ndata:\n\n", "[DONE]\n", 2, false), ("Data: a\n\n", "", 0, false),
+            ("\u{FEFF}data: a\n\n", "a", 1, false), ("\u{FEFF}\n", "", 0, false),
+            ("\u{FEFF}\u{FEFF}data: a\n\n", "", 0, false),
+            ("data: \u{2028}\0\n\n", "\u{2028}\0", 1, false),
+        ] as [(String, String, Int, Bool)])
     func single(text: String, data: String, dataLines: Int, isDone: Bool) throws {
         let expected = Seen(event: text, data: data, dataLines: dataLines, isDone: isDone)
         #expect(try seen(text) == [expected])

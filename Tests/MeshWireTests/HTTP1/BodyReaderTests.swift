@@ -89,8 +89,10 @@ private let goodBodies: [(String, payload: String, forwarded: String)] = [
     ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n", ""),
     ("5;a=b;c;d=\"e; \\\"f\"\r\nhello\r\n0;z\r\n\r\n", "hello", "5\r\nhello\r\n0\r\n\r\n"),
     ("1\r\nx\r\n0\r\nVary: *\r\nhost:a\r\n\r\n", "x", "1\r\nx\r\n0\r\n\r\n"),
-    ("1;a\r\nx\r\n1\r\ny\r\n0\r\n:x\r\n\r\n".replacing(":x", with: "t:"), "xy",
-        "1\r\nx\r\n1\r\ny\r\n0\r\n\r\n"),
+    (
+        "1;a\r\nx\r\n1\r\ny\r\n0\r\n:x\r\n\r\n".replacing(":x", with: "t:"), "xy",
+        "1\r\nx\r\n1\r\ny\r\n0\r\n\r\n"
+    ),
 ]
 
 @Suite struct BodyReaderTests {

@@ -23,7 +23,8 @@ private func mutate(_ text: String, using random: inout SplitMix64) -> [UInt8] {
     var bytes = latin(text)
     for _ in 0...(random.next() % 3) {
         let at = Int(random.next() % UInt64(bytes.count))
-        let byte = random.next() & 1 == 0
+        let byte =
+            random.next() & 1 == 0
             ? sharp[Int(random.next() % UInt64(sharp.count))] : UInt8(random.next() & 0xff)
         switch random.next() % 4 {
         case 0: bytes[at] = byte

@@ -158,21 +158,23 @@ private let badFraming: [RefusedRequest] = [
     .init(.badTransferEncoding, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
 ]
 
-private let badHosts: [RefusedRequest] = [
-    .init(.missingHost, "GET / HTTP/1.1\r\n\r\n"),
-    .init(.missingHost, "GET http://a/ HTTP/1.1\r\nx: y\r\n\r\n"),
-    .init(.duplicateHost, get("Host: a")),
-    .init(.duplicateHost, get("hOST: b")),
-    .init(.duplicateHost, "GET / HTTP/1.0\r\nHost: a\r\nHost:\r\n\r\n"),
-    .init(.badHost, "GET http://a/ HTTP/1.1\r\nHost: a b\r\n\r\n"),
-] + [
-    "u@a", "a/b", "a?b", "a#b", "a b", "a\tb", "a,b", "a\\b", "a:b", "a:99999", "a:123456",
-    "a:80:80", ":80", "\u{e9}", "a%", "a%2", "a%zz", "a\"", "<a>", "[::1", "[::1]x", "[::1]:x",
-    "[]", "[:]", "[:::]", "[1:2:3]", "[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7::8]",
-    "[::1::]", "[12345::]", "[g::]",
-    "[fe80::1%25eth0]", "[v1.a]", "[1.2.3.4]", "[::1.2.3]", "[::1.2.3.256]", "[::01.2.3.4]",
-    "[::1.2.3.4.]", "[1:]", "a|b", "a^b", "{a}",
-].map { RefusedRequest(.badHost, host($0)) }
+private let badHosts: [RefusedRequest] =
+    [
+        .init(.missingHost, "GET / HTTP/1.1\r\n\r\n"),
+        .init(.missingHost, "GET http://a/ HTTP/1.1\r\nx: y\r\n\r\n"),
+        .init(.duplicateHost, get("Host: a")),
+        .init(.duplicateHost, get("hOST: b")),
+        .init(.duplicateHost, "GET / HTTP/1.0\r\nHost: a\r\nHost:\r\n\r\n"),
+        .init(.badHost, "GET http://a/ HTTP/1.1\r\nHost: a b\r\n\r\n"),
+    ]
+    + [
+        "u@a", "a/b", "a?b", "a#b", "a b", "a\tb", "a,b", "a\\b", "a:b", "a:99999", "a:123456",
+        "a:80:80", ":80", "\u{e9}", "a%", "a%2", "a%zz", "a\"", "<a>", "[::1", "[::1]x", "[::1]:x",
+        "[]", "[:]", "[:::]", "[1:2:3]", "[1:2:3:4:5:6:7:8:9]", "[1:2:3:4:5:6:7::8]",
+        "[::1::]", "[12345::]", "[g::]",
+        "[fe80::1%25eth0]", "[v1.a]", "[1.2.3.4]", "[::1.2.3]", "[::1.2.3.256]", "[::01.2.3.4]",
+        "[::1.2.3.4.]", "[1:]", "a|b", "a^b", "{a}",
+    ].map { RefusedRequest(.badHost, host($0)) }
 
 @Suite struct RequestHeadTests {
     @Test("what is no request line is refused", arguments: badLines)

@@ -19,33 +19,37 @@ private func fault(_ text: String) -> JSONFault? { fault(Array(text.utf8)) }
 
 @Suite("JSON grammar")
 struct JSONGrammarTests {
-    @Test("valid documents pass", arguments: [
-        "null", " true ", "false", "\"\"", "0", "-0", "-1.5e+10", "[]", "{}", "[ ]", "{ }",
-        "[1,2,[3,{}],{\"a\":[]}]", "{\"a\":1,\"a\":2}", "\"\\u0000\\ud83d\\ude00\"",
-        "\"\u{7F}\u{2028}\u{10FFFF}\"", "\r\n\t [\r1\n,\t2 ]", "{\"a\":{\"b\":{\"c\":[[[]]]}}}",
-    ])
+    @Test(
+        "valid documents pass",
+        arguments: [
+            "null", " true ", "false", "\"\"", "0", "-0", "-1.5e+10", "[]", "{}", "[ ]", "{ }",
+            "[1,2,[3,{}],{\"a\":[]}]", "{\"a\":1,\"a\":2}", "\"\\u0000\\ud83d\\ude00\"",
+            "\"\u{7F}\u{2028}\u{10FFFF}\"", "\r\n\t [\r1\n,\t2 ]", "{\"a\":{\"b\":{\"c\":[[[]]]}}}",
+        ])
     func valid(text: String) { #expect(fault(text) == nil) }
 
-    @Test("invalid documents are refused with a reason and a place", arguments: [
-        ("", .truncated, 0), ("  ", .truncated, 2), ("[", .truncated, 1),
-        ("{\"a\"", .truncated, 4), ("{\"a\":", .truncated, 5), ("[1,", .truncated, 3),
-        ("\"abc", .truncated, 4), ("\"abcdefghijklm", .truncated, 14), ("tru", .truncated, 0),
-        ("-", .truncated, 1), ("1.", .truncated, 2), ("1e", .truncated, 2),
-        ("truE", .unexpectedByte, 0), ("NaN", .unexpectedByte, 0), ("[1,]", .unexpectedByte, 3),
-        ("[1 2]", .unexpectedByte, 3), ("[1}", .unexpectedByte, 2), ("{]", .unexpectedByte, 1),
-        ("{\"a\":1]", .unexpectedByte, 6), ("{\"a\" 1}", .unexpectedByte, 5),
-        ("{a:1}", .unexpectedByte, 1), ("{\"a\":1,}", .unexpectedByte, 7),
-        ("[01]", .unexpectedByte, 2), ("'a'", .unexpectedByte, 0), ("+1", .unexpectedByte, 0),
-        ("// x\n1", .unexpectedByte, 0), ("\u{B}1", .unexpectedByte, 0),
-        ("1 1", .trailingBytes, 2), ("{}}", .trailingBytes, 2), ("[] \0", .trailingBytes, 3),
-        ("\u{FEFF}{}", .byteOrderMark, 0), ("\"a\nb\"", .controlByte, 2),
-        ("\"abcdefgh\u{1F}\"", .controlByte, 9), ("\"\\x\"", .invalidEscape, 1),
-        ("\"\\u12g4\"", .invalidEscape, 5), ("\"\\ud800\"", .loneSurrogate, 1),
-        ("\"\\ud800abcdef\"", .loneSurrogate, 1), ("\"\\udc00\"", .loneSurrogate, 1),
-        ("\"\\ud800\\ud800\"", .loneSurrogate, 1), ("\"\\udc00\\udc00\"", .loneSurrogate, 1),
-        ("-a", .invalidNumber, 1),
-        ("1.e1", .invalidNumber, 2), ("1e+", .truncated, 3), ("1ex", .invalidNumber, 2),
-    ] as [(String, JSONFault.Reason, Int)])
+    @Test(
+        "invalid documents are refused with a reason and a place",
+        arguments: [
+            ("", .truncated, 0), ("  ", .truncated, 2), ("[", .truncated, 1),
+            ("{\"a\"", .truncated, 4), ("{\"a\":", .truncated, 5), ("[1,", .truncated, 3),
+            ("\"abc", .truncated, 4), ("\"abcdefghijklm", .truncated, 14), ("tru", .truncated, 0),
+            ("-", .truncated, 1), ("1.", .truncated, 2), ("1e", .truncated, 2),
+            ("truE", .unexpectedByte, 0), ("NaN", .unexpectedByte, 0), ("[1,]", .unexpectedByte, 3),
+            ("[1 2]", .unexpectedByte, 3), ("[1}", .unexpectedByte, 2), ("{]", .unexpectedByte, 1),
+            ("{\"a\":1]", .unexpectedByte, 6), ("{\"a\" 1}", .unexpectedByte, 5),
+            ("{a:1}", .unexpectedByte, 1), ("{\"a\":1,}", .unexpectedByte, 7),
+            ("[01]", .unexpectedByte, 2), ("'a'", .unexpectedByte, 0), ("+1", .unexpectedByte, 0),
+            ("// x\n1", .unexpectedByte, 0), ("\u{B}1", .unexpectedByte, 0),
+            ("1 1", .trailingBytes, 2), ("{}}", .trailingBytes, 2), ("[] \0", .trailingBytes, 3),
+            ("\u{FEFF}{}", .byteOrderMark, 0), ("\"a\nb\"", .controlByte, 2),
+            ("\"abcdefgh\u{1F}\"", .controlByte, 9), ("\"\\x\"", .invalidEscape, 1),
+            ("\"\\u12g4\"", .invalidEscape, 5), ("\"\\ud800\"", .loneSurrogate, 1),
+            ("\"\\ud800abcdef\"", .loneSurrogate, 1), ("\"\\udc00\"", .loneSurrogate, 1),
+            ("\"\\ud800\\ud800\"", .loneSurrogate, 1), ("\"\\udc00\\udc00\"", .loneSurrogate, 1),
+            ("-a", .invalidNumber, 1),
+            ("1.e1", .invalidNumber, 2), ("1e+", .truncated, 3), ("1ex", .invalidNumber, 2),
+        ] as [(String, JSONFault.Reason, Int)])
     func invalid(text: String, reason: JSONFault.Reason, offset: Int) {
         #expect(fault(text) == JSONFault(reason, at: offset))
     }

@@ -18,20 +18,24 @@ struct JSONStringTests {
         return String(decoding: out, as: UTF8.self)
     }
 
-    @Test("escapes are decoded", arguments: [
-        ("", ""), ("plain", "plain"), ("\\\"\\\\\\/", "\"\\/"),
-        ("\\b\\f\\n\\r\\t", "\u{8}\u{C}\n\r\t"), ("mode\\u006c", "model"),
-        ("\\u00e9\\u20AC\\ud83d\\ude00.", "é€😀."), ("é\\u0000é", "é\0é"),
-    ])
+    @Test(
+        "escapes are decoded",
+        arguments: [
+            ("", ""), ("plain", "plain"), ("\\\"\\\\\\/", "\"\\/"),
+            ("\\b\\f\\n\\r\\t", "\u{8}\u{C}\n\r\t"), ("mode\\u006c", "model"),
+            ("\\u00e9\\u20AC\\ud83d\\ude00.", "é€😀."), ("é\\u0000é", "é\0é"),
+        ])
     func decode(raw: String, value: String) throws { #expect(try decoded(raw) == value) }
 
     @Test("bad escapes are refused", arguments: ["\\", "\\q", "\\u12", "\\ud800", "\\ud800\\n"])
     func refuse(raw: String) { #expect(throws: JSONFault.self) { try decoded(raw) } }
 
-    @Test("what is written is one line that reads back", arguments: [
-        "", "plain", "\"\\/", "a\nb\r\n\u{1}\u{8}\u{C}\t\u{1F}\u{7F}", "é€😀\u{2028}",
-        "0123456789\"0123456789", "\n\ndata: [DONE]\n\n",
-    ])
+    @Test(
+        "what is written is one line that reads back",
+        arguments: [
+            "", "plain", "\"\\/", "a\nb\r\n\u{1}\u{8}\u{C}\t\u{1F}\u{7F}", "é€😀\u{2028}",
+            "0123456789\"0123456789", "\n\ndata: [DONE]\n\n",
+        ])
     func write(value: String) throws {
         let text = written(Array(value.utf8))
         #expect(text.utf8.allSatisfy { $0 >= 0x20 })

@@ -80,11 +80,13 @@ struct RequestScannerTests {
         #expect(try scan(#"{"stream_options":null}"#).streamOptions == nil)
     }
 
-    @Test("a name we act on is refused twice, in any spelling", arguments: [
-        "model", "stream", "stream_options", "max_tokens", "max_completion_tokens",
-        "max_output_tokens", "user", "n", "best_of", "tools", "messages", "prompt", "input",
-        "system", "instructions",
-    ])
+    @Test(
+        "a name we act on is refused twice, in any spelling",
+        arguments: [
+            "model", "stream", "stream_options", "max_tokens", "max_completion_tokens",
+            "max_output_tokens", "user", "n", "best_of", "tools", "messages", "prompt", "input",
+            "system", "instructions",
+        ])
     func duplicates(name: String) {
         func escaped(_ character: Character) -> String {
             let code = String(character.asciiValue.map(Int.init) ?? 0, radix: 16)
@@ -110,44 +112,53 @@ struct RequestScannerTests {
         }
     }
 
-    @Test("letters that fold to a letter of a name are refused like another case", arguments: [
-        "\u{17F}tream", "\\u017ftream", "max_to\u{212A}ens", "max_to\\u212aens", "u\u{17F}er",
-        "\u{131}nput", "\u{130}nput", "message\u{17F}",
-    ])
+    @Test(
+        "letters that fold to a letter of a name are refused like another case",
+        arguments: [
+            "\u{17F}tream", "\\u017ftream", "max_to\u{212A}ens", "max_to\\u212aens", "u\u{17F}er",
+            "\u{131}nput", "\u{130}nput", "message\u{17F}",
+        ])
     func folding(name: String) {
         #expect(fault("{\"\(name)\":null}")?.reason == .caseVariantKey)
     }
 
-    @Test("names that only resemble one pass", arguments: [
-        "models", "mode", "", "модель", "strëam", "model\\u0000", "max_completion_tokens_", "N0",
-        "inclu\u{E9}", "\\ud83d\\ude00", "include_usage", "Include_Usage",
-    ])
+    @Test(
+        "names that only resemble one pass",
+        arguments: [
+            "models", "mode", "", "модель", "strëam", "model\\u0000", "max_completion_tokens_",
+            "N0",
+            "inclu\u{E9}", "\\ud83d\\ude00", "include_usage", "Include_Usage",
+        ])
     func resembling(name: String) { #expect(fault("{\"\(name)\":1,\"\(name)\":2}") == nil) }
 
-    @Test("include_usage is held to the same rules", arguments: [
-        (#"{"include_usage":true,"include_usage":true}"#, .duplicateKey),
-        (#"{"include_usage":null,"include_usag\u0065":true}"#, .duplicateKey),
-        (#"{"Include_usage":true}"#, .caseVariantKey),
-        ("{\"include_u\u{17F}age\":true}", .caseVariantKey),
-        (#"{"include_usage":1}"#, .notABoolean), (#"{"include_usage":"true"}"#, .notABoolean),
-        (#"[]"#, .notAnOptionsObject), (#"true"#, .notAnOptionsObject),
-        (#"{"include_usage":true"#, .truncated),
-    ] as [(String, JSONFault.Reason)])
+    @Test(
+        "include_usage is held to the same rules",
+        arguments: [
+            (#"{"include_usage":true,"include_usage":true}"#, .duplicateKey),
+            (#"{"include_usage":null,"include_usag\u0065":true}"#, .duplicateKey),
+            (#"{"Include_usage":true}"#, .caseVariantKey),
+            ("{\"include_u\u{17F}age\":true}", .caseVariantKey),
+            (#"{"include_usage":1}"#, .notABoolean), (#"{"include_usage":"true"}"#, .notABoolean),
+            (#"[]"#, .notAnOptionsObject), (#"true"#, .notAnOptionsObject),
+            (#"{"include_usage":true"#, .truncated),
+        ] as [(String, JSONFault.Reason)])
     func options(value: String, reason: JSONFault.Reason) {
         let close = reason == .truncated ? "" : "}"
         #expect(fault("{\"stream_options\":" + value + close)?.reason == reason)
     }
 
-    @Test("values of the wrong type are refused", arguments: [
-        (#""model":1"#, .notAString), (#""model":["a"]"#, .notAString),
-        (#""user":{}"#, .notAString), (#""stream":"true""#, .notABoolean),
-        (#""stream":1"#, .notABoolean), (#""max_tokens":-1"#, .notACount),
-        (#""max_tokens":1e18"#, .notACount), (#""max_tokens":5.0"#, .notACount),
-        (#""max_tokens":"5""#, .notACount), (#""max_tokens":9223372036854775808"#, .notACount),
-        (#""max_tokens":-0"#, .notACount), (#""n":[]"#, .notACount), (#""n":true"#, .notACount),
-        (#""best_of":0.5"#, .notACount), (#""tools":{}"#, .notAnArray),
-        (#""tools":"x""#, .notAnArray),
-    ] as [(String, JSONFault.Reason)])
+    @Test(
+        "values of the wrong type are refused",
+        arguments: [
+            (#""model":1"#, .notAString), (#""model":["a"]"#, .notAString),
+            (#""user":{}"#, .notAString), (#""stream":"true""#, .notABoolean),
+            (#""stream":1"#, .notABoolean), (#""max_tokens":-1"#, .notACount),
+            (#""max_tokens":1e18"#, .notACount), (#""max_tokens":5.0"#, .notACount),
+            (#""max_tokens":"5""#, .notACount), (#""max_tokens":9223372036854775808"#, .notACount),
+            (#""max_tokens":-0"#, .notACount), (#""n":[]"#, .notACount), (#""n":true"#, .notACount),
+            (#""best_of":0.5"#, .notACount), (#""tools":{}"#, .notAnArray),
+            (#""tools":"x""#, .notAnArray),
+        ] as [(String, JSONFault.Reason)])
     func types(member: String, reason: JSONFault.Reason) {
         let found = fault("{\(member)}")
         #expect(found?.reason == reason)
@@ -160,19 +171,21 @@ struct RequestScannerTests {
         #expect(try scan(#"{"max_tokens":0}"#).maxTokens == 0)
     }
 
-    @Test("what is not one object is refused", arguments: [
-        ("[]", .notAnObject), ("\"a\"", .notAnObject), ("null", .notAnObject), ("", .truncated),
-        ("[", .truncated), ("{} {}", .trailingBytes), ("\u{FEFF}{}", .byteOrderMark),
-        ("{\"a\":NaN}", .unexpectedByte), ("{\"a\":nul}", .unexpectedByte),
-        ("{\"model\":nul}", .unexpectedByte), ("{,}", .unexpectedByte),
-        ("{\"a\":1,,\"b\":1}", .unexpectedByte), ("{\"tools\":[1,]}", .unexpectedByte),
-        ("{\"tools\":[1 1]}", .unexpectedByte), ("{\"model\":\"\\ud800\"}", .loneSurrogate),
-        ("{\"messages\":\"\\udc00\"}", .loneSurrogate),
-        ("{\"a\":" + String(repeating: "[", count: 100_000), .tooDeep),
-        ("{\"tools\":" + String(repeating: "[", count: 64), .tooDeep),
-        ("{\"stream_options\":{\"a\":" + String(repeating: "[", count: 63), .tooDeep),
-        ("{\"n\":" + String(repeating: "1", count: 1_000_000), .numberTooLong),
-    ] as [(String, JSONFault.Reason)])
+    @Test(
+        "what is not one object is refused",
+        arguments: [
+            ("[]", .notAnObject), ("\"a\"", .notAnObject), ("null", .notAnObject), ("", .truncated),
+            ("[", .truncated), ("{} {}", .trailingBytes), ("\u{FEFF}{}", .byteOrderMark),
+            ("{\"a\":NaN}", .unexpectedByte), ("{\"a\":nul}", .unexpectedByte),
+            ("{\"model\":nul}", .unexpectedByte), ("{,}", .unexpectedByte),
+            ("{\"a\":1,,\"b\":1}", .unexpectedByte), ("{\"tools\":[1,]}", .unexpectedByte),
+            ("{\"tools\":[1 1]}", .unexpectedByte), ("{\"model\":\"\\ud800\"}", .loneSurrogate),
+            ("{\"messages\":\"\\udc00\"}", .loneSurrogate),
+            ("{\"a\":" + String(repeating: "[", count: 100_000), .tooDeep),
+            ("{\"tools\":" + String(repeating: "[", count: 64), .tooDeep),
+            ("{\"stream_options\":{\"a\":" + String(repeating: "[", count: 63), .tooDeep),
+            ("{\"n\":" + String(repeating: "1", count: 1_000_000), .numberTooLong),
+        ] as [(String, JSONFault.Reason)])
     func documents(text: String, reason: JSONFault.Reason) {
         #expect(fault(text)?.reason == reason)
     }

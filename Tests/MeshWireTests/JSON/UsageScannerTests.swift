@@ -20,26 +20,30 @@ private let counts = TokenUsage(input: 12, output: 34, total: 46)
 
 @Suite("Token usage at the end of an answer")
 struct UsageTailTests {
-    @Test("the counts of a whole answer are found", arguments: [
-        #"{"id":"x","choices":[{"message":{"content":"hi"}}],"usage":U}"#,
-        #"{"usage":U}"#, #"{"usage" : U , "x":[1,{"a":"}"}], "y":null }  \#n"#,
-        #"{"choices":[{"usage":{"a":1}}],"usage":U,"system_fingerprint":"fp"}"#,
-        #"{"a":"\"usage\":{\"prompt_tokens\":9}","usage":U}"#,
-        #"{"usage":U,"extra":{"usage":{"prompt_tokens":9}}}"#,
-        #"{"usage":U,"last":"\\","usage_note":"usage"}"#,
-    ])
+    @Test(
+        "the counts of a whole answer are found",
+        arguments: [
+            #"{"id":"x","choices":[{"message":{"content":"hi"}}],"usage":U}"#,
+            #"{"usage":U}"#, #"{"usage" : U , "x":[1,{"a":"}"}], "y":null }  \#n"#,
+            #"{"choices":[{"usage":{"a":1}}],"usage":U,"system_fingerprint":"fp"}"#,
+            #"{"a":"\"usage\":{\"prompt_tokens\":9}","usage":U}"#,
+            #"{"usage":U,"extra":{"usage":{"prompt_tokens":9}}}"#,
+            #"{"usage":U,"last":"\\","usage_note":"usage"}"#,
+        ])
     func found(text: String) {
         let whole = text.replacing("U", with: usage)
         #expect(tail(whole) == counts)
         #expect(tail(whole, nested: true) == counts)
     }
 
-    @Test("no counts are made up", arguments: [
-        "", "{}", #"{"usage":null}"#, #"{"usage":"#, #"{"usage":U"#, #"{"usage":U}}"#,
-        #"{"usage":U}{"#, #"{"usage":U,}"#, #"{"usage":U "x":1}"#, #"{"x":{"usage":U}}"#,
-        #"[{"usage":U}]"#, #"{"a":"\"usage\":U"}"#, #"{"a":"usage","b":U}"#,
-        #"{"usage":[U]}"#, #"{"usage":U,"x":tru}"#, #"{"a":\"usage":U}"#,
-    ])
+    @Test(
+        "no counts are made up",
+        arguments: [
+            "", "{}", #"{"usage":null}"#, #"{"usage":"#, #"{"usage":U"#, #"{"usage":U}}"#,
+            #"{"usage":U}{"#, #"{"usage":U,}"#, #"{"usage":U "x":1}"#, #"{"x":{"usage":U}}"#,
+            #"[{"usage":U}]"#, #"{"a":"\"usage\":U"}"#, #"{"a":"usage","b":U}"#,
+            #"{"usage":[U]}"#, #"{"usage":U,"x":tru}"#, #"{"a":\"usage":U}"#,
+        ])
     func none(text: String) { #expect(tail(text.replacing("U", with: usage)) == nil) }
 
     @Test("usage one level down counts only when asked for")
@@ -95,10 +99,12 @@ struct TokenUsageTests {
         #expect(read(input) == TokenUsage(input: 7, output: 0))
     }
 
-    @Test("an unusable input or output count makes the report void", arguments: [
-        "-1", "1.5", "1e3", "18446744073709551616", "99999999999999999999999", "\"5\"", "true",
-        "{}", "[]", "-0",
-    ])
+    @Test(
+        "an unusable input or output count makes the report void",
+        arguments: [
+            "-1", "1.5", "1e3", "18446744073709551616", "99999999999999999999999", "\"5\"", "true",
+            "{}", "[]", "-0",
+        ])
     func unusable(literal: String) {
         #expect(read("{\"prompt_tokens\":\(literal),\"completion_tokens\":5}") == nil)
         #expect(read("{\"input_tokens\":5,\"output_tokens\":\(literal)}") == nil)
@@ -134,30 +140,36 @@ struct TokenUsageTests {
 
 @Suite("Facts of one event")
 struct EventFactsTests {
-    @Test("an ordinary event has no facts", arguments: [
-        #"{"choices":[{"delta":{"content":"hi"},"finish_reason":null}],"usage":null}"#,
-        #"{"choices":[{"delta":{"content":"\"usage\":{\"prompt_tokens\":1}"}}]}"#,
-        #"{"choices":[{"delta":{"content":"\"finish_reason\":\"stop\" \"error\":{}"}}]}"#,
-        #"{"choices":[{"usage":U}]}"#, #"{"x":{"error":{}}}"#, #"{"error":null}"#,
-        "[DONE]", "", "{}", "not json", #"{"usage":U"#, #"{"usage":U}}"#,
-    ])
+    @Test(
+        "an ordinary event has no facts",
+        arguments: [
+            #"{"choices":[{"delta":{"content":"hi"},"finish_reason":null}],"usage":null}"#,
+            #"{"choices":[{"delta":{"content":"\"usage\":{\"prompt_tokens\":1}"}}]}"#,
+            #"{"choices":[{"delta":{"content":"\"finish_reason\":\"stop\" \"error\":{}"}}]}"#,
+            #"{"choices":[{"usage":U}]}"#, #"{"x":{"error":{}}}"#, #"{"error":null}"#,
+            "[DONE]", "", "{}", "not json", #"{"usage":U"#, #"{"usage":U}}"#,
+        ])
     func none(data: String) {
         #expect(facts(data.replacing("U", with: usage)) == EventFacts())
     }
 
-    @Test("usage is found with and beside choices", arguments: [
-        (#"{"choices":[],"usage":U}"#, true), (#"{"usage" : U,"choices": [ ] }"#, true),
-        (#"{"choices":[{"index":0}],"usage":U}"#, false), (#"{"usage":U}"#, false),
-    ])
+    @Test(
+        "usage is found with and beside choices",
+        arguments: [
+            (#"{"choices":[],"usage":U}"#, true), (#"{"usage" : U,"choices": [ ] }"#, true),
+            (#"{"choices":[{"index":0}],"usage":U}"#, false), (#"{"usage":U}"#, false),
+        ])
     func usageEvent(data: String, isUsageOnly: Bool) {
         let found = facts(data.replacing("U", with: usage)).usage
         #expect(found == EventUsage(usage: counts, isUsageOnly: isUsageOnly))
     }
 
-    @Test("usage within response or message counts only when asked for", arguments: [
-        #"{"type":"response.completed","response":{"id":"r","usage":U,"error":null}}"#,
-        #"{"type":"message_start","message":{"model":"m","usage":U}}"#,
-    ])
+    @Test(
+        "usage within response or message counts only when asked for",
+        arguments: [
+            #"{"type":"response.completed","response":{"id":"r","usage":U,"error":null}}"#,
+            #"{"type":"message_start","message":{"model":"m","usage":U}}"#,
+        ])
     func nested(data: String) {
         let text = data.replacing("U", with: usage)
         #expect(facts(text).usage == nil)

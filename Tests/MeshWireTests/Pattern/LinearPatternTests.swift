@@ -18,41 +18,46 @@ private func part(_ pattern: String, _ text: String) throws -> Bool {
 
 @Suite("Linear patterns")
 struct LinearPatternTests {
-    @Test("whole matches", arguments: [
-        ("", "", "a"), ("abc", "abc", "ab"), ("a.c", "aéc", "a\nc"), ("(?s)a.c", "a\nc", "ac"),
-        ("a|b|", "", "ab"), ("(ab|a)(bc|c)?", "abc", "abcbc"), ("a*", "aaa", "aab"),
-        ("a+?", "aa", ""), ("a??b", "ab", "aab"), ("a{2}", "aa", "aaa"), ("a{2,}", "aaaa", "a"),
-        ("a{2,3}", "aaa", "aaaa"), ("a{0}", "", "a"), ("a{,2}", "a{,2}", "aa"), ("{", "{", ""),
-        ("a{x}", "a{x}", "a"), ("[a-c]x", "bx", "dx"), ("[^a-c]", "d", "b"), ("[]a]", "]", "b"),
-        ("[^]a]", "b", "]"), ("[a-]", "-", "b"), ("[-a]", "-", "b"), ("[a\\-z]", "-", "m"),
-        ("[\\d_]+", "1_2", "a"), ("\\w+\\s\\S", "ab_9 x", "ab9x"), ("\\D\\W", "a-", "1a"),
-        ("[[:alpha:]]+", "aZ", "a1"), ("[[:^digit:]]", "a", "1"),
-        ("[[:alpha:][:digit:]]", "1", "-"),
-        ("[[:x]+", "[:x", "a"), ("[^\\n]", "é", "\n"), ("[^\\D]", "5", "a"), ("(?i)aB", "Ab", "ac"),
-        ("(?i)[^a]", "b", "A"), ("(?i:a)b", "Ab", "AB"), ("a(?i)b|c", "aB", "AB"),
-        ("(?i)a(?-i)b", "Ab", "AB"), ("(?is)A.", "a\n", "b\n"), ("^a$", "a", "ba"),
-        ("\\Aa\\z", "a", "a\n"), ("a^b", "", "ab"), ("(^a|b)*", "ab", "ba"),
-        ("(a$|b)*", "ba", "ab"),
-        ("$^", "", "a"), ("\\x41\\x{1F600}", "A😀", "a😀"), ("[é-ü]", "ö", "z"), (".", "😀", "ab"),
-        ("\\Qa.b\\E+", "a.bb", "axb"), ("\\Qa.b", "a.b", "axb"), ("(?P<x>a)(?<y>b)", "ab", "a"),
-        ("\\.\\*\\/\\-\\_", ".*/-_", "a"), ("(a*)*", "aaa", "b"), ("(a*)+b", "aab", "aa"),
-        ("(|a)+", "aa", "b"), ("((a?)?)?", "a", "aa"), ("(?:)", "", "a"), ("()*", "", "a"),
-        ("/v1/(chat|text)/.*", "/v1/chat/x?y=1", "/v2/chat/x"), ("a{0,2}?b", "aab", "aaab"),
-        ("(a{2}){2}", "aaaa", "aaa"), ("a.*b.*c", "axxbyyc", "axxcyyb"), ("\\t", "\t", "t"),
-        ("[\\x00-\\x1f]", "\u{1}", "a"), ("[a-a]", "a", "b"), ("x*^", "", "x"),
-    ])
+    @Test(
+        "whole matches",
+        arguments: [
+            ("", "", "a"), ("abc", "abc", "ab"), ("a.c", "aéc", "a\nc"), ("(?s)a.c", "a\nc", "ac"),
+            ("a|b|", "", "ab"), ("(ab|a)(bc|c)?", "abc", "abcbc"), ("a*", "aaa", "aab"),
+            ("a+?", "aa", ""), ("a??b", "ab", "aab"), ("a{2}", "aa", "aaa"), ("a{2,}", "aaaa", "a"),
+            ("a{2,3}", "aaa", "aaaa"), ("a{0}", "", "a"), ("a{,2}", "a{,2}", "aa"), ("{", "{", ""),
+            ("a{x}", "a{x}", "a"), ("[a-c]x", "bx", "dx"), ("[^a-c]", "d", "b"), ("[]a]", "]", "b"),
+            ("[^]a]", "b", "]"), ("[a-]", "-", "b"), ("[-a]", "-", "b"), ("[a\\-z]", "-", "m"),
+            ("[\\d_]+", "1_2", "a"), ("\\w+\\s\\S", "ab_9 x", "ab9x"), ("\\D\\W", "a-", "1a"),
+            ("[[:alpha:]]+", "aZ", "a1"), ("[[:^digit:]]", "a", "1"),
+            ("[[:alpha:][:digit:]]", "1", "-"),
+            ("[[:x]+", "[:x", "a"), ("[^\\n]", "é", "\n"), ("[^\\D]", "5", "a"),
+            ("(?i)aB", "Ab", "ac"),
+            ("(?i)[^a]", "b", "A"), ("(?i:a)b", "Ab", "AB"), ("a(?i)b|c", "aB", "AB"),
+            ("(?i)a(?-i)b", "Ab", "AB"), ("(?is)A.", "a\n", "b\n"), ("^a$", "a", "ba"),
+            ("\\Aa\\z", "a", "a\n"), ("a^b", "", "ab"), ("(^a|b)*", "ab", "ba"),
+            ("(a$|b)*", "ba", "ab"),
+            ("$^", "", "a"), ("\\x41\\x{1F600}", "A😀", "a😀"), ("[é-ü]", "ö", "z"), (".", "😀", "ab"),
+            ("\\Qa.b\\E+", "a.bb", "axb"), ("\\Qa.b", "a.b", "axb"), ("(?P<x>a)(?<y>b)", "ab", "a"),
+            ("\\.\\*\\/\\-\\_", ".*/-_", "a"), ("(a*)*", "aaa", "b"), ("(a*)+b", "aab", "aa"),
+            ("(|a)+", "aa", "b"), ("((a?)?)?", "a", "aa"), ("(?:)", "", "a"), ("()*", "", "a"),
+            ("/v1/(chat|text)/.*", "/v1/chat/x?y=1", "/v2/chat/x"), ("a{0,2}?b", "aab", "aaab"),
+            ("(a{2}){2}", "aaaa", "aaa"), ("a.*b.*c", "axxbyyc", "axxcyyb"), ("\\t", "\t", "t"),
+            ("[\\x00-\\x1f]", "\u{1}", "a"), ("[a-a]", "a", "b"), ("x*^", "", "x"),
+        ])
     func matches(pattern: String, text: String, other: String) throws {
         let isGuarded = pattern == "a^b"
         #expect(try whole(pattern, text) == !isGuarded, "\(pattern) \(text)")
         #expect(try !whole(pattern, other), "\(pattern) \(other)")
     }
 
-    @Test("parts of a text", arguments: [
-        ("b", "abc", true), ("^b", "abc", false), ("^a", "abc", true), ("c$", "abc", true),
-        ("b$", "abc", false), ("", "", true), ("x*", "abc", true), ("^$", "a", false),
-        ("b\nc", "ab\ncd", true), ("^abc$", "abc", true), ("(a|bc)d", "xbcd", true),
-        ("a{3}", "aabaa", false),
-    ])
+    @Test(
+        "parts of a text",
+        arguments: [
+            ("b", "abc", true), ("^b", "abc", false), ("^a", "abc", true), ("c$", "abc", true),
+            ("b$", "abc", false), ("", "", true), ("x*", "abc", true), ("^$", "a", false),
+            ("b\nc", "ab\ncd", true), ("^abc$", "abc", true), ("(a|bc)d", "xbcd", true),
+            ("a{3}", "aabaa", false),
+        ])
     func contains(pattern: String, text: String, isFound: Bool) throws {
         #expect(try part(pattern, text) == isFound)
     }
@@ -69,7 +74,8 @@ struct LinearPatternTests {
         }
     }
 
-    @Test("what cannot be matched in linear time, or not at all, is refused with its place",
+    @Test(
+        "what cannot be matched in linear time, or not at all, is refused with its place",
         arguments: [
             ("a(b", .unclosedGroup, 1), ("ab)", .unopenedGroup, 2), ("é[a", .unclosedClass, 2),
             ("[]", .unclosedClass, 0), ("a\\", .trailingBackslash, 1), ("*a", .nothingToRepeat, 0),
@@ -101,11 +107,13 @@ struct LinearPatternTests {
         #expect(Set(all).count == all.count)
     }
 
-    @Test("patterns that would grow without bound are refused", arguments: [
-        "(a{100}){101}", "((a{10}){10}){101}", "(?:(?:(?:){1000}){1000}){1000}",
-        "((((((a*)*){99}){99}){99}){99}){99}", "[ab]{1000}{0}|(c{1000}){1000}",
-        String(repeating: "a", count: 10_001), String(repeating: "|", count: 60_000),
-    ])
+    @Test(
+        "patterns that would grow without bound are refused",
+        arguments: [
+            "(a{100}){101}", "((a{10}){10}){101}", "(?:(?:(?:){1000}){1000}){1000}",
+            "((((((a*)*){99}){99}){99}){99}){99}", "[ab]{1000}{0}|(c{1000}){1000}",
+            String(repeating: "a", count: 10_001), String(repeating: "|", count: 60_000),
+        ])
     func bounded(pattern: String) {
         #expect {
             try LinearPattern(pattern)
@@ -134,9 +142,11 @@ struct LinearPatternTests {
 
 @Suite("Linear patterns take linear time")
 struct PatternTimeTests {
-    @Test("the steps for 64 KiB are at most a few for each byte", arguments: [
-        "(a+)+$", "(a|a)*$", "(a|aa)+$", "(.*)(.*)(.*)=$", "(a*)*b", "([a-z]+)*x?",
-    ])
+    @Test(
+        "the steps for 64 KiB are at most a few for each byte",
+        arguments: [
+            "(a+)+$", "(a|a)*$", "(a|aa)+$", "(.*)(.*)(.*)=$", "(a*)*b", "([a-z]+)*x?",
+        ])
     func hostile(pattern: String) throws {
         let compiled = try LinearPattern(pattern)
         for size in [1 << 12, 1 << 16] {

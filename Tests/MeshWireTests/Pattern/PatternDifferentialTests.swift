@@ -32,7 +32,8 @@ private struct RandomPattern {
             case 5: text += pick(["^", "$"])
             case 6: text += "(" + pattern(depth: depth - 1) + ")" + loop(isHard: true)
             case 7: text += "(?:" + pattern(depth: depth - 1) + ")" + loop(isHard: true)
-            case 8: text += pick(["(ab|c)", "(a|b)", "(a|ab)", "(aa|b)"]) + pick(["*", "+", "{2}"])
+            case 8:
+                text += pick(["(ab|c)", "(a|b)", "(a|ab)", "(aa|b)"]) + pick(["*", "+", "{2}"])
             default:
                 text += "(" + pattern(depth: depth - 1) + "|"
                 text += pattern(depth: depth - 1) + ")" + loop(isHard: true)
