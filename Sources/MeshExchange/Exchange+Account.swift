@@ -61,7 +61,8 @@ extension Exchange {
                 : snapshot.endpoints[Int(pick.endpoint)].authority
         }
         if operation != .none { record.operation = operation.staticName }
-        guard model >= 0 else { return }
+        // Without a backend no target was chosen.
+        guard model >= 0, backend >= 0 else { return }
         if let names = shard.modelNames(of: model, in: snapshot) {
             let upstream =
                 modelTarget >= 0 ? names.targets[modelTarget] : names.fallbacks[-1 - modelTarget]

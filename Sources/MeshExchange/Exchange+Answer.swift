@@ -14,7 +14,7 @@ extension Exchange {
         record.fault = refusal.code.scope
         var body: [UInt8] = []
         let isAI = speaksAI
-        if method != .head { appendError(refusal, isAI: isAI, to: &body) }
+        appendError(refusal, isAI: isAI, to: &body)
         var fields: [UInt8] = []
         if refusal.status == 503 || refusal.status == 429 { fields.append("retry-after: 1\r\n") }
         return answer(
@@ -43,7 +43,7 @@ extension Exchange {
         shard.output.append("x-request-id: ")
         record.requestID.append(to: &shard.output)
         shard.output.append("\r\n")
-        appendConnection(clientMinorVersion: 1, to: &shard.output)
+        appendConnection(clientMinorVersion: clientMinorVersion, to: &shard.output)
         shard.output.append("\r\n")
         if method != .head { shard.output.append(contentsOf: body) }
         record.bytesOut += UInt64(shard.output.count)

@@ -42,7 +42,8 @@ extension Exchange {
         }
         if matched.needsFacts {
             operation = operationOfPath(head, bytes)
-            if let coded = head.first(.contentEncoding), !isIdentity(coded, bytes) {
+            for field in head.fields
+            where field.name == .contentEncoding && !isIdentity(field, bytes) {
                 return refuse(Refusal(.encodedBody), shard: &shard, at: now)
             }
         }
@@ -68,6 +69,7 @@ extension Exchange {
         _ body: RawSpan, _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard,
         at now: Instant
     ) -> Step {
+        guard phase == .collecting else { return Step() }
         isRequestComplete = true
         record.bytesIn += UInt64(body.byteCount)
         if snapshot.rules[Int(rule)].needsFacts, mayHaveFacts(body) {
@@ -80,11 +82,13 @@ extension Exchange {
         return route(head, bytes, body: body, shard: &shard, at: now)
     }
 
-    /// The body cannot be collected: it is too large, malformed or too slow.
+    /// The body cannot be collected or passed on: it is too large, malformed or too slow.
     package mutating func bodyFailed(
         _ refusal: Refusal, shard: inout Shard, at now: Instant
     ) -> Step {
-        refuse(refusal, shard: &shard, at: now)
+        guard phase != .idle, phase != .done else { return Step() }
+        endAttempt(.cancelled, .cancelled, shard: &shard, at: now)
+        return refuse(refusal, shard: &shard, at: now)
     }
 
     /// More of the body came: the wait for it begins anew.

@@ -107,7 +107,8 @@ extension Exchange {
     ) -> Step? {
         guard canReplay, now < requestDeadline else { return nil }
         if allowed, attemptsOnTarget < retry.attempts {
-            if shard.fleet.allowRetry(backend: backend, policy: retry, at: now) {
+            let known = shard.number(of: backend, in: snapshot)
+            if shard.fleet.allowRetry(backend: known, policy: retry, at: now) {
                 let isFirstConnect = reason == .connectFailure && attemptsOnTarget == 1
                 let delay =
                     isFirstConnect
@@ -117,7 +118,7 @@ extension Exchange {
                         using: &shard.random)
                 if let delay {
                     if let pick { tried.insert(pick.slot) }
-                    shard.countRetry(reason, backend: backend)
+                    shard.countRetry(reason, backend: known)
                     record.flags.insert(.retried)
                     return dispatch(after: delay, shard: &shard, at: now)
                 }
@@ -134,9 +135,9 @@ extension Exchange {
     ) {
         guard isBegun, let pick else { return }
         isBegun = false
-        shard.countAttempt(result, backend: backend)
+        shard.countAttempt(result, backend: shard.number(of: backend, in: snapshot))
         if let ejection = shard.fleet.end(pick.slot, outcome, at: now) {
-            shard.countEjection(Self.metric(ejection.reason), backend: backend)
+            shard.countEjection(Self.metric(ejection.reason), backend: ejection.backend)
         }
     }
 

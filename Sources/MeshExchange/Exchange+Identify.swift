@@ -18,7 +18,9 @@ extension Exchange {
     ) -> Step {
         reset()
         snapshot = shard.snapshot
+        credentials = shard.credentials
         method = head.method
+        clientMinorVersion = UInt8(truncatingIfNeeded: head.minorVersion)
         keepsAlive = head.keepAlive && !shard.isDraining
         isRequestComplete = head.framing == .none
         identify(head, bytes, shard: &shard, at: now)

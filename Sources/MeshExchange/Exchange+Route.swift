@@ -42,7 +42,8 @@ extension Exchange {
         }
         hashForRing(head, bytes)
         var step = dispatch(shard: &shard, at: now)
-        if step.dispatch != nil, !matched.mirrors.isEmpty {
+        // After a swap the numbers of backends mean others to the fleet: no copy is then made.
+        if step.dispatch != nil, !matched.mirrors.isEmpty, snapshot === shard.snapshot {
             for mirror in matched.mirrors
             where shard.random.below(mirror.denominator) < mirror.numerator {
                 step.mirrors.append(mirror.backend)
@@ -55,9 +56,7 @@ extension Exchange {
     mutating func dispatch(
         after delay: Nanoseconds = .zero, shard: inout Shard, at now: Instant
     ) -> Step {
-        guard let chosen = shard.fleet.pick(
-            backend: backend, hash: ringHash, tried: tried, using: &shard.random, at: now)
-        else {
+        guard let chosen = pickEndpoint(shard: &shard, at: now) else {
             if let step = nextTarget(shard: &shard, at: now) { return step }
             let name = snapshot.backends[Int(backend)].name
             return refuse(
@@ -71,11 +70,14 @@ extension Exchange {
             // Every endpoint here was tried: a fallback is better than the same one again.
             return step
         }
-        if let missing = missingCredential(shard) {
+        if let missing = missingCredential() {
             return refuse(missing, shard: &shard, at: now)
         }
         pick = chosen
-        if attemptsOnTarget == 0 { shard.fleet.countRequest(backend: backend, at: now) }
+        if attemptsOnTarget == 0 {
+            let known = shard.number(of: backend, in: snapshot)
+            shard.fleet.countRequest(backend: known, at: now)
+        }
         attemptsOnTarget += 1
         record.attempts += 1
         shard.fleet.begin(chosen.slot, at: now)
@@ -97,7 +99,7 @@ extension Exchange {
         let fallbacks = snapshot.models[Int(model)].fallbacks
         let next = modelTarget >= 0 ? 0 : -modelTarget
         guard next < fallbacks.count else { return nil }
-        shard.countRetry(.fallback, backend: backend)
+        shard.countRetry(.fallback, backend: shard.number(of: backend, in: snapshot))
         modelTarget = -1 - next
         backend = fallbacks[next].backend
         attemptsOnTarget = 0
@@ -126,8 +128,10 @@ extension Exchange {
         timeouts = chosen.timeouts
         retry = chosen.retry
         requestDeadline = timeouts.request.map { record.started + $0 } ?? .distantFuture
-        modelTarget = WeightedSplit.choose(chosen.targets.map(\.weight), using: &shard.random) ?? 0
-        if modelTarget < chosen.targets.count { backend = chosen.targets[modelTarget].backend }
+        if let target = WeightedSplit.choose(chosen.targets, using: &shard.random) {
+            modelTarget = target
+            backend = chosen.targets[target].backend
+        }
         if chosen.name == [UInt8(ascii: "*")], let body, let range = facts?.model {
             record.model = body.extracting(range.range).text
         } else {
@@ -162,10 +166,10 @@ extension Exchange {
         }
     }
 
-    private func missingCredential(_ shard: borrowing Shard) -> Refusal? {
+    private func missingCredential() -> Refusal? {
         let target = snapshot.backends[Int(backend)]
-        guard let credential = target.credential, Int(backend) < shard.credentials.count,
-            shard.credentials[Int(backend)] == nil
+        guard let credential = target.credential, Int(backend) < credentials.count,
+            credentials[Int(backend)] == nil
         else { return nil }
         let place =
             switch credential.source {

@@ -184,14 +184,19 @@ extension Exchange {
             let type = head.first(.contentType), method != .head
         else { return }
         let value = bytes.extracting(type.valueRange.range)
-        if value.hasPrefix("text/event-stream") {
+        if Self.isType(value, "text/event-stream") {
             record.flags.insert(.stream)
             reading = .stream(
                 StreamRelay(
                     eventBytesMax: snapshot.limits.eventBytesMax, stripsUsage: asksForUsage))
-        } else if operation.hasUsage, value.hasPrefix("application/json") {
+        } else if operation.hasUsage, Self.isType(value, "application/json") {
             reading = .document(AnswerMeter())
         }
+    }
+
+    /// Whether a Content-Type begins with `type`, which is in lower case; types have no case.
+    private static func isType(_ value: RawSpan, _ type: StaticString) -> Bool {
+        value.extracting(first: type.utf8CodeUnitCount).equalsIgnoringCase(type)
     }
 
     private mutating func writeAnswerHead(
@@ -205,7 +210,10 @@ extension Exchange {
         let edits = answerEdits
         var dropped = FieldSet(.xRequestID)
         // A HEAD answer says how long the body would be; the others are framed by us.
-        if framing == .chunked || framing == .untilClose { dropped.insert(FieldSet(.contentLength)) }
+        // RFC 9110 section 8.6: a 204 has no length.
+        if framing == .chunked || framing == .untilClose || head.status == 204 {
+            dropped.insert(FieldSet(.contentLength))
+        }
         HeadWriter.appendEndToEndFields(
             of: head.fields, bytes: bytes, dropping: dropped,
             also: edits.isEmpty ? [] : HeaderEdits.replaced(edits), to: &shard.output)

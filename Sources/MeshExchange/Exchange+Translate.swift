@@ -123,8 +123,8 @@ extension Exchange {
         }
         shard.output.append(contentsOf: peer)
         shard.output.append("\r\nx-forwarded-proto: http\r\n")
-        if let credential = target.credential, Int(id) < shard.credentials.count,
-            let secret = shard.credentials[Int(id)]
+        if let credential = target.credential, Int(id) < credentials.count,
+            let secret = credentials[Int(id)]
         {
             shard.output.append(contentsOf: credential.header)
             shard.output.append(": ")
@@ -172,7 +172,9 @@ extension PathModifier {
             var rest = Array(path[prefix.count...])
             var front = with
             while front.last == UInt8(ascii: "/") { front.removeLast() }
-            if rest.first != UInt8(ascii: "/"), !rest.isEmpty { rest.insert(UInt8(ascii: "/"), at: 0) }
+            if rest.first != UInt8(ascii: "/"), !rest.isEmpty {
+                rest.insert(UInt8(ascii: "/"), at: 0)
+            }
             if rest.isEmpty { return front.isEmpty ? [UInt8(ascii: "/")] : with }
             return front + rest
         }

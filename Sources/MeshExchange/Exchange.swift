@@ -67,6 +67,10 @@ package struct Exchange: ~Copyable {
     package var isRequestComplete = false
 
     var method = HTTPMethod.get
+    /// The caller speaks HTTP/1.`clientMinorVersion`.
+    var clientMinorVersion: UInt8 = 1
+    /// Credential values by backend of `snapshot`.
+    var credentials: [Secret<[UInt8]>?] = []
     var port: Int32 = 0
     var listener: Int32 = -1
     var rule: RuleID = -1

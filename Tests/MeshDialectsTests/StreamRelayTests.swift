@@ -75,7 +75,8 @@ struct StreamRelayTests {
     @Test("the chunk that is nothing but usage is left out only when the mesh asked for it")
     func strips() throws {
         let usage = #"data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":2}}"#
-        let text = "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n\(usage)\n\ndata: [DONE]\n\n"
+        let text =
+            "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n\(usage)\n\ndata: [DONE]\n\n"
         let kept = try RelayRun(text, strips: false, cuts: [])
         let stripped = try RelayRun(text, strips: true, cuts: [])
         #expect(kept.output == Array(text.utf8))
@@ -89,7 +90,8 @@ struct StreamRelayTests {
 
     @Test("usage beside a choice is read and never left out")
     func usageWithChoices() throws {
-        let text = #"data: {"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":3}}"#
+        let text =
+            #"data: {"choices":[{"finish_reason":"stop"}],"usage":{"prompt_tokens":3}}"#
             + "\n\ndata: [DONE]\n\n"
         let run = try RelayRun(text, strips: true, cuts: [20])
         #expect(run.output == Array(text.utf8))
@@ -108,9 +110,12 @@ struct StreamRelayTests {
             "data: {\"type\":\"response.in_progress\"}\n\n", ": [DONE]\n\n", "id: [DONE]\n\n",
         ])
     func incomplete(text: String) throws {
-        let bytes = Array(text.utf8)
-        #expect(try !RelayRun(text, strips: true, cuts: []).isComplete)
-        #expect(try !RelayRun(text, strips: true, cuts: Array(0...bytes.count)).isComplete)
+        for cuts in [[], Array(0...text.utf8.count)] {
+            let run = try RelayRun(text, strips: true, cuts: cuts)
+            #expect(!run.isComplete)
+            // Half an event must not stand in front of the error event that follows.
+            #expect(run.output.isEmpty || run.output.suffix(2).elementsEqual("\n\n".utf8))
+        }
     }
 
     @Test(
@@ -120,7 +125,7 @@ struct StreamRelayTests {
             "data: [DONE]\n", "event: message\ndata: [DONE]\n\n",
             "data: {\"choices\":[{\"finish_reason\":\"length\"}]}\n\n",
             "data: {\"error\":{\"message\":\"out of memory\"}}\n\n",
-            "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{}}\n\n",
+            "event: x\ndata: {\"type\":\"response.completed\",\"response\":{}}\n\n",
             "data: {\"type\": \"response.failed\"}\n\n",
             "data: {\"type\":\"response.incomplete\",\"response\":{}}\n\n",
         ])
@@ -133,7 +138,8 @@ struct StreamRelayTests {
 
     @Test("the Responses API gives its usage with its terminal event")
     func responses() throws {
-        let text = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":"
+        let text =
+            "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":"
             + "{\"usage\":{\"input_tokens\":9,\"output_tokens\":4}}}\n\n"
         let run = try RelayRun(text, strips: true, cuts: [30])
         #expect(run.usage == TokenUsage(input: 9, output: 4))
@@ -150,7 +156,8 @@ struct StreamRelayTests {
         #expect(throws: EventFault.tooLarge(limit: 99)) {
             try RelayRun(event, strips: false, cuts: Array(1..<100), eventBytesMax: 99)
         }
-        #expect(try RelayRun(event, strips: false, cuts: [50], eventBytesMax: 100).output == [])
+        let whole = try RelayRun(event, strips: false, cuts: [50], eventBytesMax: 100)
+        #expect(whole.output == Array(event.utf8))
         let endless = String(repeating: "x", count: 5000)
         #expect(throws: EventFault.tooLarge(limit: 1000)) {
             try RelayRun(endless, strips: false, cuts: Array(1..<5000), eventBytesMax: 1000)

@@ -21,7 +21,9 @@ struct EndingTests {
             try steps(drive)
             drives.append((name, drive))
         }
-        func post(_ drive: Drive) throws { try drive.post(path, #"{"model":"small","stream":true}"#) }
+        func post(_ drive: Drive) throws {
+            try drive.post(path, #"{"model":"small","stream":true}"#)
+        }
         try add("collecting") {
             try $0.begin("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
         }
@@ -88,7 +90,9 @@ struct EndingTests {
             drive.take(
                 drive.exchange.bodyFailed(
                     Refusal(.bodyTooLarge), shard: &drive.shard, at: drive.now))
-            #expect(drive.record.total == record && drive.written.isEmpty == !wroteHead(name), "\(name)")
+            #expect(
+                drive.record.total == record && drive.written.isEmpty == !wroteHead(name), "\(name)"
+            )
             #expect(drive.unsettled == nil, "\(name)")
         }
     }
@@ -140,6 +144,16 @@ struct EndingTests {
         try drive.get("/a%00")
         #expect(drive.written.field("connection") == "close")
         #expect(drive.steps.last?.closesClient == true)
+    }
+
+    @Test("a drain that begins while a body is collected closes behind a refusal of it")
+    func drainsWhileCollecting() throws {
+        let drive = Drive(SnapshotSample.model())
+        try drive.begin("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+        drive.shard.isDraining = true
+        let step = drive.body("{")
+        #expect(step.isDone && step.closesClient && drive.refusal == "invalid-json")
+        #expect(drive.written.field("connection") == "close" && drive.unsettled == nil)
     }
 
     @Test("a drain that begins in the middle of an exchange lets its answer finish")

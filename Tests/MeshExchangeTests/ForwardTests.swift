@@ -90,7 +90,8 @@ struct ForwardTests {
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         let drive = Drive(SnapshotSample())
         try drive.get(
-            "/", fields: "X-Forwarded-For: 10.1.1.1\r\nx-forwarded-for: 10.2.2.2\r\n"
+            "/",
+            fields: "X-Forwarded-For: 10.1.1.1\r\nx-forwarded-for: 10.2.2.2\r\n"
                 + "X-Forwarded-Proto: https\r\nX-Request-ID: my-id\r\ntraceparent: \(trace)\r\n")
         let head = drive.forwarded().head
         #expect(head.field("x-forwarded-for") == "10.1.1.1, 10.2.2.2, 192.0.2.7")
@@ -115,7 +116,8 @@ struct ForwardTests {
     func hopByHop() throws {
         let drive = Drive(SnapshotSample())
         try drive.get(
-            "/", fields: "Connection: close, x-mine, Authorization, X-Forwarded-For\r\n"
+            "/",
+            fields: "Connection: close, x-mine, Authorization, X-Forwarded-For\r\n"
                 + "X-Mine: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nProxy-Authorization: secret\r\n"
                 + "Authorization: Bearer caller\r\nUpgrade: h2c\r\nProxy-Connection: x\r\n")
         let head = drive.forwarded().head

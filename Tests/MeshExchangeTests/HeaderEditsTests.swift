@@ -67,10 +67,12 @@ struct HeaderEditsTests {
 
     @Test("later edits win over earlier ones of the same name")
     func order() throws {
-        #expect(try request([set("x-a", "s"), add("x-a", "t")], fields: fields).field("x-a") == "s|t")
+        #expect(
+            try request([set("x-a", "s"), add("x-a", "t")], fields: fields).field("x-a") == "s|t")
         #expect(try request([set("x-a", "s"), remove("x-a")], fields: fields).field("x-a") == nil)
         #expect(try request([add("x-b", "s"), remove("x-b")], fields: fields).field("x-b") == nil)
-        #expect(try request([set("x-a", "s"), set("x-a", "t")], fields: fields).field("x-a") == "t")
+        #expect(
+            try request([set("x-a", "s"), set("x-a", "t")], fields: fields).field("x-a") == "t")
     }
 
     @Test("a rule and its target edit both")

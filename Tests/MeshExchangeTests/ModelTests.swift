@@ -34,7 +34,8 @@ struct ModelTests {
         drive.ended()
         let record = drive.record
         #expect(record.model == "small" && record.upstreamModel == "real-model")
-        #expect(record.tokens == TokenCounts(input: 5, output: 6, cachedInput: 0, reasoningOutput: 0))
+        #expect(
+            record.tokens == TokenCounts(input: 5, output: 6, cachedInput: 0, reasoningOutput: 0))
         #expect(record.operation.map { "\($0)" } == "chat" && record.flags == [])
         #expect(drive.unsettled == nil)
     }
@@ -67,7 +68,8 @@ struct ModelTests {
             (#"{"model":"small""#, 400, "invalid-json"), (#"[]"#, 400, "invalid-json"),
             (#"{"model":7}"#, 400, "invalid-json"), ("", 400, "invalid-json"),
             (#"{"messages":[]}"#, 400, "model-missing"), (#"{"model":null}"#, 400, "model-missing"),
-            (#"{"model":"large"}"#, 404, "model-not-found"), (#"{"model":""}"#, 404, "model-not-found"),
+            (#"{"model":"large"}"#, 404, "model-not-found"),
+            (#"{"model":""}"#, 404, "model-not-found"),
             (#"{"model":"real-model"}"#, 404, "model-not-found"),
         ])
     func refused(body: String, status: Int, expected: String) throws {
@@ -96,7 +98,8 @@ struct ModelTests {
     func encoded(coding: String) throws {
         let drive = Drive(SnapshotSample.model())
         for fields in [
-            "Content-Encoding: \(coding)\r\n", "content-encoding: identity\r\nContent-Encoding: \(coding)\r\n",
+            "Content-Encoding: \(coding)\r\n",
+            "content-encoding: identity\r\nContent-Encoding: \(coding)\r\n",
         ] {
             let step = try drive.begin(
                 "POST \(path) HTTP/1.1\r\nHost: a\r\n\(fields)Content-Length: 9\r\n\r\n")

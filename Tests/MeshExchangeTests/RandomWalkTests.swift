@@ -66,7 +66,9 @@ struct RandomWalk {
         // Timers and losses of a connection may still come; they must do nothing.
         drive.wait(.seconds(500))
         for step in [drive.tick(), drive.gone(), drive.failed(.connect), drive.ended()] {
-            if step.isDone || step.dispatch != nil || step.writes { return "it went on after its end" }
+            if step.isDone || step.dispatch != nil || step.writes {
+                return "it went on after its end"
+            }
         }
         if drive.record.attempts > 40 { return "\(drive.record.attempts) attempts" }
         return drive.unsettled
@@ -79,7 +81,9 @@ struct RandomWalk {
             return "step and phase disagree"
         }
         if step.isDone, step.dispatch != nil || step.collectsBody { return "it ended and goes on" }
-        if step.dispatch != nil, drive.phase != .dispatched { return "a dispatch in \(drive.phase)" }
+        if step.dispatch != nil, drive.phase != .dispatched {
+            return "a dispatch in \(drive.phase)"
+        }
         if step.endsAnswer, drive.record.flags.contains(.truncated) {
             return "a truncated answer was ended"
         }
@@ -96,11 +100,15 @@ struct RandomWalk {
     }
 
     private mutating func begin() throws -> Step {
-        let paths = ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/plain", "/a%2f", "/v1/models"]
+        let paths = [
+            "/v1/chat/completions", "/v1/completions", "/v1/responses", "/plain", "/a%2f",
+            "/v1/models",
+        ]
         let path = paths[random.below(paths.count)]
         let body = Self.bodies[random.below(Self.bodies.count)]
         let framing =
-            random.below(2) == 0 ? "Content-Length: \(body.utf8.count)" : "Transfer-Encoding: chunked"
+            random.below(2) == 0
+            ? "Content-Length: \(body.utf8.count)" : "Transfer-Encoding: chunked"
         let method = random.below(6) == 0 ? "GET" : "POST"
         let version = random.below(5) == 0 ? "1.0" : "1.1"
         trail.append("\(method) \(path) \(framing) \(body) HTTP/\(version)")
@@ -151,7 +159,9 @@ struct RandomWalk {
                 drive.sent()
                 return ("sent", Step())
             }
-            return ("no connection", drive.failed(random.below(2) == 0 ? .connect : .connectTimeout))
+            return (
+                "no connection", drive.failed(random.below(2) == 0 ? .connect : .connectTimeout)
+            )
         case .sent: return try sentEvent()
         case .relaying: return relayEvent()
         }
@@ -179,7 +189,8 @@ struct RandomWalk {
             let fields = [
                 "content-type: text/event-stream\r\n", "content-length: 2\r\n",
                 "content-type: application/json\r\ntransfer-encoding: chunked\r\n",
-                "retry-after: 1\r\ncontent-length: 0\r\n", "retry-after: 900\r\ncontent-length: 0\r\n",
+                "retry-after: 1\r\ncontent-length: 0\r\n",
+                "retry-after: 900\r\ncontent-length: 0\r\n",
             ][random.below(5)]
             let minor: UInt8 = drive.head.minorVersion == 0 ? 0 : 1
             let step = try drive.answered(

@@ -70,7 +70,8 @@ struct RefusalTests {
             expect(drive, 501, "method-not-supported", "\(upgrade)")
         }
         let step = try drive.get(
-            "/", fields: "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: H2C\r\n"
+            "/",
+            fields: "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: H2C\r\n"
                 + "HTTP2-Settings: AAM\r\n")
         #expect(step.dispatch != nil)
         let head = drive.forwarded().head
@@ -92,7 +93,8 @@ struct RefusalTests {
         expect(drive, 413, "body-too-large")
         #expect(drive.written.field("connection") == "close")
         // In chunks the length shows only later, and the driver says so.
-        try drive.begin("POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        try drive.begin(
+            "POST /v1/embeddings HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
         #expect(drive.phase == .collecting)
         drive.take(
             drive.exchange.bodyFailed(Refusal(.bodyTooLarge), shard: &drive.shard, at: drive.now))

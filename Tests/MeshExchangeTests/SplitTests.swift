@@ -117,7 +117,8 @@ struct SplitTests {
         for user in 0..<40 {
             var own: Set<EndpointID> = []
             for name in ["X-User", "x-user"] {
-                let pick = try #require(try drive.get("/", fields: "\(name): u\(user)\r\n").dispatch)
+                let pick = try #require(
+                    try drive.get("/", fields: "\(name): u\(user)\r\n").dispatch)
                 own.insert(pick.endpoint)
                 drive.gone()
             }

@@ -51,7 +51,9 @@ struct StreamTests {
     func keeps() throws {
         let drive = try stream(
             #"{"model":"small","stream":true,"stream_options":{"include_usage":true}}"#)
-        #expect(!drive.forwarded().body.contains("}}{") && drive.forwarded().body.contains("real-model"))
+        #expect(
+            !drive.forwarded().body.contains("}}{") && drive.forwarded().body.contains("real-model")
+        )
         for event in [token, stop, usage, done] { #expect(drive.came(event) == .unchanged) }
         drive.ended()
         #expect(drive.written == token + stop + usage + done)
@@ -100,6 +102,7 @@ struct StreamTests {
             let step = ending(drive)
             #expect(step.isDone && step.writesBody && step.closesClient, "\(name)")
             #expect(!step.endsAnswer && step.abandonsUpstream, "\(name)")
+            #expect(!drive.keepsAlive, "\(name)")
             #expect(drive.written.hasPrefix("data: {") && drive.written.hasSuffix("}\n\n"))
             let data = Data(drive.written.dropFirst(6).utf8)
             let event = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
@@ -182,6 +185,23 @@ struct StreamTests {
         #expect(old.framing(minor: 0) == .untilClose && !old.keepsAlive)
         let chunked = try stream()
         #expect(chunked.framing() == .asReceived)
+    }
+
+    @Test("a stream is known by its type in any case, with parameters behind it")
+    func types() throws {
+        for type in ["Text/Event-Stream", "text/event-stream; charset=utf-8"] {
+            let drive = Drive(SnapshotSample.model())
+            try drive.post(path, #"{"model":"small","stream":true}"#)
+            drive.sent()
+            try drive.answered(200, "content-type: \(type)\r\n")
+            drive.came(token)
+            #expect(!drive.ended().endsAnswer && drive.refusal == "stream-truncated")
+        }
+        let other = Drive(SnapshotSample.model())
+        try other.post(path, #"{"model":"small","stream":true}"#)
+        other.sent()
+        try other.answered(200, "content-type: text/event\r\n")
+        #expect(other.ended().endsAnswer && other.unsettled == nil)
     }
 
     @Test("a compressed stream and one of no model pass unread")

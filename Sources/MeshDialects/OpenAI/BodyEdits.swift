@@ -51,6 +51,9 @@ package struct BodyEdits: Sendable, Hashable {
         guard askForUsage else { return }
         if let value = facts.includeUsageValue {
             insert(value, Array("true".utf8))
+        } else if let options = facts.streamOptions, body[options.start] == UInt8(ascii: "n") {
+            // A `null` that the caller wrote.
+            insert(options, Array(#"{"include_usage":true}"#.utf8))
         } else if let options = facts.streamOptions {
             // Just behind the opening brace of the caller's own stream_options.
             let at = ByteRange(options.start + 1, options.start + 1)

@@ -48,13 +48,21 @@ package struct StreamRelay: Sendable {
     package mutating func consume(
         _ bytes: RawSpan, into out: inout [UInt8]
     ) throws(EventFault) -> Verdict {
-        if held.isEmpty {
-            return try scan(bytes, isHeld: false, into: &out)
+        // The events in front of one that is too large are not given out, so an end among them
+        // must not count.
+        let former = (isComplete, sawDone)
+        do throws(EventFault) {
+            if held.isEmpty {
+                return try scan(bytes, isHeld: false, into: &out)
+            }
+            var work = held
+            held.removeAll(keepingCapacity: true)
+            work.append(bytes)
+            return try scan(unsafe work.span.bytes, isHeld: true, into: &out)
+        } catch {
+            (isComplete, sawDone) = former
+            throw error
         }
-        var work = held
-        held.removeAll(keepingCapacity: true)
-        work.append(bytes)
-        return try scan(unsafe work.span.bytes, isHeld: true, into: &out)
     }
 
     /// The stream has ended. Appends what was still held back when it may be passed on, which is

@@ -36,7 +36,8 @@ final class Drive {
     func adopt(_ sample: SnapshotSample, credentials: [Secret<[UInt8]>?] = []) {
         let filled =
             credentials
-            + [Secret<[UInt8]>?](repeating: nil, count: max(0, sample.backends.count - credentials.count))
+            + [Secret<[UInt8]>?](
+                repeating: nil, count: max(0, sample.backends.count - credentials.count))
         shard.adopt(sample.snapshot, credentials: filled, at: now)
     }
 

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshRouting
+import MeshSnapshot
+
+extension Exchange {
+    /// An endpoint of the present backend, numbered as in `snapshot`; nil when there is none.
+    mutating func pickEndpoint(shard: inout Shard, at now: Instant) -> Pick? {
+        if snapshot === shard.snapshot {
+            return shard.fleet.pick(
+                backend: backend, hash: ringHash, tried: tried, using: &shard.random, at: now)
+        }
+        return pickAcrossSwap(shard: &shard, at: now)
+    }
+
+    /// The same when the fleet went over to another snapshot since the exchange began: backends
+    /// and endpoints are then recognised by their names. An endpoint that `snapshot` does not
+    /// have cannot be used, for the driver looks addresses up there.
+    private mutating func pickAcrossSwap(shard: inout Shard, at now: Instant) -> Pick? {
+        let known = shard.number(of: backend, in: snapshot)
+        guard known >= 0 else { return nil }
+        let own = snapshot.backends[Int(backend)].endpoints
+        var passed = tried
+        for _ in 0..<Self.strangersMax {
+            guard
+                let found = shard.fleet.pick(
+                    backend: known, hash: ringHash, tried: passed, using: &shard.random, at: now)
+            else { return nil }
+            let name = shard.endpointNames[Int(found.endpoint)]
+            if let id = own.first(where: { snapshot.endpoints[Int($0)].authority == name }) {
+                return Pick(endpoint: id, slot: found.slot)
+            }
+            if passed.contains(found.slot) { return nil }
+            passed.insert(found.slot)
+        }
+        return nil
+    }
+
+    /// Endpoints new to the exchange that a pick passes over before it gives up; as many as
+    /// `Tried` remembers.
+    private static var strangersMax: Int { 8 }
+}
+
+extension Shard {
+    /// The number that `backend` of `former` has in the present snapshot, -1 when it is gone.
+    func number(of backend: BackendID, in former: Snapshot) -> BackendID {
+        if former === snapshot || backend < 0 { return backend }
+        let name = former.backends[Int(backend)].name
+        return BackendID(snapshot.backends.firstIndex { $0.name == name } ?? -1)
+    }
+}
