@@ -47,6 +47,7 @@ let nio: [Target.Dependency] = [
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
@@ -87,7 +88,7 @@ let package = Package(
             "MeshProxy", ring: 5,
             [
                 "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
-                "MeshDialects", "MeshExchange", nioSSL, nioLocks,
+                "MeshDialects", "MeshExchange", nioSSL, nioTLS, nioLocks,
             ] + nio, tested: false),
         room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
         room(

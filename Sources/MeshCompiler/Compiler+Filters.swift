@@ -139,6 +139,14 @@ extension Compiler {
         }
     }
 
+    /// Fields that say how long a message is, where it goes and where it ends: what a filter put
+    /// there, two servers could read differently.
+    private static let reservedHeaders: Set<String> = [
+        "connection", "content-length", "expect", "host", "http2-settings", "keep-alive",
+        "proxy-connection", "te", "traceparent", "trailer", "transfer-encoding", "upgrade",
+        "x-request-id",
+    ]
+
     private mutating func edits(
         _ modifier: HeaderModifier?, in route: Metadata
     ) -> [HeaderEdit] {
@@ -147,6 +155,15 @@ extension Compiler {
         var seen: [String: Place] = [:]
         func name(_ written: Located<String>, _ report: inout Report) -> [UInt8]? {
             let name = written.value.lowercased()
+            if Self.reservedHeaders.contains(name) {
+                let remedy =
+                    name == "host"
+                    ? "use `urlRewrite.hostname`" : "remove it: the mesh writes it itself"
+                report.error(
+                    written.place, route,
+                    "header \(quoted(written.value)) cannot be changed by a filter", remedy)
+                return nil
+            }
             if let first = seen[name] {
                 report.error(
                     written.place, route,

@@ -31,6 +31,8 @@ package actor Controller {
         package var lastErrors: [String] = []
     }
 
+    private let own: [(address: String, port: UInt16)]
+    private let turns = Turns()
     private let files: ConfigurationFiles?
     private let proxy: Proxy
     private let report: @Sendable (Event) -> Void
@@ -46,10 +48,14 @@ package actor Controller {
 
     /// A controller of `proxy` for a configuration in files, or, without any, for the `fixed`
     /// texts.
+    ///
+    /// **Shape** `own` are the places where this process listens for other things than traffic;
+    /// nothing is ever forwarded there.
     package init(
-        files: ConfigurationFiles?, fixed: [SourceFile], proxy: Proxy,
-        report: @escaping @Sendable (Event) -> Void
+        own: [(address: String, port: UInt16)], files: ConfigurationFiles?, fixed: [SourceFile],
+        proxy: Proxy, report: @escaping @Sendable (Event) -> Void
     ) {
+        self.own = own
         self.files = files
         self.proxy = proxy
         self.report = report
@@ -69,20 +75,11 @@ package actor Controller {
             watcher = FolderWatcher(folders: files.watchedFolders)
         }
         let (parsed, problems) = parse(sources)
-        resources = parsed
-        await resolveFirst(compile().names)
-        let compilation = compile()
-        let all = Self.sorted(problems, compilation.diagnostics)
-        guard let snapshot = compilation.snapshot, !Self.hasErrors(all) else {
-            throw StartFailure(lines: all.map(\.description))
-        }
         do {
-            try await proxy.publish(snapshot)
+            try await take(parsed, problems)
         } catch {
-            throw StartFailure(lines: ["\(error)"])
+            throw StartFailure(lines: error.lines)
         }
-        published(snapshot, warnings: all)
-        follow(compilation.names)
         watch()
     }
 
@@ -92,42 +89,70 @@ package actor Controller {
         package let lines: [String]
     }
 
-    /// Reads the files again and takes the change into use, if there is one.
-    package func reload() async {
+    /// Reads the files again and takes the change into use. Without a change nothing happens,
+    /// unless `always`: then credentials and authorities are read again too.
+    package func reload(always: Bool = false) async {
         guard let files else { return }
+        await turns.take()
+        defer { turns.pass() }
         let next: [SourceFile]
         do {
             next = try files.read()
         } catch {
-            reject([error.description])
+            if status.lastErrors != [error.description] { reject([error.description]) }
             return
         }
-        guard next != sources else { return }
+        guard always || next != sources else { return }
         sources = next
         let (parsed, problems) = parse(next)
-        let before = resources
-        resources = parsed
-        var compilation = compile()
+        do {
+            try await take(parsed, problems)
+        } catch {
+            reject(error.lines)
+        }
+    }
+
+    /// Compiles and publishes `next`; keeps what was there when that fails.
+    private func take(
+        _ next: ResourceSet, _ problems: [Diagnostic]
+    ) async throws(StartFailure) {
+        var compilation = compile(next)
         let unknown = compilation.names.filter { resolved[$0.hostname] == nil }
         if !unknown.isEmpty, compilation.snapshot != nil {
             await resolveFirst(unknown)
-            compilation = compile()
+            compilation = compile(next)
         }
         let all = Self.sorted(problems, compilation.diagnostics)
         guard let snapshot = compilation.snapshot, !Self.hasErrors(all) else {
-            resources = before
-            reject(all.map(\.description))
-            return
+            throw StartFailure(lines: all.map(\.description))
         }
+        if let loop = ownEndpoint(in: snapshot) { throw StartFailure(lines: [loop]) }
         do {
             try await proxy.publish(snapshot)
         } catch {
-            resources = before
-            reject(["\(error)"])
-            return
+            throw StartFailure(lines: ["\(error)"])
         }
+        resources = next
+        status.lastErrors = []
         published(snapshot, warnings: all)
         follow(compilation.names)
+    }
+
+    /// What is wrong when an endpoint is this very process: requests would go round for ever, or
+    /// reach what only this machine may see.
+    private func ownEndpoint(in snapshot: Snapshot) -> String? {
+        let listened = snapshot.ports.map { (address: $0.address, port: $0.number) } + own
+        for endpoint in snapshot.endpoints {
+            let isLoopback = endpoint.address == "::1" || endpoint.address.hasPrefix("127.")
+            for place in listened where place.port == endpoint.port {
+                let isAny = place.address == "0.0.0.0" || place.address == "::"
+                guard place.address == endpoint.address || (isAny && isLoopback) else { continue }
+                let name = snapshot.backends[Int(endpoint.backend)].name
+                return "Backend \(name): \(endpoint.authority) is where this pinion itself "
+                    + "listens; name the server that should get the requests"
+            }
+        }
+        return nil
     }
 
     /// Stops watching files and names.
@@ -139,7 +164,7 @@ package actor Controller {
     }
 
     /// Compiles what is known now, for the version after the present one.
-    private func compile() -> Compilation {
+    private func compile(_ resources: ResourceSet) -> Compilation {
         let names = resolved.map { ResolvedNames.Entry(hostname: $0.key, addresses: $0.value) }
         return Compiler.compile(resources, resolved: ResolvedNames(names), version: version + 1)
     }
@@ -157,35 +182,29 @@ package actor Controller {
 
     // MARK: Names
 
-    /// Resolves names that nothing is known of, waiting no longer than two seconds.
+    /// Resolves names that nothing is known of, waiting no longer than two seconds; what comes
+    /// later is used when it comes.
     private func resolveFirst(_ names: [DNSName]) async {
-        guard !names.isEmpty else { return }
-        let hostnames = names.map(\.hostname)
-        let found = await withTaskGroup(of: (String, [String]?)?.self) { group in
-            for hostname in hostnames {
-                group.addTask { (hostname, await NameResolver.addresses(of: hostname)) }
-            }
-            group.addTask {
-                try? await Task.sleep(for: .seconds(2))
-                return nil
-            }
-            var found: [String: [String]] = [:]
-            var left = hostnames.count
-            while left > 0, let next = await group.next() {
-                guard let (hostname, addresses) = next else { break }
-                left -= 1
-                found[hostname] = addresses
-            }
-            group.cancelAll()
-            return found
+        let (answers, continuation) = AsyncStream.makeStream(of: (String, [String]?)?.self)
+        for name in names {
+            Task { continuation.yield((name.hostname, await NameResolver.addresses(of: name.hostname))) }
         }
-        for hostname in hostnames {
-            if let addresses = found[hostname] {
+        Task {
+            try? await Task.sleep(for: .seconds(2))
+            continuation.yield(nil)
+        }
+        var waiting = Set(names.map(\.hostname))
+        for await answer in answers {
+            guard let (hostname, addresses) = answer else { break }
+            waiting.remove(hostname)
+            if let addresses {
                 resolved[hostname] = addresses
             } else {
                 report(.unresolved(hostname))
             }
+            if waiting.isEmpty { break }
         }
+        for hostname in waiting.sorted() { report(.unresolved(hostname)) }
     }
 
     /// Resolves each name again and again.
@@ -197,8 +216,11 @@ package actor Controller {
         for name in names where refreshers[name] == nil {
             refreshers[name] = Task { [weak self] in
                 while !Task.isCancelled {
-                    let pause = Duration.nanoseconds(max(name.refresh.rawValue, 1_000_000_000))
-                    try? await Task.sleep(for: pause)
+                    // A name that nothing is known of is asked for more often.
+                    let isKnown = await self?.isResolved(name.hostname) ?? true
+                    let refresh = max(name.refresh.rawValue, 1_000_000_000)
+                    let pause = isKnown ? refresh : min(refresh, 2_000_000_000)
+                    try? await Task.sleep(for: .nanoseconds(pause))
                     if Task.isCancelled { return }
                     let found = await NameResolver.addresses(of: name.hostname)
                     await self?.refreshed(name.hostname, found)
@@ -207,14 +229,22 @@ package actor Controller {
         }
     }
 
+    private func isResolved(_ hostname: String) -> Bool { resolved[hostname] != nil }
+
     private func refreshed(_ hostname: String, _ addresses: [String]?) async {
         guard let addresses else {
             report(.unresolved(hostname))
             return
         }
+        await turns.take()
+        defer { turns.pass() }
         guard resolved[hostname] != addresses else { return }
         resolved[hostname] = addresses
-        guard let snapshot = compile().snapshot else { return }
+        guard let snapshot = compile(resources).snapshot else { return }
+        if let loop = ownEndpoint(in: snapshot) {
+            reject([loop])
+            return
+        }
         do {
             try await proxy.publish(snapshot)
             published(snapshot, warnings: [])
@@ -229,7 +259,6 @@ package actor Controller {
         version = snapshot.version
         status.publishedAt = WallTime(
             nanoseconds: Int64(LiveWorld.now().nanoseconds) + LiveWorld.wallOffset())
-        status.lastErrors = []
         report(.published(version: snapshot.version, warnings: warnings))
     }
 
@@ -250,5 +279,30 @@ package actor Controller {
             all.append(diagnostic)
         }
         return all
+    }
+}
+
+/// Lets one change of the configuration after another go through: an actor alone would let a
+/// second one begin while the first waits.
+private final class Turns {
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    /// Waits for the turn.
+    func take() async {
+        if !isTaken {
+            isTaken = true
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    /// Gives the turn to whoever waits longest.
+    func pass() {
+        if waiting.isEmpty {
+            isTaken = false
+        } else {
+            waiting.removeFirst().resume()
+        }
     }
 }

@@ -5,7 +5,8 @@ import Glibc
 /// Tells when files in some folders were written, moved or removed.
 ///
 /// **Source** inotify(7). Only finished writes count (`IN_CLOSE_WRITE`), so a file is not read
-/// while an editor writes it; a file that is replaced by a rename counts as moved.
+/// while an editor writes it; a file that is replaced by a rename counts as moved. Now and then
+/// it yields although nothing was seen, for folders that were replaced themselves.
 final class FolderWatcher: Sendable {
     /// Yields once for every burst of changes.
     let changes: AsyncStream<Void>
@@ -19,7 +20,7 @@ final class FolderWatcher: Sendable {
         guard descriptor >= 0, pipe(&ends) == 0 else { return nil }
         let stop = ends[1]
         let mask = UInt32(
-            IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE)
+            IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
         for folder in folders where inotify_add_watch(descriptor, folder, mask) < 0 {
             close(descriptor)
             close(ends[0])
@@ -67,8 +68,12 @@ final class FolderWatcher: Sendable {
                     pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
                     pollfd(fd: stop, events: Int16(POLLIN), revents: 0),
                 ]
-                let ready = poll(&waits, 2, -1)
+                let ready = poll(&waits, 2, 2_000)
                 if ready < 0, errno == EINTR { continue }
+                if ready == 0 {
+                    continuation.yield()
+                    continue
+                }
                 if ready < 0 || waits[1].revents != 0 { break }
                 let count = read(descriptor, &buffer, buffer.count)
                 if count <= 0 { break }

@@ -40,9 +40,7 @@ extension Exchange {
         }
         shard.output.append(contentsOf: fields)
         HeadWriter.appendFraming(.length(UInt64(body.count)), to: &shard.output)
-        shard.output.append("x-request-id: ")
-        record.requestID.append(to: &shard.output)
-        shard.output.append("\r\n")
+        appendRequestID(to: &shard.output)
         appendConnection(clientMinorVersion: clientMinorVersion, to: &shard.output)
         shard.output.append("\r\n")
         if method != .head { shard.output.append(contentsOf: body) }
@@ -66,8 +64,8 @@ extension Exchange {
     }
 
     func appendError(_ refusal: Refusal, isAI: Bool, to out: inout [UInt8]) {
-        var id: [UInt8] = []
-        record.requestID.append(to: &id)
+        var id = callerRequestID ?? []
+        if callerRequestID == nil { record.requestID.append(to: &id) }
         let answer = refusal.answer
         if isAI {
             answer.appendOpenAI(requestID: unsafe id.span.bytes, to: &out)
@@ -76,12 +74,28 @@ extension Exchange {
         }
     }
 
+    /// Appends the line that tells the caller under which id the exchange is known.
+    func appendRequestID(to out: inout [UInt8]) {
+        out.append("x-request-id: ")
+        if let callerRequestID {
+            out.append(contentsOf: callerRequestID)
+        } else {
+            record.requestID.append(to: &out)
+        }
+        out.append("\r\n")
+    }
+
     /// `GET /v1/models` and `GET /v1/models/{id}`.
     mutating func answerModels(
         _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step {
         operation = .models
         let offered = currentListener?.models ?? []
+        if offered.count == 1, offered[0].name == [UInt8(ascii: "*")] {
+            // Every name is passed on, so only the provider knows which there are.
+            return route(
+                head, bytes, body: bytes.extracting(0..<0), shard: &shard, at: now)
+        }
         var body: [UInt8] = []
         let path = canonicalPath ?? bytes.extracting(head.pathRange.range).array
         if let name = Self.modelName(inPath: path) {

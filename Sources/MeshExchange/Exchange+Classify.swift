@@ -47,7 +47,7 @@ extension Exchange {
                 return refuse(Refusal(.encodedBody), shard: &shard, at: now)
             }
         }
-        if matched.needsFacts || !matched.mirrors.isEmpty {
+        if matched.needsFacts || (!matched.mirrors.isEmpty && isMirrorable(head)) {
             if case .length(let length) = head.framing,
                 length > UInt64(snapshot.limits.bufferedBodyBytesMax)
             {
@@ -96,19 +96,34 @@ extension Exchange {
         if phase == .collecting { waitForBody(at: now) }
     }
 
+    /// A body is kept for copies only when it is small; a larger one is passed on and not copied.
+    private func isMirrorable(_ head: borrowing RequestHead) -> Bool {
+        switch head.framing {
+        case .none: true
+        case .length(let count): count <= Self.mirroredBodyMax
+        case .chunked, .untilClose: false
+        }
+    }
+
+    /// Bytes of a body that is copied to mirrors.
+    private static var mirroredBodyMax: UInt64 { 1024 * 1024 }
+
     /// The whole request was read; `bytes` of its body were not reported before.
-    package mutating func requestCompleted(bytes: Int) {
+    package mutating func requestCompleted(bytes: Int, at now: Instant) {
         isRequestComplete = true
+        isPaused = false
         record.bytesIn &+= UInt64(bytes)
+        if phase == .sent { waitForHead(at: now) }
     }
 
     /// `bytes` of a streamed body go out and cannot be sent again.
-    package mutating func requestProgressed(bytes: Int) {
+    package mutating func requestProgressed(bytes: Int, at now: Instant) {
         canReplay = false
         record.bytesIn &+= UInt64(bytes)
+        if phase == .sent { waitForBody(at: now) }
     }
 
-    private mutating func waitForBody(at now: Instant) {
+    mutating func waitForBody(at now: Instant) {
         waitDeadline = now + snapshot.limits.bodyIdleTimeout
         updateDeadline()
     }

@@ -11,6 +11,11 @@ extension Exchange {
     package mutating func requestSent(at now: Instant) {
         if phase == .dispatched { phase = .sent }
         if record.connect == nil { record.connect = now - attemptStarted }
+        if isRequestComplete { waitForHead(at: now) } else { waitForBody(at: now) }
+    }
+
+    /// The endpoint has the whole request and must begin to answer.
+    mutating func waitForHead(at now: Instant) {
         waitDeadline = timeouts.firstByte.map { now + $0 } ?? .distantFuture
         updateDeadline()
     }
@@ -61,6 +66,10 @@ extension Exchange {
         case .collecting:
             return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
         case .relaying:
+            if isPaused, now < min(requestDeadline, attemptDeadline) {
+                // The caller stopped reading: that is as good as leaving.
+                return clientGone(shard: &shard, at: now)
+            }
             let code: Refusal.Code =
                 now >= waitDeadline && now < min(requestDeadline, attemptDeadline)
                 ? .streamStalled : .upstreamTimeout
@@ -72,6 +81,11 @@ extension Exchange {
             }
             if phase == .dispatched, now < attemptDeadline {
                 return attemptFailed(.connectTimeout, shard: &shard, at: now)
+            }
+            if !isRequestComplete, !isPaused, now < attemptDeadline {
+                // The caller is the one who is waited for.
+                endAttempt(.cancelled, .cancelled, shard: &shard, at: now)
+                return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
             }
             let code: Refusal.Code =
                 now >= attemptDeadline ? .upstreamTimeout : .firstByteTimeout
@@ -98,6 +112,16 @@ extension Exchange {
         step.closesClient = true
         finish(&step, shard: &shard, at: now)
         return step
+    }
+
+    /// The process stops and can wait no longer.
+    package mutating func cutOff(shard: inout Shard, at now: Instant) -> Step {
+        guard phase != .idle, phase != .done else { return Step() }
+        if phase == .relaying {
+            return breakAnswer(Refusal(.draining), .cancelled, shard: &shard, at: now)
+        }
+        endAttempt(.cancelled, .cancelled, shard: &shard, at: now)
+        return refuse(Refusal(.draining), shard: &shard, at: now)
     }
 
     /// Another attempt on this target, or on the next one; nil when there is none to make.

@@ -83,7 +83,7 @@ extension Exchange {
         if let own = head.first(.xRequestID),
             RequestID.isAcceptable(bytes.extracting(own.valueRange.range))
         {
-            callerRequestID = own.valueRange
+            callerRequestID = bytes.extracting(own.valueRange.range).array
         }
         record = ExchangeRecord(
             requestID: id,
@@ -126,5 +126,6 @@ extension Exchange {
         asksForUsage = false
         answeredHead = false
         firstTokenAt = nil
+        isPaused = false
     }
 }

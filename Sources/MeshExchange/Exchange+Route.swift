@@ -26,7 +26,7 @@ extension Exchange {
             }
             choose(model: found, body: body, shard: &shard)
         case .forward(let targets):
-            guard let chosen = WeightedSplit.choose(targets.map(\.weight), using: &shard.random)
+            guard let chosen = WeightedSplit.choose(targets, using: &shard.random)
             else { return refuse(Refusal(.noBackend), shard: &shard, at: now) }
             ruleTarget = chosen
             switch targets[chosen].destination {
@@ -34,7 +34,12 @@ extension Exchange {
             case .backend(let id): backend = id
             case .model(let id): choose(model: id, body: body, shard: &shard)
             }
-        case .redirect, .listModels, .refuse:
+        case .listModels:
+            guard let any = currentListener?.models.first else {
+                return refuse(Refusal(.noBackend), shard: &shard, at: now)
+            }
+            choose(model: any.model, body: nil, shard: &shard)
+        case .redirect, .refuse:
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
         if model >= 0, backend < 0 {
@@ -71,6 +76,7 @@ extension Exchange {
             return step
         }
         if let missing = missingCredential() {
+            if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(missing, shard: &shard, at: now)
         }
         pick = chosen

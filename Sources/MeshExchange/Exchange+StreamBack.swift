@@ -102,7 +102,7 @@ extension Exchange {
     /// The answer's body stopped before its framing says it ends, or is not what it must be.
     package mutating func answerBroke(shard: inout Shard, at now: Instant) -> Step {
         guard phase == .relaying else { return Step() }
-        if case .stream(let relay) = reading, relay.isComplete {
+        if case .stream(let relay) = reading, relay.isTerminated {
             // All that the caller waits for was said; only the framing's end is missing.
             var step = answerEnded(shard: &shard, at: now)
             step.abandonsUpstream = true
@@ -136,7 +136,24 @@ extension Exchange {
         return step
     }
 
+    /// The endpoint is no longer read because the caller reads too slowly. From now on it is the
+    /// caller that must get on.
+    package mutating func answerPaused(at now: Instant) {
+        guard phase == .relaying else { return }
+        isPaused = true
+        waitDeadline = now + snapshot.limits.idleTimeout
+        updateDeadline()
+    }
+
+    /// The caller reads again.
+    package mutating func answerResumed(at now: Instant) {
+        guard phase == .relaying, isPaused else { return }
+        isPaused = false
+        waitForAnswer(at: now)
+    }
+
     private mutating func waitForAnswer(at now: Instant) {
+        guard !isPaused else { return }
         waitDeadline = timeouts.streamIdle.map { now + $0 } ?? .distantFuture
         updateDeadline()
     }
@@ -188,7 +205,8 @@ extension Exchange {
             record.flags.insert(.stream)
             reading = .stream(
                 StreamRelay(
-                    eventBytesMax: snapshot.limits.eventBytesMax, stripsUsage: asksForUsage))
+                    eventBytesMax: snapshot.limits.eventBytesMax, stripsUsage: asksForUsage,
+                    endsByType: operation == .responses))
         } else if operation.hasUsage, Self.isType(value, "application/json") {
             reading = .document(AnswerMeter())
         }
@@ -204,7 +222,8 @@ extension Exchange {
         shard: inout Shard
     ) {
         let framing = answerFraming(head, clientMinorVersion: clientMinorVersion)
-        if framing == .untilClose || shard.isDraining { keepsAlive = false }
+        // What is left of a request body that was answered early must not be read as a request.
+        if framing == .untilClose || shard.isDraining || !isRequestComplete { keepsAlive = false }
         shard.output.removeAll(keepingCapacity: true)
         HeadWriter.appendStatusLine(of: head, bytes: bytes, to: &shard.output)
         let edits = answerEdits
@@ -220,9 +239,7 @@ extension Exchange {
         if !edits.isEmpty {
             HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
         }
-        shard.output.append("x-request-id: ")
-        record.requestID.append(to: &shard.output)
-        shard.output.append("\r\n")
+        appendRequestID(to: &shard.output)
         if framing == .chunked || (framing == .asReceived && head.framing == .chunked) {
             shard.output.append("transfer-encoding: chunked\r\n")
         }

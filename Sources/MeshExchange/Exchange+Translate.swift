@@ -61,12 +61,15 @@ extension Exchange {
         shard.output.append("\r\n")
 
         var dropped = Self.alwaysDropped
-        if target.credential != nil || isMirror { dropped.formUnion(Self.credentials) }
+        // The caller's own credential is for the backend it was sent to, and no other.
+        let isStranger = target.credential != nil || isMirror || modelTarget < 0
+        if isStranger { dropped.formUnion(Self.credentials) }
         if facts != nil { dropped.insert(FieldSet(.acceptEncoding)) }
         let edits = requestEdits(matched)
         HeadWriter.appendEndToEndFields(
             of: head.fields, bytes: bytes, dropping: dropped,
-            also: Self.replacedNames(edits, target.credential), to: &shard.output)
+            also: Self.replacedNames(edits, target.credential, isStranger: isStranger),
+            to: &shard.output)
         HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
         appendOwnFields(head, bytes, target, peer: peer, shard: &shard, id: id)
         if isMirror { shard.output.append("connection: close\r\n") }
@@ -87,6 +90,10 @@ extension Exchange {
     /// What authenticates a caller: never shown to an upstream that gets a credential of ours.
     private static let credentials = FieldSet(names: [.authorization, .xAPIKey, .apiKey, .cookie])
 
+    /// The same for names that are known to single vendors only.
+    private static let otherCredentials = ["x-goog-api-key", "openai-organization", "openai-project"]
+        .map { Array($0.utf8) }
+
     private func requestEdits(_ matched: Rule) -> [HeaderEdit] {
         guard ruleTarget >= 0, case .forward(let targets) = matched.action,
             !targets[ruleTarget].requestEdits.isEmpty
@@ -96,10 +103,11 @@ extension Exchange {
 
     /// Names whose fields in the received head must not pass.
     private static func replacedNames(
-        _ edits: [HeaderEdit], _ credential: Credential?
+        _ edits: [HeaderEdit], _ credential: Credential?, isStranger: Bool
     ) -> [[UInt8]] {
-        if edits.isEmpty, credential == nil { return [] }
+        if edits.isEmpty, !isStranger { return [] }
         var names = HeaderEdits.replaced(edits)
+        if isStranger { names += otherCredentials }
         if let credential { names.append(credential.header) }
         return names
     }
@@ -110,7 +118,7 @@ extension Exchange {
     ) {
         shard.output.append("x-request-id: ")
         if let callerRequestID {
-            shard.output.append(bytes.extracting(callerRequestID.range))
+            shard.output.append(contentsOf: callerRequestID)
         } else {
             record.requestID.append(to: &shard.output)
         }

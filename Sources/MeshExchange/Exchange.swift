@@ -79,7 +79,7 @@ package struct Exchange: ~Copyable {
     /// The path in its canonical spelling when the caller wrote another.
     var canonicalPath: [UInt8]?
     /// The caller's own request id, when it sent one that may be kept.
-    var callerRequestID: ByteRange?
+    var callerRequestID: [UInt8]?
 
     /// The model that the request goes to, or -1.
     var model: ModelID = -1
@@ -107,6 +107,8 @@ package struct Exchange: ~Copyable {
     var asksForUsage = false
     var answeredHead = false
     var firstTokenAt: Instant?
+    /// Whether the endpoint (or, while a body streams, the caller) is not read on purpose.
+    package var isPaused = false
 
     /// An exchange that has not begun.
     package init() {
@@ -129,8 +131,11 @@ package struct Exchange: ~Copyable {
         listener >= 0 ? snapshot.ports[Int(port)].listeners[Int(listener)] : nil
     }
 
-    /// Where the caller's own request id stands in the head, when it was kept.
-    package var keptRequestID: ByteRange? { callerRequestID }
+    /// The caller's own request id, when it was kept.
+    package var keptRequestID: [UInt8]? { callerRequestID }
+
+    /// How long setting up a connection may take.
+    package var connectTimeout: Nanoseconds { timeouts.connect }
 
     /// The endpoint of the present attempt, or of the last one.
     package var currentPick: Pick? { pick }

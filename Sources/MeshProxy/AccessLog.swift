@@ -101,6 +101,11 @@ final class AccessLog: Sendable {
                     descriptor, buffer.baseAddress?.advanced(by: offset), buffer.count - offset)
                 if count < 0 {
                     if errno == EINTR { continue }
+                    if errno == EAGAIN {
+                        // Someone made the pipe non-blocking: wait for its reader.
+                        var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                        if poll(&wait, 1, 1_000) > 0 { continue }
+                    }
                     return
                 }
                 offset += count

@@ -44,17 +44,19 @@ extension ClientHandler {
             return
         }
         body = whole
-        exchange.requestCompleted(bytes: Int(count))
+        exchange.requestCompleted(bytes: Int(count), at: LiveWorld.now())
     }
 
     private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
-        if !fresh, let waiting = loop.pool(pick.slot).take() {
+        let snapshot = exchange.snapshot
+        let number = Int(snapshot.endpoints[Int(pick.endpoint)].backend)
+        let tls = snapshot.backends[number].tls
+        if !fresh, let waiting = loop.pool(pick.slot).take(tls: tls) {
             send(on: waiting, at: now)
             return
         }
-        let snapshot = exchange.snapshot
         let endpoint = snapshot.endpoints[Int(pick.endpoint)]
-        let backend = snapshot.backends[Int(endpoint.backend)]
+        let backend = snapshot.backends[number]
         guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
             perform(
                 exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
@@ -62,12 +64,12 @@ extension ClientHandler {
         }
         let token = attempt
         loop.connect(
-            to: address, slot: pick.slot, tls: backend.tls
+            to: address, slot: pick.slot, tls: tls, timeout: exchange.connectTimeout
         ) { [self] upstream in
             let now = LiveWorld.now()
             guard token == attempt, !isClosed else {
                 // Too late for this exchange; another one may still use the connection.
-                if let upstream { loop.pool(pick.slot).keep(upstream, policy: backend, at: now) }
+                if let upstream { loop.keep(upstream, policy: backend, at: now) }
                 return
             }
             if let upstream {
@@ -97,6 +99,8 @@ extension ClientHandler {
             upstream.write(loop.scratch)
         }
         upstream.flush()
+        // The flush may have found the connection closed and begun another attempt.
+        guard self.upstream === upstream else { return }
         exchange.requestSent(at: now)
         if reading == .streaming {
             continueIfExpected()
@@ -163,7 +167,7 @@ extension ClientHandler {
         let isChunked = head.framing == .chunked
         for range in loop.ranges { count += range.count }
         if count > 0 {
-            exchange.requestProgressed(bytes: count)
+            exchange.requestProgressed(bytes: count, at: now)
             if isChunked { upstream.write(Self.chunkHead(count)) }
             for range in loop.ranges {
                 let from = inbound.readerIndex + range.start
@@ -174,16 +178,22 @@ extension ClientHandler {
             if isChunked { upstream.write(ByteBuffer(string: ended ? "\r\n0\r\n\r\n" : "\r\n")) }
         } else if isChunked, ended {
             upstream.write(ByteBuffer(string: "0\r\n\r\n"))
+            // Nothing of it was sent before: a second attempt sends it as an empty body.
+            if exchange.canReplay { body = ByteBuffer() }
         }
-        upstream.flush()
         inbound.moveReaderIndex(forwardBy: offset)
+        upstream.flush()
+        guard self.upstream === upstream else { return false }
         if ended {
-            exchange.requestCompleted(bytes: 0)
+            exchange.requestCompleted(bytes: 0, at: now)
             reading = .waiting
             rearm(at: now)
             return true
         }
-        if !upstream.isWritable { pauseReads() }
+        if !upstream.isWritable {
+            pauseReads()
+            exchange.isPaused = true
+        }
         rearm(at: now)
         return false
     }
@@ -197,6 +207,7 @@ extension ClientHandler {
     /// The upstream takes more of a streamed body.
     func upstreamWritable() {
         guard reading == .streaming else { return }
+        exchange.isPaused = false
         resumeReads()
         if inbound.readableBytes > 0 { advance() }
     }
@@ -208,6 +219,14 @@ extension ClientHandler {
         self.upstream = nil
         drainSmallAnswer(of: upstream)
         release(upstream)
+    }
+
+    /// Closes the present attempt's connection without hearing of it again.
+    func dropUpstream() {
+        guard let upstream else { return }
+        self.upstream = nil
+        upstream.detach()
+        upstream.close()
     }
 
     /// Reads an answer that nobody wants to its end, if it is at hand already.
@@ -233,7 +252,7 @@ extension ClientHandler {
             return
         }
         let backend = snapshot.backends[Int(snapshot.endpoints[Int(pick.endpoint)].backend)]
-        loop.pool(upstream.slot).keep(upstream, policy: backend, at: LiveWorld.now())
+        loop.keep(upstream, policy: backend, at: LiveWorld.now())
     }
 
     /// The connection ended by itself.
@@ -255,16 +274,20 @@ extension ClientHandler {
     func upstreamMalformed(_ upstream: UpstreamHandler) {
         guard self.upstream === upstream else { return }
         let now = LiveWorld.now()
-        upstream.close()
+        dropUpstream()
         perform(exchange.attemptFailed(.malformed, shard: &loop.shard, at: now), at: now)
         flushIfNeeded()
     }
 }
 
-extension UpstreamPool {
-    /// Keeps a connection as the backend's policy says.
+extension Loop {
+    /// Keeps a connection as the backend's policy says, if its endpoint is still there.
     func keep(_ upstream: UpstreamHandler, policy backend: Backend, at now: Instant) {
-        keep(
+        guard let pool = presentPool(upstream.slot) else {
+            upstream.close()
+            return
+        }
+        pool.keep(
             upstream, max: backend.connections.idleMax,
             until: now + backend.connections.idleTimeout)
     }

@@ -135,8 +135,8 @@ extension ClientHandler {
         of upstream: UpstreamHandler, _ outcome: ReadOutcome, at now: Instant
     ) {
         if outcome.isBroken {
-            upstream.close()
             endScratch()
+            dropUpstream()
             perform(exchange.answerBroke(shard: &loop.shard, at: now), at: now)
         } else if outcome.isEnded {
             endAnswer(of: upstream, at: now)
@@ -173,7 +173,8 @@ extension ClientHandler {
             return
         }
         loop.scratch.clear()
-        if upstream.reader.peerClosed() {
+        // An error is no orderly end, even where the connection's end is that of the body.
+        if upstream.reader.peerClosed(), !upstream.hadError {
             endAnswer(of: upstream, at: now)
         } else {
             perform(exchange.answerBroke(shard: &loop.shard, at: now), at: now)

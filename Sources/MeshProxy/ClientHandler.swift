@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import MeshBasics
 import MeshExchange
 import MeshRouting
@@ -92,7 +93,7 @@ final class ClientHandler: ChannelInboundHandler {
         loop.clients[ObjectIdentifier(self)] = self
         loop.shard.metrics.mesh.downstreamOpened += 1
         let now = LiveWorld.now()
-        if loop.clients.count > loop.connectionsMax {
+        if !loop.connections.take() {
             perform(
                 exchange.refuseUnread(
                     Refusal(.tooManyConnections), shard: &loop.shard, at: now), at: now)
@@ -106,6 +107,7 @@ final class ClientHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         gone()
         isClosed = true
+        if !peer.isEmpty { loop.connections.giveBack() }
         setIdle(false)
         inbound = ByteBuffer()
         headBytes = ByteBuffer()
@@ -134,10 +136,16 @@ final class ClientHandler: ChannelInboundHandler {
         perform(exchange.clientGone(shard: &loop.shard, at: now), at: now)
     }
 
-    /// Ends at once, whatever runs.
+    /// Ends what runs with an error that the caller can read; called when the process stops and
+    /// can wait no longer.
     func abort() {
-        gone()
-        context?.close(promise: nil)
+        if reading == .head || reading == .lingering {
+            context?.close(promise: nil)
+            return
+        }
+        let now = LiveWorld.now()
+        perform(exchange.cutOff(shard: &loop.shard, at: now), at: now)
+        flushIfNeeded()
     }
 
     /// The process is stopping.
@@ -178,7 +186,15 @@ final class ClientHandler: ChannelInboundHandler {
         var goesOn = true
         while goesOn, inbound.readableBytes > 0 || reading == .collecting, !isClosed {
             switch reading {
-            case .head: goesOn = readHead()
+            case .head:
+                // Whoever sends requests without reading the answers waits.
+                flushIfNeeded()
+                if context?.channel.isWritable == false {
+                    pauseReads()
+                    goesOn = false
+                } else {
+                    goesOn = readHead()
+                }
             case .collecting: goesOn = collect()
             case .streaming: goesOn = streamBody()
             case .waiting:
@@ -330,7 +346,7 @@ final class ClientHandler: ChannelInboundHandler {
             closeAfterFlush(at: now)
         } else if step.isDone {
             readyForNext(at: now)
-        } else {
+        } else if exchange.phase != .idle, exchange.phase != .done {
             rearm(at: now)
         }
     }
@@ -359,23 +375,48 @@ final class ClientHandler: ChannelInboundHandler {
         if inbound.readableBytes > 0 { advance() }
     }
 
-    /// Closes so that the caller can still read what was written: sends the end of our side
-    /// first and throws away what comes until the caller closes too.
+    /// Closes once everything written has left, so that the caller can still read it: then sends
+    /// the end of our side, and throws away what comes until the caller closes too.
     private func closeAfterFlush(at now: Instant) {
         flushIfNeeded()
         attempt &+= 1
         guard let context, !isClosed, reading != .lingering else { return }
-        let isAbort = exchange.record.flags.contains(.truncated)
+        let flags = exchange.record.flags
         let isRead = exchange.isRequestComplete && inbound.readableBytes == 0
         reading = .lingering
         inbound = ByteBuffer()
         headBytes = ByteBuffer()
         body = nil
         resumeReads()
-        if exchange.record.flags.contains(.clientAborted) || isAbort || isRead {
+        if flags.contains(.clientAborted) {
             context.close(promise: nil)
             return
         }
+        // A caller that takes nothing any more is given up as an idle one is.
+        deadline = now + exchange.snapshot.limits.idleTimeout
+        loop.wheel.arm(self, at: now)
+        let isCut = flags.contains(.truncated)
+        // Where only the connection's end marks that of the body, a cut must not look like it.
+        let isReset = isCut && answerFraming == .untilClose
+        let written = context.eventLoop.makePromise(of: Void.self)
+        written.futureResult.assumeIsolated().whenComplete { [self] _ in
+            lingerAfterWrites(isAbort: isCut || isRead, isReset: isReset)
+        }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+    }
+
+    private func lingerAfterWrites(isAbort: Bool, isReset: Bool) {
+        guard let context, !isClosed else { return }
+        if isReset {
+            // RFC 9293 section 3.6: what is not delivered by then is lost, but so is the illusion.
+            let channel = context.channel as? any SocketOptionProvider
+            _ = channel?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
+        if isAbort || isReset {
+            context.close(promise: nil)
+            return
+        }
+        let now = LiveWorld.now()
         deadline = now + .seconds(2)
         loop.wheel.arm(self, at: now)
         context.close(mode: .output, promise: nil)
@@ -415,15 +456,31 @@ final class ClientHandler: ChannelInboundHandler {
         guard needsFlush, let context else { return }
         needsFlush = false
         context.flush()
-        if !context.channel.isWritable { upstream?.pauseReads() }
+        if !context.channel.isWritable { pauseUpstream() }
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable {
-            upstream?.resumeReads()
-        } else {
-            upstream?.pauseReads()
+        guard context.channel.isWritable else {
+            pauseUpstream()
+            return
         }
+        if let upstream {
+            upstream.resumeReads()
+            let now = LiveWorld.now()
+            exchange.answerResumed(at: now)
+            rearm(at: now)
+        } else if reading == .head {
+            resumeReads()
+            advance()
+        }
+    }
+
+    private func pauseUpstream() {
+        guard let upstream else { return }
+        upstream.pauseReads()
+        let now = LiveWorld.now()
+        exchange.answerPaused(at: now)
+        if exchange.phase == .relaying { rearm(at: now) }
     }
 
     /// Stops reading from the caller until `resumeReads`.
@@ -445,6 +502,6 @@ final class ClientHandler: ChannelInboundHandler {
         let bytes = headBytes
         loop.log(
             exchange.record, head, bytes.readableBytesSpan, client: peer,
-            requestID: exchange.keptRequestID, logsQuery: settings.logQuery)
+            requestID: exchange.keptRequestID ?? [], logsQuery: settings.logQuery)
     }
 }

@@ -56,6 +56,8 @@ final class HealthChecker: @unchecked Sendable {
                     known.backend = BackendID(id)
                     next[key] = known
                 } else {
+                    // A new check begins with the benefit of the doubt, as a new endpoint does.
+                    if targets[key] != nil { report(key.backend, key.authority, true) }
                     next[key] = Target(
                         machine: ActiveHealth(check: check, using: &random, at: now),
                         endpoint: endpoint, backend: BackendID(id), check: check)
@@ -113,7 +115,7 @@ final class HealthChecker: @unchecked Sendable {
                     if let settings = backend.tls, let tls {
                         try channel.pipeline.syncOperations.addHandler(
                             NIOSSLClientHandler(
-                                context: tls, serverHostname: settings.serverName))
+                                context: tls, serverHostname: settings.nameSent))
                     }
                     try channel.pipeline.syncOperations.addHandler(
                         ProbeHandler(request: payload, timeout: timeout) { status in

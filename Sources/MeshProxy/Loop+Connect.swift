@@ -12,7 +12,7 @@ import NIOSSL
 extension Loop {
     /// Opens a connection to an endpoint on this event loop and hands it, or nil, to `done`.
     func connect(
-        to address: SocketAddress, slot: EndpointSlot, tls: UpstreamTLS?,
+        to address: SocketAddress, slot: EndpointSlot, tls: UpstreamTLS?, timeout: Nanoseconds,
         done: @escaping (UpstreamHandler?) -> Void
     ) {
         let context = tls.flatMap(tlsContext)
@@ -21,7 +21,7 @@ extension Loop {
             return
         }
         let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(.seconds(30))
+            .connectTimeout(.nanoseconds(max(1, timeout.rawValue)))
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelOption(.maxMessagesPerRead, value: 1)
             .channelOption(.recvAllocator, value: Buffers.reading)
@@ -29,12 +29,11 @@ extension Loop {
             .channelInitializer { [self] channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls, let context {
-                        let name = tls.serverName.isEmpty ? nil : tls.serverName
                         try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: context, serverHostname: name))
+                            NIOSSLClientHandler(context: context, serverHostname: tls.nameSent))
                     }
                     try channel.pipeline.syncOperations.addHandler(
-                        UpstreamHandler(loop: self, slot: slot))
+                        UpstreamHandler(loop: self, slot: slot, tls: tls))
                 }
             }
         bootstrap.connect(to: address).assumeIsolated().whenComplete {
@@ -47,7 +46,19 @@ extension Loop {
                 return
             }
             shard.metrics.mesh.upstreamOpened += 1
-            done(handler)
+            guard tls != nil else {
+                done(handler)
+                return
+            }
+            // The handshake belongs to the connection's set-up: a peer that is not who it must be
+            // was not reached.
+            guard handler.isOpen else {
+                done(nil)
+                return
+            }
+            handler.handshakeEnded = { isGood in
+                done(isGood ? handler : nil)
+            }
         }
     }
 }
@@ -63,4 +74,14 @@ enum Buffers {
     /// Above `high` the other side is no longer read, below `low` it is again.
     static let writing = ChannelOptions.Types.WriteBufferWaterMark(
         low: 8 * 1024, high: 32 * 1024)
+}
+
+extension UpstreamTLS {
+    /// The server name that is sent: an IP address is none (RFC 6066 section 3) and is checked
+    /// against the certificate's addresses instead.
+    var nameSent: String? {
+        if serverName.isEmpty || serverName.contains(":") { return nil }
+        let isAddress = serverName.utf8.allSatisfy { $0 == 0x2E || ($0 >= 0x30 && $0 <= 0x39) }
+        return isAddress ? nil : serverName
+    }
 }

@@ -9,6 +9,7 @@ import MeshWire
 import NIOCore
 import NIOPosix
 import NIOSSL
+import Synchronization
 
 /// Everything that the connections of one event loop share: the shard, the pools of upstream
 /// connections, scratch buffers, the timer wheel. Touched on its event loop only.
@@ -25,8 +26,8 @@ final class Loop: @unchecked Sendable {
     var portIndex: [Int] = []
     /// Open client connections, for draining.
     var clients: [ObjectIdentifier: ClientHandler] = [:]
-    /// The most client connections of this loop.
-    var connectionsMax = 100_000
+    /// The client connections of all loops.
+    let connections: ConnectionCount
 
     /// Where the bytes of the next write are put together.
     var scratch: ByteBuffer
@@ -48,7 +49,10 @@ final class Loop: @unchecked Sendable {
     private var maintenance: RepeatedTask?
     private var drained: (() -> Void)?
 
-    init(eventLoop: any EventLoop, seed: UInt64, log: AccessLog) {
+    init(
+        eventLoop: any EventLoop, seed: UInt64, log: AccessLog, connections: ConnectionCount
+    ) {
+        self.connections = connections
         self.eventLoop = eventLoop
         self.log = log
         let now = LiveWorld.now()
@@ -72,7 +76,7 @@ final class Loop: @unchecked Sendable {
         shard.adopt(snapshot, credentials: publication.credentials, at: now)
         headLimits.headBytesMax = snapshot.limits.headBytesMax
         headLimits.fieldCountMax = snapshot.limits.fieldCountMax
-        connectionsMax = publication.connectionsPerLoop
+        connections.setMost(snapshot.limits.connectionsMax)
         portIndex = publication.portIndex
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
         previousTLS = tls
@@ -103,11 +107,17 @@ final class Loop: @unchecked Sendable {
         return pool
     }
 
+    /// The pool that `slot` still has, or nil when the place belongs to another endpoint by now.
+    func presentPool(_ slot: EndpointSlot) -> UpstreamPool? {
+        let index = Int(slot.index)
+        return index < pools.count && pools[index].slot == slot ? pools[index] : nil
+    }
+
     /// Puts the record of a finished exchange into the log. `bytes` are those of `head`, or
     /// none when no head was read.
     func log(
         _ record: borrowing ExchangeRecord, _ head: borrowing RequestHead, _ bytes: RawSpan,
-        client: [UInt8], requestID: ByteRange?, logsQuery: Bool
+        client: [UInt8], requestID: [UInt8], logsQuery: Bool
     ) {
         let hasHead = bytes.byteCount > 0
         let none = ByteRange.empty
@@ -121,7 +131,7 @@ final class Loop: @unchecked Sendable {
             path: bytes.extracting(path.range), query: bytes.extracting(query.range),
             client: client.span.bytes,
             userAgent: bytes.extracting(agent.range),
-            requestID: bytes.extracting((requestID ?? none).range), to: &logLines)
+            requestID: requestID.span.bytes, to: &logLines)
         if logLines.count >= 64 * 1024 { flushLog() }
     }
 
@@ -202,5 +212,22 @@ struct Publication: Sendable {
     var credentials: [Secret<[UInt8]>?]
     var tls: [UpstreamTLS: NIOSSLContext]
     var portIndex: [Int]
-    var connectionsPerLoop: Int
+}
+
+/// Counts the client connections of all loops; touched when one opens or closes.
+final class ConnectionCount: Sendable {
+    private let open = Atomic<Int>(0)
+    private let most = Atomic<Int>(100_000)
+
+    /// Counts one more; false when there are more than allowed. It must be given back either way.
+    func take() -> Bool {
+        let now = open.wrappingAdd(1, ordering: .relaxed).newValue
+        return now <= most.load(ordering: .relaxed)
+    }
+
+    /// One was closed.
+    func giveBack() { open.wrappingSubtract(1, ordering: .relaxed) }
+
+    /// How many are allowed.
+    func setMost(_ count: Int) { most.store(count, ordering: .relaxed) }
 }

@@ -6,6 +6,7 @@ import MeshRouting
 import MeshSnapshot
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 extension ClientHandler {
     /// Sends a copy of the present request to `backend` and forgets it.
@@ -20,9 +21,9 @@ extension ClientHandler {
             Int(pick.endpoint) < snapshot.endpoints.count
         else { return }
         let endpoint = snapshot.endpoints[Int(pick.endpoint)]
-        guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot),
-            snapshot.backends[Int(backend)].tls == nil
-        else { return }
+        guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
+            return
+        }
         let bytes = headBytes
         var copy = ByteBuffer()
         if let body {
@@ -37,7 +38,7 @@ extension ClientHandler {
                 shard: &loop.shard)
             copy.writeBytes(loop.shard.output)
         }
-        loop.sendMirror(copy, to: address)
+        loop.sendMirror(copy, to: address, tls: snapshot.backends[Int(backend)].tls)
     }
 }
 
@@ -46,13 +47,19 @@ extension Loop {
     static let mirrorsMax = 256
 
     /// Sends `request` on a connection of its own and throws the answer away.
-    func sendMirror(_ request: ByteBuffer, to address: SocketAddress) {
+    func sendMirror(_ request: ByteBuffer, to address: SocketAddress, tls: UpstreamTLS?) {
+        let context = tls.flatMap(tlsContext)
+        if tls != nil, context == nil { return }
         mirrorsInFlight += 1
         let loop = self
         ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(2))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls, let context {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: context, serverHostname: tls.nameSent))
+                    }
                     try channel.pipeline.syncOperations.addHandler(MirrorHandler())
                 }
             }

@@ -50,9 +50,13 @@ package actor Proxy {
         let log = AccessLog()
         self.log = log
         var random = SplitMix64(seed: seed)
+        let connections = ConnectionCount()
         var loops: [Loop] = []
         for eventLoop in group.makeIterator() {
-            loops.append(Loop(eventLoop: eventLoop, seed: random.next(), log: log))
+            loops.append(
+                Loop(
+                    eventLoop: eventLoop, seed: random.next(), log: log,
+                    connections: connections))
         }
         self.loops = loops
         let all = loops
@@ -98,8 +102,7 @@ package actor Proxy {
             if let listening = listeners[key] { portIndex[listening.number] = index }
         }
         let publication = Publication(
-            snapshot: next, credentials: credentials, tls: tls, portIndex: portIndex,
-            connectionsPerLoop: max(1, next.limits.connectionsMax / loops.count))
+            snapshot: next, credentials: credentials, tls: tls, portIndex: portIndex)
         log.direct(to: next.telemetry.accessLog)
         // All loops at once: requests on two connections should not differ for long.
         let adopted = loops.map { loop in loop.eventLoop.submit { loop.adopt(publication) } }

@@ -3,9 +3,11 @@
 import MeshBasics
 import MeshExchange
 import MeshRouting
+import MeshSnapshot
 import MeshWire
 import NIOCore
 import NIOSSL
+import NIOTLS
 
 /// One connection to an endpoint: the last handler of its channel.
 ///
@@ -17,6 +19,12 @@ final class UpstreamHandler: ChannelInboundHandler {
 
     private unowned(unsafe) let loop: Loop
     let slot: EndpointSlot
+    /// How the connection is encrypted; nil for cleartext.
+    let tls: UpstreamTLS?
+    /// Whether the connection ended by an error rather than by the peer's orderly end.
+    private(set) var hadError = false
+    /// Called once when the TLS handshake is over: true when it succeeded.
+    var handshakeEnded: ((Bool) -> Void)?
     private(set) var context: ChannelHandlerContext?
     /// The exchange's client, nil while idle.
     private(set) var client: ClientHandler?
@@ -38,9 +46,10 @@ final class UpstreamHandler: ChannelInboundHandler {
     private var isPaused = false
     private var isCounted = false
 
-    init(loop: Loop, slot: EndpointSlot) {
+    init(loop: Loop, slot: EndpointSlot, tls: UpstreamTLS?) {
         self.loop = loop
         self.slot = slot
+        self.tls = tls
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -109,7 +118,7 @@ final class UpstreamHandler: ChannelInboundHandler {
             // Bytes on an idle connection belong to no request: whoever sent them is not to be
             // trusted with the next one.
             close()
-            loop.pool(slot).remove(self)
+            loop.presentPool(slot)?.remove(self)
             return
         }
         if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
@@ -125,16 +134,28 @@ final class UpstreamHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         isOpen = false
+        endHandshake(false)
         if let client {
             client.upstreamClosed(self)
         } else {
-            loop.pool(slot).remove(self)
+            loop.presentPool(slot)?.remove(self)
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         isOpen = false
+        hadError = true
         context.close(promise: nil)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent { endHandshake(true) }
+    }
+
+    private func endHandshake(_ isGood: Bool) {
+        guard let handshakeEnded else { return }
+        self.handshakeEnded = nil
+        handshakeEnded(isGood)
     }
 
     /// Reads final heads; answers false when more bytes are needed or the attempt failed.

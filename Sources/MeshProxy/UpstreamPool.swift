@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshRouting
+import MeshSnapshot
 
 /// Idle connections of one event loop to one endpoint, the one used last first.
 final class UpstreamPool {
@@ -18,10 +19,11 @@ final class UpstreamPool {
         self.slot = slot
     }
 
-    /// A connection that is still open, or nil.
-    func take() -> UpstreamHandler? {
+    /// A connection that is still open and encrypted as `tls` says, or nil.
+    func take(tls: UpstreamTLS?) -> UpstreamHandler? {
         while let last = idle.popLast() {
-            if last.isOpen { return last }
+            if last.isOpen, last.tls == tls { return last }
+            last.close()
         }
         return nil
     }

@@ -14,7 +14,14 @@ final class Wheel {
     private static let slotNanoseconds: UInt64 = 20_000_000
     private static let slotCount: UInt64 = 512
 
-    private var slots: [[ClientHandler]]
+    /// A connection, and the time for which it was put here. When its `armedAt` says another, it
+    /// was put into an earlier slot since, and this entry is void.
+    private struct Entry {
+        var client: ClientHandler
+        var slot: UInt64
+    }
+
+    private var slots: [[Entry]]
     /// Number of the slot that comes up next, counted from the clock's start.
     private var nextSlot: UInt64
     private var entries = 0
@@ -38,7 +45,7 @@ final class Wheel {
         if entries == 0 { nextSlot = current }
         let wanted = client.deadline.nanoseconds / Self.slotNanoseconds &+ 1
         let slot = min(max(wanted, max(current, nextSlot) &+ 1), nextSlot &+ Self.slotCount &- 1)
-        slots[Int(slot % Self.slotCount)].append(client)
+        slots[Int(slot % Self.slotCount)].append(Entry(client: client, slot: slot))
         entries += 1
         client.armedAt = Instant(nanoseconds: slot &* Self.slotNanoseconds)
         wake(atSlot: slot)
@@ -64,7 +71,11 @@ final class Wheel {
             let due = slots[index]
             slots[index].removeAll(keepingCapacity: due.count <= 64)
             entries -= due.count
-            for client in due {
+            for entry in due {
+                let client = entry.client
+                guard client.armedAt.nanoseconds == entry.slot &* Self.slotNanoseconds else {
+                    continue
+                }
                 client.armedAt = .distantFuture
                 if client.isClosed { continue }
                 if client.deadline <= now { client.timerFired(at: now) }

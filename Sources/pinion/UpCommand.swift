@@ -56,6 +56,7 @@ struct UpCommand: AsyncParsableCommand {
             readCredential: Credentials.read)
         let builtIn = try await startBuiltIn()
         let controller = Controller(
+            own: [(place.address, UInt16(place.port))],
             files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
             fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [], proxy: proxy,
             report: Self.report)
@@ -77,7 +78,7 @@ struct UpCommand: AsyncParsableCommand {
                 "cannot listen on \(admin): \(error); choose another place with --admin")
             throw ExitCode.failure
         }
-        Process.onHangup { Task { await controller.reload() } }
+        Process.onHangup { Task { await controller.reload(always: true) } }
         let took = (LiveWorld.now() - started).rawValue / 1_000_000
         Terminal.log("ready after \(took) ms, admin on http://\(place.address):\(server.port)")
         let snapshot = await proxy.snapshot
@@ -108,10 +109,10 @@ struct UpCommand: AsyncParsableCommand {
     private static func report(_ event: Controller.Event) {
         switch event {
         case .published(let version, let warnings):
-            for warning in warnings { Terminal.log("warning: \(warning)") }
+            for warning in warnings { Terminal.log("\(warning)") }
             Terminal.log("snapshot \(version) is in use")
         case .rejected(let lines):
-            for line in lines { Terminal.log("error: \(line)") }
+            for line in lines { Terminal.log(line) }
             Terminal.log("the change was refused; the configuration before it goes on serving")
         case .unresolved(let name):
             Terminal.log("warning: the name \(name) does not resolve; check it or the resolver")
@@ -192,9 +193,15 @@ enum Credentials {
     @Sendable
     static func read(_ source: Credential.Source) -> Secret<[UInt8]>? {
         switch source {
-        case .environment(let name): Process.environment(name).map { Secret(Array($0.utf8)) }
+        case .environment(let name): usable(Array((Process.environment(name) ?? "").utf8))
         case .file(let path): readFile(path)
         }
+    }
+
+    /// The value as a secret; nil when it is empty, or holds a control byte, with which whoever
+    /// wrote it could add header fields of its own.
+    private static func usable(_ bytes: [UInt8]) -> Secret<[UInt8]>? {
+        bytes.isEmpty || bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }) ? nil : Secret(bytes)
     }
 
     private static func readFile(_ path: String) -> Secret<[UInt8]>? {
@@ -203,8 +210,6 @@ enum Credentials {
         while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") {
             bytes.removeLast()
         }
-        // A line break inside would let the file's writer add header fields of its own.
-        return bytes.isEmpty || bytes.contains(where: { $0 < 0x20 || $0 == 0x7F })
-            ? nil : Secret(bytes)
+        return usable(bytes)
     }
 }

@@ -49,17 +49,17 @@ struct AnswerMeterTests {
 
     @Test("the last bytes are kept while earlier ones are dropped, a byte at a time")
     func sliding() {
-        let target = AnswerMeter.tailBytesMax
-        let whole = document(textBytes: target)
-        #expect(whole.count > target && whole.count < target + 200)
-        for size in [1, 5, 64] {
-            let cuts = Array(stride(from: size, to: whole.count, by: size))
-            #expect(usage(whole, cuts: cuts, isLastSaid: false) == TokenUsage(input: 11, output: 7))
-        }
-        // Cut so that the first piece to go over the bound ends inside of the usage.
-        for back in [5, 20, 40, 60] {
-            let cuts = [whole.count - target, whole.count - back - 1, whole.count - back]
-            #expect(usage(whole, cuts: cuts, isLastSaid: false) == TokenUsage(input: 11, output: 7))
+        // A little over the bound, so that the drop falls into the usage itself.
+        for extra in [1, 20, 40, 60] {
+            let plain = document(textBytes: 0)
+            let missing = AnswerMeter.tailBytesMax + extra - plain.count
+            let whole = [UInt8](repeating: 0x20, count: missing) + plain
+            for size in [1, 5, 64] {
+                let cuts = Array(stride(from: size, to: whole.count, by: size))
+                #expect(
+                    usage(whole, cuts: cuts, isLastSaid: false)
+                        == TokenUsage(input: 11, output: 7), "\(extra) more, pieces of \(size)")
+            }
         }
     }
 

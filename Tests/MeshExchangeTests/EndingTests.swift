@@ -118,7 +118,7 @@ struct EndingTests {
             let drive = Drive(sample)
             try drive.begin("PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
             drive.sent()
-            drive.exchange.requestProgressed(bytes: 5)
+            drive.exchange.requestProgressed(bytes: 5, at: drive.now)
             if isAnswered { try drive.answered(200) }
             let step = drive.take(
                 drive.exchange.bodyFailed(

@@ -174,7 +174,7 @@ struct RandomWalk {
         case 2: return ("malformed", drive.failed(.malformed))
         case 3:
             guard !drive.exchange.isRequestComplete else { return ("nothing", Step()) }
-            drive.exchange.requestProgressed(bytes: 3)
+            drive.exchange.requestProgressed(bytes: 3, at: drive.now)
             return ("the body streams", Step())
         case 4:
             guard !drive.exchange.isRequestComplete else { return ("nothing", Step()) }

@@ -26,6 +26,10 @@ package struct StreamRelay: Sendable {
     /// Whether the chunk that carries nothing but usage is left out, because only the mesh asked
     /// for it.
     private let stripsUsage: Bool
+    private let endsByType: Bool
+    /// Whether the stream said in so many words that nothing follows: unlike `isComplete`, a
+    /// finish reason is not enough, for other choices may go on.
+    package private(set) var isTerminated = false
     /// Usage as last reported by the stream.
     package private(set) var usage: TokenUsage?
     /// Events with data that were passed on.
@@ -37,9 +41,13 @@ package struct StreamRelay: Sendable {
     package private(set) var sawDone = false
 
     /// A relay at the start of a stream.
-    package init(eventBytesMax: Int, stripsUsage: Bool) {
+    ///
+    /// **Shape** with `endsByType` the stream is one of the Responses API, whose last event says
+    /// so in its `type`.
+    package init(eventBytesMax: Int, stripsUsage: Bool, endsByType: Bool = false) {
         scanner = EventScanner(eventBytesMax: eventBytesMax)
         self.stripsUsage = stripsUsage
+        self.endsByType = endsByType
     }
 
     /// Takes the next bytes of the stream.
@@ -50,17 +58,24 @@ package struct StreamRelay: Sendable {
     ) throws(EventFault) -> Verdict {
         // The events in front of one that is too large are not given out, so an end among them
         // must not count.
-        let former = (isComplete, sawDone)
+        let former = (isComplete, sawDone, isTerminated)
         do throws(EventFault) {
             if held.isEmpty {
-                return try scan(bytes, isHeld: false, into: &out)
+                let whole = try scan(bytes, isHeld: false, into: &out)
+                guard let whole else { return .unchanged }
+                held.append(bytes.extracting(whole..<bytes.byteCount))
+                return .replaced
             }
-            var work = held
-            held.removeAll(keepingCapacity: true)
+            // Appended in place: an event that comes in many reads is copied once.
+            var work: [UInt8] = []
+            swap(&work, &held)
             work.append(bytes)
-            return try scan(unsafe work.span.bytes, isHeld: true, into: &out)
+            let whole = try scan(unsafe work.span.bytes, isHeld: true, into: &out) ?? 0
+            if whole > 0 { work.removeFirst(whole) }
+            swap(&work, &held)
+            return .replaced
         } catch {
-            (isComplete, sawDone) = former
+            (isComplete, sawDone, isTerminated) = former
             throw error
         }
     }
@@ -73,9 +88,11 @@ package struct StreamRelay: Sendable {
         held = []
     }
 
+    /// Gives out the whole events of `bytes`; answers where the last of them ends, or nil when all
+    /// of `bytes` pass as they are and nothing was appended.
     private mutating func scan(
         _ bytes: RawSpan, isHeld: Bool, into out: inout [UInt8]
-    ) throws(EventFault) -> Verdict {
+    ) throws(EventFault) -> Int? {
         var offset = 0
         var whole = 0
         var copied = 0
@@ -86,6 +103,7 @@ package struct StreamRelay: Sendable {
             if isDone {
                 sawDone = true
                 isComplete = true
+                isTerminated = true
             } else if !data.isEmpty, isUsageOnly(bytes.extracting(data.range)) {
                 out.append(bytes.extracting(copied..<event.start))
                 copied = event.end
@@ -93,10 +111,9 @@ package struct StreamRelay: Sendable {
             }
             whole = event.end
         }
-        if !isHeld, !leftOut, whole == bytes.byteCount { return .unchanged }
+        if !isHeld, !leftOut, whole == bytes.byteCount { return nil }
         out.append(bytes.extracting(copied..<whole))
-        held.append(bytes.extracting(whole..<bytes.byteCount))
-        return .replaced
+        return whole
     }
 
     /// Reads one event's data; answers whether the event is the usage that only we asked for.
@@ -110,7 +127,10 @@ package struct StreamRelay: Sendable {
                 return true
             }
         }
-        if facts.hasFinishReason || facts.isError || Self.isTerminal(data) { isComplete = true }
+        if facts.isError || Self.isTerminal(data) || (endsByType && Self.hasTerminalType(data)) {
+            isTerminated = true
+        }
+        if facts.hasFinishReason || isTerminated { isComplete = true }
         return false
     }
 
@@ -123,6 +143,25 @@ package struct StreamRelay: Sendable {
         let name = window.extracting(at..<window.byteCount)
         return name.hasPrefix("response.completed\"") || name.hasPrefix("response.failed\"")
             || name.hasPrefix("response.incomplete\"")
+    }
+
+    /// The same wherever `type` stands among the event's members, as some servers write it last.
+    ///
+    /// Within a string the quotes around `type` would be escaped, so what is found is a key.
+    private static func hasTerminalType(_ data: RawSpan) -> Bool {
+        var from = 0
+        while let quote = data.firstIndex(of: UInt8(ascii: "\""), from: from) {
+            from = quote + 1
+            let name = data.extracting(from..<data.byteCount)
+            guard
+                name.hasPrefix("response.completed\"") || name.hasPrefix("response.failed\"")
+                    || name.hasPrefix("response.incomplete\"")
+            else { continue }
+            var end = quote
+            while end > 0, data[end - 1] <= 0x20 || data[end - 1] == UInt8(ascii: ":") { end -= 1 }
+            if end >= 6, data.extracting((end - 6)..<end).equals("\"type\"") { return true }
+        }
+        return false
     }
 
     /// A last `data: [DONE]` without its blank line still ends a stream.
@@ -138,6 +177,7 @@ package struct StreamRelay: Sendable {
         if text.extracting(start..<end).equals("[DONE]") {
             sawDone = true
             isComplete = true
+            isTerminated = true
         }
     }
 }
