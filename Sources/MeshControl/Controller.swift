@@ -187,7 +187,11 @@ package actor Controller {
     private func resolveFirst(_ names: [DNSName]) async {
         let (answers, continuation) = AsyncStream.makeStream(of: (String, [String]?)?.self)
         for name in names {
-            Task { continuation.yield((name.hostname, await NameResolver.addresses(of: name.hostname))) }
+            let hostname = name.hostname
+            Task {
+                let addresses = await NameResolver.addresses(of: hostname)
+                continuation.yield((hostname, addresses))
+            }
         }
         Task {
             try? await Task.sleep(for: .seconds(2))

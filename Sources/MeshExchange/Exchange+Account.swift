@@ -75,11 +75,17 @@ extension Exchange {
 
     private func modelSeries(_ shard: inout Shard, _ isPresent: Bool) -> ModelSeriesID? {
         guard model >= 0, backend >= 0 else { return nil }
-        let known = snapshot.models[Int(model)]
-        let name = record.model ?? String(decoding: known.name, as: UTF8.self)
+        let isWildcard = snapshot.models[Int(model)].isWildcard
+        if isPresent, !isWildcard,
+            let known = shard.knownSeries(operation, model: model, target: modelTarget)
+        {
+            return known
+        }
+        let name =
+            record.model ?? String(decoding: snapshot.models[Int(model)].name, as: UTF8.self)
         let upstream = record.upstreamModel ?? name
         let target = snapshot.backends[Int(backend)]
-        if isPresent, known.name != [UInt8(ascii: "*")] {
+        if isPresent, !isWildcard {
             return shard.series(
                 operation: operation, model: model, target: modelTarget, requestModel: name,
                 upstreamModel: upstream, backend: target)

@@ -25,12 +25,15 @@ extension Exchange {
         guard rule >= 0 else {
             return refuse(Refusal(.noRoute), shard: &shard, at: now)
         }
-        let matched = snapshot.rules[Int(rule)]
-        timeouts = matched.timeouts
-        retry = matched.retry
+        // Fields are read where they stand: a copy of a rule costs a reference count for each of
+        // its parts.
+        let rules = snapshot.rules
+        let number = Int(rule)
+        timeouts = rules[number].timeouts
+        retry = rules[number].retry
         if let limit = timeouts.request { requestDeadline = now + limit }
 
-        switch matched.action {
+        switch rules[number].action {
         case .refuse(let status):
             return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)
         case .redirect(let redirect):
@@ -40,14 +43,15 @@ extension Exchange {
         case .forward, .modelByBody:
             break
         }
-        if matched.needsFacts {
+        let needsFacts = rules[number].needsFacts
+        if needsFacts {
             operation = operationOfPath(head, bytes)
             for field in head.fields
             where field.name == .contentEncoding && !isIdentity(field, bytes) {
                 return refuse(Refusal(.encodedBody), shard: &shard, at: now)
             }
         }
-        if matched.needsFacts || (!matched.mirrors.isEmpty && isMirrorable(head)) {
+        if needsFacts || (!rules[number].mirrors.isEmpty && isMirrorable(head)) {
             if case .length(let length) = head.framing,
                 length > UInt64(snapshot.limits.bufferedBodyBytesMax)
             {
@@ -133,16 +137,17 @@ extension Exchange {
     private func mayHaveFacts(_ body: RawSpan) -> Bool { body.byteCount > 0 || method == .post }
 
     private mutating func matchRule(_ head: borrowing RequestHead, _ bytes: RawSpan) -> RuleID {
-        let table = snapshot.ports[Int(port)].listeners[Int(listener)].routes
+        let listeners = snapshot.ports[Int(port)].listeners
+        let number = Int(listener)
         let host = bytes.extracting(head.hostNameRange.range)
         let query = bytes.extracting(head.queryRange.range)
         let method = bytes.extracting(head.methodRange.range)
         if let canonicalPath {
-            return table.rule(
+            return listeners[number].routes.rule(
                 host: host, path: unsafe canonicalPath.span.bytes, query: query, method: method,
                 head: head, bytes: bytes) ?? -1
         }
-        return table.rule(
+        return listeners[number].routes.rule(
             host: host, path: bytes.extracting(head.pathRange.range), query: query,
             method: method, head: head, bytes: bytes) ?? -1
     }

@@ -13,8 +13,9 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
         at now: Instant
     ) -> Step {
-        let matched = snapshot.rules[Int(rule)]
-        switch matched.action {
+        let rules = snapshot.rules
+        let number = Int(rule)
+        switch rules[number].action {
         case .modelByBody:
             guard let body, let facts, let range = facts.model else {
                 return refuse(
@@ -26,7 +27,9 @@ extension Exchange {
             }
             choose(model: found, body: body, shard: &shard)
         case .forward(let targets):
-            guard let chosen = WeightedSplit.choose(targets, using: &shard.random)
+            // A single target takes everything, but for one that is switched off.
+            let only = targets.count == 1 && targets[0].weight > 0 ? 0 : nil
+            guard let chosen = only ?? WeightedSplit.choose(targets, using: &shard.random)
             else { return refuse(Refusal(.noBackend), shard: &shard, at: now) }
             ruleTarget = chosen
             switch targets[chosen].destination {
@@ -48,8 +51,8 @@ extension Exchange {
         hashForRing(head, bytes)
         var step = dispatch(shard: &shard, at: now)
         // After a swap the numbers of backends mean others to the fleet: no copy is then made.
-        if step.dispatch != nil, !matched.mirrors.isEmpty, snapshot === shard.snapshot {
-            for mirror in matched.mirrors
+        if step.dispatch != nil, !rules[number].mirrors.isEmpty, snapshot === shard.snapshot {
+            for mirror in rules[number].mirrors
             where shard.random.below(mirror.denominator) < mirror.numerator {
                 step.mirrors.append(mirror.backend)
             }
@@ -117,10 +120,9 @@ extension Exchange {
     /// The upstream model of the present target; nil keeps the caller's name.
     var upstreamModel: [UInt8]? {
         guard model >= 0 else { return nil }
-        let known = snapshot.models[Int(model)]
         return modelTarget >= 0
-            ? known.targets[modelTarget].upstreamModel
-            : known.fallbacks[-1 - modelTarget].upstreamModel
+            ? snapshot.models[Int(model)].targets[modelTarget].upstreamModel
+            : snapshot.models[Int(model)].fallbacks[-1 - modelTarget].upstreamModel
     }
 
     /// The earliest of the limits that run.
@@ -129,16 +131,17 @@ extension Exchange {
     }
 
     private mutating func choose(model id: ModelID, body: RawSpan?, shard: inout Shard) {
-        let chosen = snapshot.models[Int(id)]
+        let models = snapshot.models
+        let number = Int(id)
         model = id
-        timeouts = chosen.timeouts
-        retry = chosen.retry
+        timeouts = models[number].timeouts
+        retry = models[number].retry
         requestDeadline = timeouts.request.map { record.started + $0 } ?? .distantFuture
-        if let target = WeightedSplit.choose(chosen.targets, using: &shard.random) {
+        if let target = WeightedSplit.choose(models[number].targets, using: &shard.random) {
             modelTarget = target
-            backend = chosen.targets[target].backend
+            backend = models[number].targets[target].backend
         }
-        if chosen.name == [UInt8(ascii: "*")], let body, let range = facts?.model {
+        if models[number].isWildcard, let body, let range = facts?.model {
             record.model = body.extracting(range.range).text
         } else {
             record.model = shard.modelNames(of: id, in: snapshot)?.name
@@ -148,10 +151,12 @@ extension Exchange {
     }
 
     private func namedModel(_ name: RawSpan, _ facts: RequestFacts) -> ModelID? {
-        guard let listener = currentListener else { return nil }
-        guard facts.modelHasEscapes else { return listener.model(named: name) }
+        guard listener >= 0 else { return nil }
+        let listeners = snapshot.ports[Int(port)].listeners
+        let number = Int(listener)
+        guard facts.modelHasEscapes else { return listeners[number].model(named: name) }
         guard let plain = try? JSONStringDecoder.decode(name) else { return nil }
-        return listener.model(named: unsafe plain.span.bytes)
+        return listeners[number].model(named: unsafe plain.span.bytes)
     }
 
     private func unknownModel(_ name: RawSpan) -> Refusal {
@@ -173,8 +178,7 @@ extension Exchange {
     }
 
     private func missingCredential() -> Refusal? {
-        let target = snapshot.backends[Int(backend)]
-        guard let credential = target.credential, Int(backend) < credentials.count,
+        guard let credential = snapshot.backends[Int(backend)].credential, Int(backend) < credentials.count,
             credentials[Int(backend)] == nil
         else { return nil }
         let place =
@@ -184,7 +188,7 @@ extension Exchange {
             }
         return Refusal(
             .noBackend,
-            message: "the credential of backend \(target.name) could not be read from "
+            message: "the credential of backend \(snapshot.backends[Int(backend)].name) could not be read from "
                 + "\(place); set it and restart or reload")
     }
 }
@@ -194,4 +198,9 @@ extension Shard {
     func modelNames(of model: ModelID, in snapshot: Snapshot) -> ModelNames? {
         snapshot === self.snapshot ? modelNames[Int(model)] : nil
     }
+}
+
+extension Model {
+    /// Whether the model takes every name that no other has.
+    var isWildcard: Bool { name.count == 1 && name[0] == UInt8(ascii: "*") }
 }

@@ -263,11 +263,11 @@ extension Exchange {
     }
 
     private var answerEdits: [HeaderEdit] {
-        let matched = snapshot.rules[Int(rule)]
-        guard ruleTarget >= 0, case .forward(let targets) = matched.action,
+        let ofRule = snapshot.rules[Int(rule)].responseEdits
+        guard ruleTarget >= 0, case .forward(let targets) = snapshot.rules[Int(rule)].action,
             !targets[ruleTarget].responseEdits.isEmpty
-        else { return matched.responseEdits }
-        return targets[ruleTarget].responseEdits + matched.responseEdits
+        else { return ofRule }
+        return targets[ruleTarget].responseEdits + ofRule
     }
 
     func appendConnection(clientMinorVersion: UInt8, to out: inout [UInt8]) {

@@ -42,18 +42,18 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, to id: BackendID, bodyLength: Int?,
         peer: [UInt8], isMirror: Bool, shard: inout Shard
     ) {
-        let target = snapshot.backends[Int(id)]
-        let matched = snapshot.rules[Int(rule)]
+        let target = Target(snapshot.backends, Int(id))
+        let rewrite = snapshot.rules[Int(rule)].rewrite
         shard.output.removeAll(keepingCapacity: true)
         shard.output.append(bytes.extracting(head.methodRange.range))
         shard.output.append(UInt8(ascii: " "))
-        appendPath(head, bytes, target, matched.rewrite, to: &shard.output)
+        appendPath(head, bytes, id, rewrite, to: &shard.output)
         if head.hasQuery {
             shard.output.append(UInt8(ascii: "?"))
             shard.output.append(bytes.extracting(head.queryRange.range))
         }
         shard.output.append(" HTTP/1.1\r\nhost: ")
-        if let hostname = matched.rewrite?.hostname ?? target.hostHeader {
+        if let hostname = rewrite?.hostname ?? target.hostHeader {
             shard.output.append(contentsOf: hostname)
         } else {
             shard.output.append(bytes.extracting(head.hostRange.range))
@@ -65,13 +65,13 @@ extension Exchange {
         let isStranger = target.credential != nil || isMirror || modelTarget < 0
         if isStranger { dropped.formUnion(Self.credentials) }
         if facts != nil { dropped.insert(FieldSet(.acceptEncoding)) }
-        let edits = requestEdits(matched)
+        let edits = requestEdits
         HeadWriter.appendEndToEndFields(
             of: head.fields, bytes: bytes, dropping: dropped,
             also: Self.replacedNames(edits, target.credential, isStranger: isStranger),
             to: &shard.output)
         HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
-        appendOwnFields(head, bytes, target, peer: peer, shard: &shard, id: id)
+        appendOwnFields(head, bytes, target.credential, peer: peer, shard: &shard, id: id)
         if isMirror { shard.output.append("connection: close\r\n") }
         if let bodyLength {
             if bodyLength > 0 || head.framing != .none {
@@ -91,14 +91,27 @@ extension Exchange {
     private static let credentials = FieldSet(names: [.authorization, .xAPIKey, .apiKey, .cookie])
 
     /// The same for names that are known to single vendors only.
-    private static let otherCredentials = ["x-goog-api-key", "openai-organization", "openai-project"]
-        .map { Array($0.utf8) }
+    private static let otherCredentials = [
+        "x-goog-api-key", "openai-organization", "openai-project",
+    ].map { Array($0.utf8) }
 
-    private func requestEdits(_ matched: Rule) -> [HeaderEdit] {
-        guard ruleTarget >= 0, case .forward(let targets) = matched.action,
+    private var requestEdits: [HeaderEdit] {
+        let ofRule = snapshot.rules[Int(rule)].requestEdits
+        guard ruleTarget >= 0, case .forward(let targets) = snapshot.rules[Int(rule)].action,
             !targets[ruleTarget].requestEdits.isEmpty
-        else { return matched.requestEdits }
-        return matched.requestEdits + targets[ruleTarget].requestEdits
+        else { return ofRule }
+        return ofRule + targets[ruleTarget].requestEdits
+    }
+
+    /// The two fields of a backend that every head needs.
+    private struct Target {
+        let credential: Credential?
+        let hostHeader: [UInt8]?
+
+        init(_ backends: [Backend], _ number: Int) {
+            credential = backends[number].credential
+            hostHeader = backends[number].hostHeader
+        }
     }
 
     /// Names whose fields in the received head must not pass.
@@ -113,8 +126,8 @@ extension Exchange {
     }
 
     private func appendOwnFields(
-        _ head: borrowing RequestHead, _ bytes: RawSpan, _ target: Backend, peer: [UInt8],
-        shard: inout Shard, id: BackendID
+        _ head: borrowing RequestHead, _ bytes: RawSpan, _ credential: Credential?,
+        peer: [UInt8], shard: inout Shard, id: BackendID
     ) {
         shard.output.append("x-request-id: ")
         if let callerRequestID {
@@ -131,7 +144,7 @@ extension Exchange {
         }
         shard.output.append(contentsOf: peer)
         shard.output.append("\r\nx-forwarded-proto: http\r\n")
-        if let credential = target.credential, Int(id) < credentials.count,
+        if let credential, Int(id) < credentials.count,
             let secret = credentials[Int(id)]
         {
             shard.output.append(contentsOf: credential.header)
@@ -143,24 +156,25 @@ extension Exchange {
     }
 
     private func appendPath(
-        _ head: borrowing RequestHead, _ bytes: RawSpan, _ target: Backend,
+        _ head: borrowing RequestHead, _ bytes: RawSpan, _ id: BackendID,
         _ rewrite: URLRewrite?, to out: inout [UInt8]
     ) {
-        let plain = rewrite?.path == nil && target.pathStrip.isEmpty && target.pathPrefix.isEmpty
+        let strip = snapshot.backends[Int(id)].pathStrip
+        let prefix = snapshot.backends[Int(id)].pathPrefix
+        let plain = rewrite?.path == nil && strip.isEmpty && prefix.isEmpty
         if plain, canonicalPath == nil {
             out.append(bytes.extracting(head.pathRange.range))
             return
         }
         var path = canonicalPath ?? bytes.extracting(head.pathRange.range).array
         if let modifier = rewrite?.path { path = modifier.applied(to: path) }
-        let strip = target.pathStrip
         if !strip.isEmpty, path.starts(with: strip),
             path.count == strip.count || path[strip.count] == UInt8(ascii: "/")
         {
             path.removeFirst(strip.count)
         }
-        out.append(contentsOf: target.pathPrefix)
-        if path.isEmpty { path = target.pathPrefix.isEmpty ? [UInt8(ascii: "/")] : [] }
+        out.append(contentsOf: prefix)
+        if path.isEmpty { path = prefix.isEmpty ? [UInt8(ascii: "/")] : [] }
         out.append(contentsOf: path)
     }
 }

@@ -87,15 +87,22 @@ package struct Shard: Sendable {
         operation: Operation, model: ModelID, target: Int, requestModel: String,
         upstreamModel: String, backend: Backend
     ) -> ModelSeriesID {
-        let key =
-            UInt64(operation.rawValue) << 56 | UInt64(UInt32(bitPattern: model)) << 16
-            | UInt64(UInt16(truncatingIfNeeded: target))
-        if let known = modelSeries[key] { return known }
+        let key = Self.key(operation, model, target)
         let made = metrics.modelSeries(
             operation: operation.telemetryName, provider: backend.provider,
             requestModel: requestModel, responseModel: upstreamModel, backend: backend.name)
         modelSeries[key] = made
         return made
+    }
+
+    /// The same, when it was made before.
+    func knownSeries(_ operation: Operation, model: ModelID, target: Int) -> ModelSeriesID? {
+        modelSeries[Self.key(operation, model, target)]
+    }
+
+    private static func key(_ operation: Operation, _ model: ModelID, _ target: Int) -> UInt64 {
+        UInt64(operation.rawValue) << 56 | UInt64(UInt32(bitPattern: model)) << 16
+            | UInt64(UInt16(truncatingIfNeeded: target))
     }
 
     /// Counts an attempt against `backend`, if the present snapshot still has it.

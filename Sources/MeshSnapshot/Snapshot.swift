@@ -55,12 +55,10 @@ package final class Snapshot: Sendable {
     }
 
     /// The snapshot before any configuration: no ports, nothing routed.
-    package static var empty: Snapshot {
-        Snapshot(
-            version: 0, ports: [], rules: [], backends: [], endpoints: [], models: [],
-            limits: ConnectionLimits(), telemetry: TelemetrySettings(),
-            drainTimeout: .seconds(30))
-    }
+    package static let empty = Snapshot(
+        version: 0, ports: [], rules: [], backends: [], endpoints: [], models: [],
+        limits: ConnectionLimits(), telemetry: TelemetrySettings(),
+        drainTimeout: .seconds(30))
 }
 
 /// Index into `Snapshot.rules`.

@@ -23,7 +23,7 @@ STREAMS = 32
 
 # What one such stream may cost: the buffers of its two sockets. The upstream is ready to send any
 # amount, and the kernel takes about 3 MiB of it.
-STREAM_BYTES_MAX = 384 * 1024
+STREAM_BYTES_MAX = 256 * 1024
 
 
 class Endless:

@@ -57,7 +57,7 @@ struct CredentialTests {
         #expect(drive.forwarded().head.field("authorization") == "Bearer sk-hunter2")
     }
 
-    @Test("a backend without a credential gets the caller's, and never that of another")
+    @Test("a fallback gets neither the caller's credentials nor those of another backend")
     func fallback() throws {
         let drive = Drive(sample(), credentials: [secret])
         try drive.post("/v1/chat/completions", #"{"model":"small"}"#, fields: callers)
@@ -66,8 +66,15 @@ struct CredentialTests {
         let step = drive.failed(.connect)
         #expect(step.dispatch != nil && drive.currentPick?.endpoint == 1)
         let head = drive.forwarded().head
-        #expect(head.field("authorization") == "Bearer caller")
-        #expect(!head.contains("hunter2"))
+        #expect(head.field("authorization") == nil && head.field("x-other") == "stays")
+        #expect(!head.contains("hunter2") && !head.contains("caller"))
+    }
+
+    @Test("the backend that was called gets the caller's credentials when it has none of its own")
+    func passes() throws {
+        let drive = Drive(SnapshotSample.model())
+        try drive.post("/v1/chat/completions", #"{"model":"small"}"#, fields: callers)
+        #expect(drive.forwarded().head.field("authorization") == "Bearer caller")
     }
 
     @Test("a mirrored copy carries nobody's credentials but its own backend's")
@@ -92,9 +99,29 @@ struct CredentialTests {
         #expect(drive.forwarded().head.field("authorization") == "Bearer caller")
     }
 
+    @Test("a target whose credential could not be read is passed over")
+    func missingWithFallback() throws {
+        let drive = Drive(sample(), credentials: [nil])
+        let step = try drive.post("/v1/chat/completions", #"{"model":"small"}"#)
+        #expect(step.dispatch?.endpoint == 1 && drive.record.flags == .fallback)
+        drive.gone()
+        #expect(drive.unsettled == nil)
+    }
+
+    @Test("a target whose credential could not be read is passed over for its fallback")
+    func missingButFallback() throws {
+        let drive = Drive(sample(), credentials: [nil])
+        let step = try drive.post("/v1/chat/completions", #"{"model":"small"}"#, fields: callers)
+        #expect(step.dispatch != nil && drive.currentPick?.endpoint == 1)
+        drive.gone()
+        #expect(drive.unsettled == nil && drive.record.flags.contains(.fallback))
+    }
+
     @Test("a credential that could not be read is a refusal that names its place")
     func missing() throws {
-        let drive = Drive(sample(), credentials: [nil])
+        var sample = sample()
+        sample.models[0].fallbacks = []
+        let drive = Drive(sample, credentials: [nil])
         try drive.post("/v1/chat/completions", #"{"model":"small"}"#, fields: callers)
         #expect(drive.record.status == 500 && drive.refusal == "no-backend")
         #expect(drive.written.contains("environment variable KEY"))

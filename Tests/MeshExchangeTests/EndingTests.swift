@@ -146,6 +146,32 @@ struct EndingTests {
         #expect(drive.steps.last?.closesClient == true)
     }
 
+    @Test("a process that can wait no longer ends an exchange in any phase, and says why")
+    func cutOff() throws {
+        for (name, drive) in try phases() {
+            drive.written = ""
+            let step = drive.take(drive.exchange.cutOff(shard: &drive.shard, at: drive.now))
+            #expect(step.isDone && step.abandonsUpstream && !step.endsAnswer, "\(name)")
+            #expect(drive.refusal == "draining" && drive.record.fault == .mesh, "\(name)")
+            #expect(drive.written.contains("draining"), "\(name)")
+            #expect(drive.unsettled == nil, "\(name)")
+            let late = drive.exchange.cutOff(shard: &drive.shard, at: drive.now)
+            #expect(!late.isDone && !late.writes && !late.writesBody, "\(name)")
+        }
+    }
+
+    @Test("an answer that comes before its request is whole closes the connection behind it")
+    func early() throws {
+        let drive = Drive(SnapshotSample())
+        try drive.begin("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 900\r\n\r\n")
+        drive.sent()
+        drive.exchange.requestProgressed(bytes: 5, at: drive.now)
+        try drive.answered(403)
+        #expect(drive.written.field("connection") == "close")
+        drive.came("no", isLast: true)
+        #expect(drive.ended().closesClient && drive.unsettled == nil)
+    }
+
     @Test("a drain that begins while a body is collected closes behind a refusal of it")
     func drainsWhileCollecting() throws {
         let drive = Drive(SnapshotSample.model())

@@ -182,6 +182,23 @@ struct ModelTests {
         #expect(drive.record.status == 200 && drive.unsettled == nil)
     }
 
+    @Test("where every name is passed on, the provider is asked which there are")
+    func listOfProvider() throws {
+        var sample = SnapshotSample.model()
+        sample.names = [("*", 0)]
+        sample.models[0].name = bytes("*")
+        sample.models[0].targets[0].upstreamModel = nil
+        let drive = Drive(sample)
+        for path in ["/v1/models", "/v1/models/gpt-9"] {
+            #expect(try drive.get(path).dispatch?.endpoint == 0)
+            #expect(drive.forwarded().head.startLine == "GET \(path) HTTP/1.1")
+            drive.sent()
+            try drive.answered(200)
+            drive.ended()
+            #expect(drive.record.status == 200 && drive.unsettled == nil)
+        }
+    }
+
     @Test("GET /v1/models/{name} finds one, also with slashes and escapes in its name")
     func one() throws {
         var sample = SnapshotSample.model()

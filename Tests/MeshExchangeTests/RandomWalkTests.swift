@@ -142,6 +142,11 @@ struct RandomWalk {
         case 4:
             drive.shard.isDraining.toggle()
             return ("draining changes", Step())
+        case 5 where random.below(3) == 0:
+            return (
+                "the process cuts it off",
+                drive.take(drive.exchange.cutOff(shard: &drive.shard, at: drive.now))
+            )
         default: break
         }
         switch drive.phase {
@@ -175,7 +180,9 @@ struct RandomWalk {
         case 3:
             guard !drive.exchange.isRequestComplete else { return ("nothing", Step()) }
             drive.exchange.requestProgressed(bytes: 3, at: drive.now)
-            return ("the body streams", Step())
+            guard random.below(3) == 0 else { return ("the body streams", Step()) }
+            drive.exchange.requestCompleted(bytes: 0, at: drive.now)
+            return ("the body is sent", Step())
         case 4:
             guard !drive.exchange.isRequestComplete else { return ("nothing", Step()) }
             return (
@@ -200,9 +207,15 @@ struct RandomWalk {
     }
 
     private mutating func relayEvent() -> (String, Step) {
-        switch random.below(8) {
+        switch random.below(10) {
         case 0: return ("the connection breaks", drive.broke())
         case 1, 2: return ("the answer ends", drive.ended())
+        case 3:
+            drive.exchange.answerPaused(at: drive.now)
+            return ("the caller reads slowly", Step())
+        case 4:
+            drive.exchange.answerResumed(at: drive.now)
+            return ("the caller reads again", Step())
         default:
             let pieces = [
                 "data: {\"choices\":[{\"delta\":{}}]}\n\n", "data: {\"cho", "ices\":[]}\n\n", "{}",

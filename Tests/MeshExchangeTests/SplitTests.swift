@@ -106,6 +106,24 @@ struct SplitTests {
         #expect(drive.unsettled == nil)
     }
 
+    @Test("a body that is too large to keep is passed on and not copied")
+    func largeBodies() throws {
+        var sample = SnapshotSample()
+        sample.backends = backends(2)
+        sample.rules[0].mirrors = [Mirror(backend: 1, numerator: 1, denominator: 1)]
+        let drive = Drive(sample)
+        for (framing, isCopied) in [
+            ("Content-Length: 1048576", true), ("Content-Length: 1048577", false),
+            ("Transfer-Encoding: chunked", false),
+        ] {
+            let step = try drive.begin("POST / HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n")
+            #expect(step.collectsBody == isCopied, "\(framing)")
+            #expect((step.dispatch == nil) == isCopied, "\(framing)")
+            drive.gone()
+        }
+        #expect(drive.unsettled == nil)
+    }
+
     @Test("the same value of a header goes to the same endpoint")
     func ring() throws {
         var sample = SnapshotSample()

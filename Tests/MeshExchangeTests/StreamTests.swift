@@ -116,13 +116,17 @@ struct StreamTests {
 
     @Test("a stream that is finished but for its framing is passed on as whole")
     func brokenFraming() throws {
-        for last in [done, stop] {
+        for last in [done, stop + done, "data: {\"error\":{\"message\":\"m\"}}\n\n"] {
             let drive = try stream()
             drive.came(token + last)
             let step = drive.broke()
             #expect(step.endsAnswer && step.abandonsUpstream && !step.closesClient)
             #expect(!drive.record.flags.contains(.truncated) && drive.unsettled == nil)
         }
+        // Behind one finish reason other choices may still go on.
+        let drive = try stream()
+        drive.came(token + stop)
+        #expect(!drive.broke().endsAnswer && drive.record.flags.contains(.truncated))
     }
 
     @Test("a stream that stalls gets its own error event")
@@ -185,6 +189,40 @@ struct StreamTests {
         #expect(old.framing(minor: 0) == .untilClose && !old.keepsAlive)
         let chunked = try stream()
         #expect(chunked.framing() == .asReceived)
+    }
+
+    @Test("a stream of the Responses API ends wherever its event says so")
+    func responses() throws {
+        let drive = Drive(SnapshotSample.model())
+        let created = "data: {\"response\":{},\"type\":\"response.created\"}\n\n"
+        let text = "data: {\"delta\":\"\\\"type\\\":\\\"response.completed\\\"\"}\n\n"
+        let completed = "data: {\"response\":{},\"type\" : \"response.completed\"}\n\n"
+        for (last, isWhole) in [(created, false), (text, false), (completed, true)] {
+            try drive.post("/v1/responses", #"{"model":"small","stream":true}"#)
+            drive.sent()
+            try drive.answered(200, "content-type: text/event-stream\r\n")
+            drive.came(created + last)
+            #expect(drive.ended().endsAnswer == isWhole, "\(last)")
+            #expect(drive.unsettled == nil)
+        }
+    }
+
+    @Test("a caller that reads too slowly is waited for in place of the endpoint")
+    func paused() throws {
+        let drive = try stream()
+        drive.came(token)
+        let upstreamLimit = drive.deadline
+        drive.exchange.answerPaused(at: drive.now)
+        #expect(drive.deadline == drive.now + .seconds(300) && drive.deadline > upstreamLimit)
+        drive.wait(.seconds(100))
+        #expect(!drive.tick().isDone)
+        drive.exchange.answerResumed(at: drive.now)
+        #expect(drive.deadline == drive.now + .seconds(30))
+        drive.came(token)
+        drive.exchange.answerPaused(at: drive.now)
+        let step = drive.expire()
+        #expect(step.isDone && step.closesClient && !step.writesBody && !step.endsAnswer)
+        #expect(drive.record.flags.contains(.clientAborted) && drive.unsettled == nil)
     }
 
     @Test("a stream is known by its type in any case, with parameters behind it")

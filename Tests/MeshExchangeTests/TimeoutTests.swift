@@ -50,6 +50,34 @@ struct TimeoutTests {
         expect(drive, after: .seconds(7), 504, "first-byte-timeout")
     }
 
+    @Test("a caller that stops sending its body is to blame, not the endpoint")
+    func slowUpload() throws {
+        let drive = drive(Timeouts(firstByte: .seconds(7)), attempts: 3)
+        try drive.begin("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        drive.sent()
+        for _ in 0..<3 {
+            drive.wait(.seconds(29))
+            #expect(!drive.tick().isDone)
+            drive.exchange.requestProgressed(bytes: 2, at: drive.now)
+        }
+        #expect(drive.deadline == drive.now + .seconds(30))
+        let step = drive.expire()
+        #expect(step.isDone && step.dispatch == nil && step.closesClient)
+        #expect(drive.record.status == 408 && drive.refusal == "request-timeout")
+        #expect(drive.record.fault == .client && drive.unsettled == nil)
+    }
+
+    @Test("the wait for an answer begins with the end of the request")
+    func firstByteBehindBody() throws {
+        let drive = drive(Timeouts(firstByte: .seconds(7)))
+        try drive.begin("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n")
+        drive.sent()
+        drive.wait(.seconds(20))
+        drive.exchange.requestProgressed(bytes: 9, at: drive.now)
+        drive.exchange.requestCompleted(bytes: 0, at: drive.now)
+        expect(drive, after: .seconds(7), 504, "first-byte-timeout")
+    }
+
     @Test("an attempt that takes too long, before and after the answer's head")
     func backendRequest() throws {
         let first = drive(Timeouts(backendRequest: .seconds(4), firstByte: nil))

@@ -74,10 +74,12 @@ struct JSONTests {
         let cases = try JSON(parsing: Array(text))["cases"]?.elements ?? []
         #expect(cases.count > 100)
         for item in cases {
-            guard let expected = item["expect"]?.text, expected != "either" else { continue }
+            // Some cases may be refused or read with other text in them: no verdict is wrong there.
+            guard let expected = item["expect"]?.text, expected == "accept" || expected == "reject"
+            else { continue }
             let bytes = try #require(Data(base64Encoded: item["b64"]?.text ?? ""))
             let value = try? JSON(parsing: Array(bytes))
-            let isAccepted = expected != "reject"
+            let isAccepted = expected == "accept"
             #expect((value != nil) == isAccepted, "\(item["name"]?.text ?? "")")
         }
     }

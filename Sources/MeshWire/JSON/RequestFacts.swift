@@ -12,7 +12,7 @@ package struct RequestFacts: Sendable, Hashable {
     package var modelHasEscapes = false
     /// Whether the answer is asked for as an event stream.
     package var stream = false
-    /// The whole `stream_options` object with its braces.
+    /// The whole `stream_options` object with its braces, or the `null` in its place.
     package var streamOptions: ByteRange?
     /// `stream_options.include_usage`, nil when absent or null.
     package var includeUsage: Bool?

@@ -57,7 +57,9 @@ package enum RequestScanner {
             break
         }
         if body[offset] == UInt8(ascii: "n") {
-            return try JSONGrammar.skipScalar(body, from: offset, first: body[offset])
+            let end = try JSONGrammar.skipScalar(body, from: offset, first: body[offset])
+            if key == .streamOptions { facts.streamOptions = ByteRange(offset, end) }
+            return end
         }
         switch key {
         case .model:
