@@ -178,7 +178,8 @@ extension Exchange {
     }
 
     private func missingCredential() -> Refusal? {
-        guard let credential = snapshot.backends[Int(backend)].credential, Int(backend) < credentials.count,
+        guard let credential = snapshot.backends[Int(backend)].credential,
+            Int(backend) < credentials.count,
             credentials[Int(backend)] == nil
         else { return nil }
         let place =
@@ -188,7 +189,8 @@ extension Exchange {
             }
         return Refusal(
             .noBackend,
-            message: "the credential of backend \(snapshot.backends[Int(backend)].name) could not be read from "
+            message:
+                "the credential of backend \(snapshot.backends[Int(backend)].name) could not be read from "
                 + "\(place); set it and restart or reload")
     }
 }

@@ -65,6 +65,8 @@ extension Exchange {
         let isStranger = target.credential != nil || isMirror || modelTarget < 0
         if isStranger { dropped.formUnion(Self.credentials) }
         if facts != nil { dropped.insert(FieldSet(.acceptEncoding)) }
+        // State without its parent belongs to another trace.
+        if record.trace.parent == 0 { dropped.insert(FieldSet(.tracestate)) }
         let edits = requestEdits
         HeadWriter.appendEndToEndFields(
             of: head.fields, bytes: bytes, dropping: dropped,
@@ -85,6 +87,7 @@ extension Exchange {
 
     private static let alwaysDropped = FieldSet(names: [
         .host, .contentLength, .traceparent, .xForwardedFor, .xForwardedProto, .xRequestID,
+        .xForwardedClientCert,
     ])
 
     /// What authenticates a caller: never shown to an upstream that gets a credential of ours.

@@ -56,7 +56,11 @@ extension Loop {
                 done(nil)
                 return
             }
-            handler.handshakeEnded = { isGood in
+            handler.handshakeEnded = { [self] isGood in
+                if !isGood {
+                    let reason = handler.problem.isEmpty ? "it was closed" : handler.problem
+                    note("the TLS handshake with \(address) failed: \(reason)")
+                }
                 done(isGood ? handler : nil)
             }
         }

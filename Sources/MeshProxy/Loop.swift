@@ -28,6 +28,7 @@ final class Loop: @unchecked Sendable {
     var clients: [ObjectIdentifier: ClientHandler] = [:]
     /// The client connections of all loops.
     let connections: ConnectionCount
+    private let report: @Sendable (String) -> Void
 
     /// Where the bytes of the next write are put together.
     var scratch: ByteBuffer
@@ -50,9 +51,11 @@ final class Loop: @unchecked Sendable {
     private var drained: (() -> Void)?
 
     init(
-        eventLoop: any EventLoop, seed: UInt64, log: AccessLog, connections: ConnectionCount
+        eventLoop: any EventLoop, seed: UInt64, log: AccessLog, connections: ConnectionCount,
+        report: @escaping @Sendable (String) -> Void
     ) {
         self.connections = connections
+        self.report = report
         self.eventLoop = eventLoop
         self.log = log
         let now = LiveWorld.now()
@@ -156,6 +159,16 @@ final class Loop: @unchecked Sendable {
         copy.mesh.upstreamActive = Int64(activeUpstreams)
         return copy
     }
+
+    /// Tells the operator of something that no metric can say, once in a few seconds at most.
+    func note(_ text: String) {
+        let now = LiveWorld.now()
+        guard now >= nextNote else { return }
+        nextNote = now + .seconds(5)
+        report(text)
+    }
+
+    private var nextNote = Instant(nanoseconds: 0)
 
     /// Clients between two requests.
     var idleClients = 0

@@ -39,10 +39,12 @@ package actor Proxy {
 
     /// A proxy with `loopCount` event loops that does not listen yet.
     ///
-    /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file.
+    /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file; `report`
+    /// gets what an operator should read.
     package init(
         loopCount: Int, seed: UInt64,
-        readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?
+        readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?,
+        report: @escaping @Sendable (String) -> Void
     ) {
         self.readCredential = readCredential
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, loopCount))
@@ -56,7 +58,7 @@ package actor Proxy {
             loops.append(
                 Loop(
                     eventLoop: eventLoop, seed: random.next(), log: log,
-                    connections: connections))
+                    connections: connections, report: report))
         }
         self.loops = loops
         let all = loops

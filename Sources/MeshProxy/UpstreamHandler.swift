@@ -23,6 +23,8 @@ final class UpstreamHandler: ChannelInboundHandler {
     let tls: UpstreamTLS?
     /// Whether the connection ended by an error rather than by the peer's orderly end.
     private(set) var hadError = false
+    /// What that error was, for the log.
+    private(set) var problem = ""
     /// Called once when the TLS handshake is over: true when it succeeded.
     var handshakeEnded: ((Bool) -> Void)?
     private(set) var context: ChannelHandlerContext?
@@ -145,6 +147,7 @@ final class UpstreamHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         isOpen = false
         hadError = true
+        if problem.isEmpty { problem = "\(error)" }
         context.close(promise: nil)
     }
 

@@ -53,7 +53,7 @@ struct UpCommand: AsyncParsableCommand {
         let place = try SocketPlace(admin, option: "--admin")
         let proxy = Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
-            readCredential: Credentials.read)
+            readCredential: Credentials.read, report: { Terminal.log($0) })
         let builtIn = try await startBuiltIn()
         let controller = Controller(
             own: [(place.address, UInt16(place.port))],
