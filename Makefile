@@ -2,10 +2,10 @@
 # Every command of the project. Anything longer than one line lives in Scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench e2e sim fmt docs golden
+.PHONY: help run test build bench bench-quick e2e sim fmt docs golden
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## /{printf "  make %-8s%s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s%s\n", $$1, $$2}' Makefile
 
 run: ## Build, then start Examples/quickstart and print what to try next
 	@Scripts/run.sh
@@ -18,6 +18,9 @@ build: ## Build everything in debug
 
 bench: ## Measure: micro benchmarks and comparison with other proxies
 	@Scripts/bench.sh $(ARGS)
+
+bench-quick: ## Guard: fail when a request costs more than the thresholds say
+	@Scripts/bench-quick.sh $(ARGS)
 
 e2e: ## Run the end-to-end tests against real peers (ARGS="-k reload" for a few)
 	@Scripts/e2e.sh $(ARGS)

@@ -187,10 +187,11 @@ extension Exchange {
             case .environment(let name): "environment variable \(name)"
             case .file(let path): "file \(path)"
             }
+        let name = snapshot.backends[Int(backend)].name
         return Refusal(
             .noBackend,
             message:
-                "the credential of backend \(snapshot.backends[Int(backend)].name) could not be read from "
+                "the credential of backend \(name) could not be read from "
                 + "\(place); set it and restart or reload")
     }
 }

@@ -39,8 +39,8 @@ package actor Proxy {
 
     /// A proxy with `loopCount` event loops that does not listen yet.
     ///
-    /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file; `report`
-    /// gets what an operator should read.
+    /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file;
+    /// `report` gets what an operator should read.
     package init(
         loopCount: Int, seed: UInt64,
         readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?,

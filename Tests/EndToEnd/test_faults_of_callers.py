@@ -75,21 +75,31 @@ def test_a_body_after_an_early_answer_is_never_a_request(start, hasty):
     assert hasty.connections == 2
 
 
+# Some of these are a little more than the kernel holds for a reader (up to 4 MiB, as Linux is
+# usually set): the gateway then still has the end of the answer when it comes to the close.
+SIZES = range(100_000, 4_600_000, 30_000)
+
+
 @pytest.mark.parametrize("ask", ["1.1\nHost: a\nConnection: close", "1.0"], ids=["1.1", "1.0"])
 def test_a_slow_reader_gets_every_byte_before_the_close(start, serve, ask):
-    body = b"0123456789" * 300_000
-    pinion = start(*site(serve(lambda *_: reply(body))))
-    with Wire(pinion.port, receive_buffer=4096) as client:
-        client.send(f"GET / HTTP/{ask}\n\n")
+    pinion = start(*site(serve(lambda message, _: reply(b"x" * int(message.target[1:])))))
+    clients = {size: Wire(pinion.port) for size in SIZES}
+    for size, client in clients.items():
+        client.send(f"GET /{size} HTTP/{ask}\n\n")
+    # The pace of the readers: by now the gateway has done with each answer what it could.
+    time.sleep(0.5)
+    ends = {}
+    for size, client in clients.items():
         assert read_head(client.stream).status == 200
-        # By now the gateway has all of it, and has nothing more to do but to close.
-        time.sleep(0.5)
-        assert received(client) == (body, True)
+        body, ended = received(client)
+        ends[size] = (len(body), ended)
+        client.close()
+    assert ends == {size: (size, True) for size in SIZES}
 
 
 def test_a_reader_slower_than_the_stream_limit_is_not_cut_off(start, serve):
     body = b"0123456789" * 1_200_000
-    limit = policy("Backend", "site", timeouts={"streamIdle": "1s"})
+    limit = policy("HTTPRoute", "all", timeouts={"streamIdle": "1s"})
     pinion = start(*site(serve(lambda *_: reply(body)), limit))
     with Wire(pinion.port, receive_buffer=4096) as client:
         client.send("GET / HTTP/1.1\nHost: a\nConnection: close\n\n")
@@ -113,14 +123,16 @@ def test_requests_without_end_from_a_caller_that_never_reads_cost_no_memory(star
             client.send(ask * 100_000)
         except TimeoutError:
             pass
-        grown = pinion.resident_bytes() - before
+        # What was taken in a second more shows whether there is a bound.
+        held = [pinion.resident_bytes() for _ in range(10) if not time.sleep(0.1)]
+        grown = max(held) - before
         # The connection is held up, not given up.
         assert client.answer().status == 404
     assert grown < 32 * MEBIBYTE, f"{grown / MEBIBYTE:.1f} MiB"
 
 
 def test_a_slow_upload_that_gets_on_is_not_timed_out(start, serve):
-    limit = policy("Backend", "site", timeouts={"firstByte": "500ms"})
+    limit = policy("HTTPRoute", "all", timeouts={"firstByte": "500ms"})
     pinion = start(*site(serve(lambda message, _: reply(message.body)), limit))
     with Wire(pinion.port) as client:
         client.send(UPLOAD.format(60_000))

@@ -77,7 +77,8 @@ struct RequestScannerTests {
         #expect(facts.model == nil && facts.maxTokens == nil && facts.user == nil)
         #expect(facts.includeUsage == nil && !facts.stream && facts.n == nil)
         #expect(part(text, facts.includeUsageValue) == "null")
-        #expect(try scan(#"{"stream_options":null}"#).streamOptions == nil)
+        // The place of the null is told, so that something can be put there.
+        #expect(try scan(#"{"stream_options":null}"#).streamOptions == ByteRange(18, 22))
     }
 
     @Test(
@@ -181,10 +182,10 @@ struct RequestScannerTests {
             ("{\"a\":1,,\"b\":1}", .unexpectedByte), ("{\"tools\":[1,]}", .unexpectedByte),
             ("{\"tools\":[1 1]}", .unexpectedByte), ("{\"model\":\"\\ud800\"}", .loneSurrogate),
             ("{\"messages\":\"\\udc00\"}", .loneSurrogate),
-            ("{\"a\":" + String(repeating: "[", count: 100_000), .tooDeep),
+            ("{\"a\":" + String(repeating: "[", count: 2_000), .tooDeep),
             ("{\"tools\":" + String(repeating: "[", count: 64), .tooDeep),
             ("{\"stream_options\":{\"a\":" + String(repeating: "[", count: 63), .tooDeep),
-            ("{\"n\":" + String(repeating: "1", count: 1_000_000), .numberTooLong),
+            ("{\"n\":" + String(repeating: "1", count: 2_000), .numberTooLong),
         ] as [(String, JSONFault.Reason)])
     func documents(text: String, reason: JSONFault.Reason) {
         #expect(fault(text)?.reason == reason)

@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+// The rooms under Sources/ are links to the project's own: their declarations have package
+// access, so what measures them must be of one package with them. Nothing here is fetched, and
+// all of it builds in well under a minute.
+
+/// The settings of the rooms, as in the project's own package.
+let room: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .unsafeFlags(
+        ["-enforce-exclusivity=unchecked", "-cross-module-optimization"],
+        .when(configuration: .release)),
+]
+
+let rooms: [(String, [Target.Dependency])] = [
+    ("MeshBasics", []),
+    ("MeshWire", ["MeshBasics"]),
+    ("MeshTelemetry", ["MeshBasics"]),
+    ("MeshSnapshot", ["MeshBasics", "MeshWire"]),
+    ("MeshRouting", ["MeshBasics", "MeshWire", "MeshSnapshot"]),
+    ("MeshDialects", ["MeshBasics", "MeshWire"]),
+    (
+        "MeshExchange",
+        [
+            "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
+            "MeshDialects",
+        ]
+    ),
+]
+
+let package = Package(
+    name: "pinion-benchmarks",
+    products: [
+        .executable(name: "micro", targets: ["micro"]),
+        .executable(name: "load-generator", targets: ["LoadGenerator"]),
+        .executable(name: "mock-upstream", targets: ["MockUpstream"]),
+        // Preloaded into a proxy, it counts the allocations of that proxy.
+        .library(name: "CountingAllocator", type: .dynamic, targets: ["CountingAllocator"]),
+    ],
+    targets: rooms.map { .target(name: $0.0, dependencies: $0.1, swiftSettings: room) } + [
+        .target(name: "CountingAllocator", cSettings: [.unsafeFlags(["-fno-builtin"])]),
+        .executableTarget(
+            name: "micro", dependencies: ["CountingAllocator"] + rooms.map { .byName(name: $0.0) },
+            swiftSettings: room),
+        .executableTarget(name: "LoadGenerator"),
+        .executableTarget(name: "MockUpstream"),
+    ]
+)

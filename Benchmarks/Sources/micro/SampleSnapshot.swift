@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshSnapshot
+
+/// Snapshots of any size.
+enum SampleSnapshot {
+    /// `count` routes below prefixes of their own, one in ten also bound to a hostname.
+    static func routes(_ count: Int) -> RouteTable {
+        RouteTable(
+            entries: (0..<count).map { i in
+                RouteEntry(
+                    path: .prefix(Array(path(i).utf8)), rule: RuleID(i),
+                    order: RouteOrder(route: "default/route-\(i)"))
+            })
+    }
+
+    /// The prefix of route `i`.
+    static func path(_ i: Int) -> String { "/team-\(i % 97)/service-\(i)/v1" }
+
+    /// A mesh with `routes` plain rules, each to one backend that has `endpoints`.
+    static func plain(routes count: Int = 1, endpoints: Int = 1) -> Snapshot {
+        let target = WeightedTarget(weight: 1, destination: .backend(0))
+        let rules = (0..<count).map { i in
+            Rule(route: "default/route-\(i)", index: 0, action: .forward([target]))
+        }
+        let table =
+            count == 1
+            ? RouteTable(entries: [RouteEntry(rule: 0, order: RouteOrder(route: "default/all"))])
+            : routes(count)
+        return snapshot(rules, table, endpoints: endpoints, models: [], names: [])
+    }
+
+    /// A mesh that offers one model under the name that the sample bodies ask for, among
+    /// `routes` plain rules.
+    static func model(routes count: Int = 1, endpoints: Int = 1) -> Snapshot {
+        var rules = (0..<count).map { i in
+            Rule(
+                route: "default/route-\(i)", index: 0,
+                action: .forward([WeightedTarget(weight: 1, destination: .backend(0))]))
+        }
+        var entries = count > 1 ? routes(count).entries : []
+        entries.append(
+            RouteEntry(
+                path: .prefix(Array("/v1".utf8)), rule: RuleID(rules.count),
+                order: RouteOrder(implicit: true, route: "models")))
+        rules.append(
+            Rule(route: "models", index: 0, action: .modelByBody, needsFacts: true))
+        let model = Model(
+            name: Array("mock-model".utf8), resource: "default/mock-model",
+            targets: [
+                ModelTarget(weight: 1, backend: 0, upstreamModel: Array("mock-model-1".utf8))
+            ])
+        return snapshot(
+            rules, RouteTable(entries: entries), endpoints: endpoints, models: [model],
+            names: [NamedModel(name: model.name, model: 0)])
+    }
+
+    private static func snapshot(
+        _ rules: [Rule], _ table: RouteTable, endpoints count: Int, models: [Model],
+        names: [NamedModel]
+    ) -> Snapshot {
+        let endpoints = (0..<count).map { i in
+            Endpoint(
+                backend: 0, address: "10.\(i >> 16).\(i >> 8 & 255).\(i & 255)", port: 8000)
+        }
+        let backend = Backend(
+            name: "default/mock", provider: "vllm", dialect: models.isEmpty ? .http : .openAI,
+            endpoints: 0..<EndpointID(count))
+        let listener = Listener(
+            name: "default/mesh/http", hostname: nil, routes: table, models: names)
+        return Snapshot(
+            version: 1,
+            ports: [Port(address: "127.0.0.1", number: 8080, listeners: [listener])],
+            rules: rules, backends: [backend], endpoints: endpoints, models: models,
+            limits: ConnectionLimits(), telemetry: TelemetrySettings(),
+            drainTimeout: .seconds(30))
+    }
+}
