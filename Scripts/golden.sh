@@ -3,5 +3,5 @@
 # Lets golden tests write what they got as what they expect. The diff is then for a person.
 source "$(dirname "$0")/toolchain.sh"
 require_swift || exit 1
-PINION_GOLDEN_ACCEPT=1 swift test --disable-xctest --filter Golden
+GOLDEN=accept swift test --disable-xctest --filter Golden
 git --no-pager diff --stat -- Tests

@@ -80,15 +80,11 @@ extension Loop {
 private final class MirrorHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private var ended = false
-
     func channelActive(context: ChannelHandlerContext) {
         let limit = TimeAmount.seconds(30)
         let channel = context.channel
         context.eventLoop.assumeIsolated().scheduleTask(in: limit) { channel.close(promise: nil) }
     }
-
-    func channelReadComplete(context: ChannelHandlerContext) {}
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         context.close(promise: nil)
