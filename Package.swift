@@ -93,7 +93,10 @@ let package = Package(
         room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
         room(
             "MeshControl", ring: 5,
-            ["MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshProxy"],
+            [
+                "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshExchange",
+                "MeshProxy",
+            ],
             tested: false),
         // Ring 6: the command.
         [

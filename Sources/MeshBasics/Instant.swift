@@ -29,6 +29,14 @@ package struct Nanoseconds: Hashable, Comparable, Sendable {
     @inlinable
     package static func seconds(_ n: Int64) -> Nanoseconds { Nanoseconds(n &* 1_000_000_000) }
 
+    /// The length as text, `12.345 ms`.
+    package var milliseconds: String {
+        let micro = rawValue / 1_000
+        let rest = String(abs(micro % 1_000))
+        let sign = micro < 0 && micro > -1_000 ? "-" : ""
+        return "\(sign)\(micro / 1_000).\(String(repeating: "0", count: 3 - rest.count))\(rest) ms"
+    }
+
     /// The length in seconds.
     @inlinable
     package var seconds: Double { Double(rawValue) / 1e9 }

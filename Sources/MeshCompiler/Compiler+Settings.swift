@@ -29,7 +29,13 @@ extension Compiler {
             case "file": .file(mesh.logPath?.value ?? "")
             default: .standardOutput
             }
-        return TelemetrySettings(accessLog: log, logQuery: mesh.logQuery)
+        var recording = RecordingSettings()
+        recording.perSecondMax = mesh.recording.perSecond ?? recording.perSecondMax
+        recording.ringMax = mesh.recording.keep ?? recording.ringMax
+        recording.file = mesh.recording.file
+        recording.fileBytesMax = mesh.recording.fileBytes?.value ?? recording.fileBytesMax
+        return TelemetrySettings(
+            accessLog: log, logQuery: mesh.logQuery, recording: recording)
     }
 }
 
@@ -46,6 +52,11 @@ extension Report {
             error(
                 path.place, metadata, "`path` has no effect without `output: file`",
                 "add `output: file` or remove `path`")
+        }
+        if let size = mesh.recording.fileBytes, mesh.recording.file == nil {
+            error(
+                size.place, metadata, "`fileBytes` has no effect without `file`",
+                "add `file` or remove `fileBytes`")
         }
         for limit in [
             mesh.limits.headTimeout, mesh.limits.idleTimeout, mesh.limits.bodyIdleTimeout,

@@ -55,7 +55,8 @@ struct SnapshotDump {
         return .object(members)
     }
 
-    private func entry(_ entry: RouteEntry) -> JSONText {
+    /// One entry of a route table.
+    func entry(_ entry: RouteEntry) -> JSONText {
         var members: [JSONText.Member] = []
         if let hostname = entry.hostname {
             members.append(.init("hostname", .text(hostname.text)))
@@ -139,8 +140,17 @@ struct SnapshotDump {
             case .standardOutput: .text("stdout")
             case .file(let path): .object([.init("file", .text(path))])
             }
+        let recording = telemetry.recording
         return .object([
             .init("accessLog", log), .init("logQuery", .boolean(telemetry.logQuery)),
+            .init(
+                "recording",
+                .object([
+                    .init("perSecondMax", .number(recording.perSecondMax)),
+                    .init("ringMax", .number(recording.ringMax)),
+                    .init("file", recording.file.map { .text($0) } ?? .null),
+                    .init("fileBytesMax", .number(recording.fileBytesMax)),
+                ])),
         ])
     }
 

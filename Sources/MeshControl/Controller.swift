@@ -36,7 +36,12 @@ package actor Controller {
     private let files: ConfigurationFiles?
     private let proxy: Proxy
     private let report: @Sendable (Event) -> Void
+    private let recordings: RecordingWriter
+    /// The last configurations that were in use, the present one last.
+    package private(set) var configurations: [RecordedConfiguration] = []
     private var sources: [SourceFile]
+    /// The sources of the snapshot in use.
+    private var sourcesInUse: [SourceFile] = []
     private var resources = ResourceSet()
     private var resolved: [String: [String]] = [:]
     private var refreshers: [DNSName: Task<Void, Never>] = [:]
@@ -53,8 +58,9 @@ package actor Controller {
     /// nothing is ever forwarded there.
     package init(
         own: [(address: String, port: UInt16)], files: ConfigurationFiles?, fixed: [SourceFile],
-        proxy: Proxy, report: @escaping @Sendable (Event) -> Void
+        proxy: Proxy, recordings: RecordingWriter, report: @escaping @Sendable (Event) -> Void
     ) {
+        self.recordings = recordings
         self.own = own
         self.files = files
         self.proxy = proxy
@@ -127,9 +133,12 @@ package actor Controller {
             throw StartFailure(lines: all.map(\.description))
         }
         if let loop = ownEndpoint(in: snapshot) { throw StartFailure(lines: [loop]) }
+        let former = sourcesInUse
+        sourcesInUse = sources
         do {
-            try await proxy.publish(snapshot)
+            try await publish(snapshot)
         } catch {
+            sourcesInUse = former
             throw StartFailure(lines: ["\(error)"])
         }
         resources = next
@@ -137,6 +146,26 @@ package actor Controller {
         published(snapshot, warnings: all)
         follow(compilation.names)
     }
+
+    /// Hands `snapshot` to the proxy. Recordings may name its version from then on, so that what
+    /// it was made from is kept before.
+    private func publish(_ snapshot: Snapshot) async throws {
+        let former = configurations
+        configurations.append(
+            RecordedConfiguration(
+                version: snapshot.version, sources: sourcesInUse, names: resolvedNames))
+        configurations.removeFirst(max(0, configurations.count - Self.configurationsMax))
+        recordings.use(snapshot.telemetry.recording, configurations)
+        do {
+            try await proxy.publish(snapshot)
+        } catch {
+            configurations = former
+            throw error
+        }
+    }
+
+    /// Configurations that are remembered: one that is older has hardly an exchange left.
+    private static let configurationsMax = 16
 
     /// What is wrong when an endpoint is this very process: requests would go round for ever, or
     /// reach what only this machine may see.
@@ -165,8 +194,12 @@ package actor Controller {
 
     /// Compiles what is known now, for the version after the present one.
     private func compile(_ resources: ResourceSet) -> Compilation {
-        let names = resolved.map { ResolvedNames.Entry(hostname: $0.key, addresses: $0.value) }
-        return Compiler.compile(resources, resolved: ResolvedNames(names), version: version + 1)
+        Compiler.compile(resources, resolved: resolvedNames, version: version + 1)
+    }
+
+    private var resolvedNames: ResolvedNames {
+        ResolvedNames(
+            resolved.map { ResolvedNames.Entry(hostname: $0.key, addresses: $0.value) })
     }
 
     private func watch() {
@@ -250,7 +283,7 @@ package actor Controller {
             return
         }
         do {
-            try await proxy.publish(snapshot)
+            try await publish(snapshot)
             published(snapshot, warnings: [])
         } catch {
             reject(["\(error)"])

@@ -14,6 +14,7 @@ extension Exchange {
         guard phase != .done else { return }
         settleUsage(at: now)
         record.total = now - record.started
+        tape?.say(.account, Self.summary(record))
         nameParties(shard)
         let backendName = backend >= 0 ? snapshot.backends[Int(backend)].name : "none"
         let routeName = rule >= 0 ? snapshot.rules[Int(rule)].route : "none"
@@ -29,6 +30,16 @@ extension Exchange {
         step.isDone = true
     }
 
+    /// What came of it, in words.
+    private static func summary(_ record: borrowing ExchangeRecord) -> String {
+        var words = ["status \(record.status)", "\(record.attempts) attempts"]
+        if let input = record.tokens.input { words.append("\(input) tokens in") }
+        if let output = record.tokens.output { words.append("\(output) tokens out") }
+        if let code = record.refusal { words.append("code \(code)") }
+        words.append(record.total.milliseconds)
+        return words.joined(separator: ", ")
+    }
+
     private mutating func settleUsage(at now: Instant) {
         var found: TokenUsage?
         switch reading {
@@ -38,6 +49,7 @@ extension Exchange {
             found = meter.usage
         case .stream(let relay):
             found = relay.usage
+        case .recorded(let summary): found = summary.tokens
         }
         if let firstTokenAt { record.firstToken = firstTokenAt - record.started }
         reading = .nothing

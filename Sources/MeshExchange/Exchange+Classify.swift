@@ -20,6 +20,8 @@ extension Exchange {
                 return refuse(Refusal(.ambiguousPath), shard: &shard, at: now)
             }
             canonicalPath = path
+            tape?.say(
+                .classify, "the path is read as \(String(decoding: path, as: UTF8.self))")
         }
         rule = matchRule(head, bytes)
         guard rule >= 0 else {
@@ -29,6 +31,9 @@ extension Exchange {
         // its parts.
         let rules = snapshot.rules
         let number = Int(rule)
+        tape?.say(
+            .route,
+            "rule \(rules[number].index) of route \(rules[number].route) takes the request")
         timeouts = rules[number].timeouts
         retry = rules[number].retry
         if let limit = timeouts.request { requestDeadline = now + limit }
@@ -74,13 +79,30 @@ extension Exchange {
         at now: Instant
     ) -> Step {
         guard phase == .collecting else { return Step() }
+        note(.body, shard, at: now)
+        tape?.amend { $0.body = RecordedBody(length: body.byteCount) }
+        return noted(takeBody(body, head, bytes, shard: &shard, at: now), &shard)
+    }
+
+    private mutating func takeBody(
+        _ body: RawSpan, _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
         isRequestComplete = true
         record.bytesIn += UInt64(body.byteCount)
         if snapshot.rules[Int(rule)].needsFacts, mayHaveFacts(body) {
             do {
-                facts = try RequestScanner.scan(body)
+                let found = try RequestScanner.scan(body)
+                facts = found
+                if let tape {
+                    let read = RecordedBody(found, body)
+                    tape.amend { $0.body = read }
+                    tape.say(.classify, read.text(operation))
+                }
             } catch {
-                return refuse(Refusal(error), shard: &shard, at: now)
+                let refusal = Refusal(error)
+                tape?.amend { $0.body?.fault = RecordedRefusal(refusal) }
+                return refuse(refusal, shard: &shard, at: now)
             }
         }
         return route(head, bytes, body: body, shard: &shard, at: now)
@@ -91,13 +113,28 @@ extension Exchange {
         _ refusal: Refusal, shard: inout Shard, at now: Instant
     ) -> Step {
         guard phase != .idle, phase != .done else { return Step() }
+        note(.bodyFailed, shard, at: now)
+        tape?.amend { $0.refusal = RecordedRefusal(refusal) }
         endAttempt(.cancelled, .cancelled, shard: &shard, at: now)
-        return refuse(refusal, shard: &shard, at: now)
+        return noted(refuse(refusal, shard: &shard, at: now), &shard)
+    }
+
+    /// In a replay: the body was whole and could not be read, for the reason of `refusal`.
+    mutating func bodyRejected(
+        _ refusal: Refusal, body: RecordedBody, shard: inout Shard, at now: Instant
+    ) -> Step {
+        note(.body, shard, at: now)
+        tape?.amend { $0.body = body }
+        isRequestComplete = true
+        record.bytesIn += UInt64(body.length)
+        return noted(refuse(refusal, shard: &shard, at: now), &shard)
     }
 
     /// More of the body came: the wait for it begins anew.
     package mutating func bodyProgressed(at now: Instant) {
+        noteProgress(.bodyProgressed, at: now)
         if phase == .collecting { waitForBody(at: now) }
+        notedProgress()
     }
 
     /// A body is kept for copies only when it is small; a larger one is passed on and not copied.
@@ -114,17 +151,21 @@ extension Exchange {
 
     /// The whole request was read; `bytes` of its body were not reported before.
     package mutating func requestCompleted(bytes: Int, at now: Instant) {
+        noteProgress(.requestCompleted, bytes: bytes, at: now)
         isRequestComplete = true
         isPaused = false
         record.bytesIn &+= UInt64(bytes)
         if phase == .sent { waitForHead(at: now) }
+        notedProgress()
     }
 
     /// `bytes` of a streamed body go out and cannot be sent again.
     package mutating func requestProgressed(bytes: Int, at now: Instant) {
+        noteProgress(.requestProgressed, bytes: bytes, at: now)
         canReplay = false
         record.bytesIn &+= UInt64(bytes)
         if phase == .sent { waitForBody(at: now) }
+        notedProgress()
     }
 
     mutating func waitForBody(at now: Instant) {

@@ -9,9 +9,11 @@ import MeshWire
 extension Exchange {
     /// A connection to the dispatched endpoint is at hand and the request goes out on it.
     package mutating func requestSent(at now: Instant) {
+        noteProgress(.sent, at: now)
         if phase == .dispatched { phase = .sent }
         if record.connect == nil { record.connect = now - attemptStarted }
         if isRequestComplete { waitForHead(at: now) } else { waitForBody(at: now) }
+        notedProgress()
     }
 
     /// The endpoint has the whole request and must begin to answer.
@@ -25,6 +27,14 @@ extension Exchange {
         _ failure: AttemptFailure, shard: inout Shard, at now: Instant
     ) -> Step {
         guard phase == .dispatched || phase == .sent else { return Step() }
+        note(.attemptFailed, shard, at: now)
+        tape?.amend { $0.text = failure.label }
+        return noted(answerFailure(failure, shard: &shard, at: now), &shard)
+    }
+
+    private mutating func answerFailure(
+        _ failure: AttemptFailure, shard: inout Shard, at now: Instant
+    ) -> Step {
         if case .reset(wasReused: true) = failure, canReplay, !usedFreshConnectionAfterReset,
             let pick
         {
@@ -61,6 +71,11 @@ extension Exchange {
     /// One of the limits that `deadline` stands for may have passed.
     package mutating func timerFired(shard: inout Shard, at now: Instant) -> Step {
         guard now >= deadline else { return Step() }
+        note(.timer, shard, at: now)
+        return noted(answerDeadline(shard: &shard, at: now), &shard)
+    }
+
+    private mutating func answerDeadline(shard: inout Shard, at now: Instant) -> Step {
         switch phase {
         case .idle, .done: return Step()
         case .collecting:
@@ -103,6 +118,7 @@ extension Exchange {
     /// The caller went away.
     package mutating func clientGone(shard: inout Shard, at now: Instant) -> Step {
         guard phase != .idle, phase != .done else { return Step() }
+        note(.clientGone, shard, at: now)
         record.flags.insert(.clientAborted)
         if isBegun { endAttempt(.cancelled, .cancelled, shard: &shard, at: now) }
         if record.status == 0 { record.status = 499 }
@@ -111,17 +127,19 @@ extension Exchange {
         step.abandonsUpstream = true
         step.closesClient = true
         finish(&step, shard: &shard, at: now)
-        return step
+        return noted(step, &shard)
     }
 
     /// The process stops and can wait no longer.
     package mutating func cutOff(shard: inout Shard, at now: Instant) -> Step {
         guard phase != .idle, phase != .done else { return Step() }
+        note(.cutOff, shard, at: now)
         if phase == .relaying {
-            return breakAnswer(Refusal(.draining), .cancelled, shard: &shard, at: now)
+            let step = breakAnswer(Refusal(.draining), .cancelled, shard: &shard, at: now)
+            return noted(step, &shard)
         }
         endAttempt(.cancelled, .cancelled, shard: &shard, at: now)
-        return refuse(Refusal(.draining), shard: &shard, at: now)
+        return noted(refuse(Refusal(.draining), shard: &shard, at: now), &shard)
     }
 
     /// Another attempt on this target, or on the next one; nil when there is none to make.
@@ -129,10 +147,23 @@ extension Exchange {
         allowed: Bool, _ reason: RetryReason, retryAfter: Nanoseconds?, shard: inout Shard,
         at now: Instant
     ) -> Step? {
-        guard canReplay, now < requestDeadline else { return nil }
+        guard canReplay, now < requestDeadline else {
+            tape?.say(
+                .forward,
+                canReplay
+                    ? "no time is left for another attempt"
+                    : "the body is gone, so the request cannot be sent again")
+            return nil
+        }
+        if !allowed {
+            tape?.say(.forward, "\(reason.label) is not retried by this policy")
+        } else if attemptsOnTarget >= retry.attempts {
+            tape?.say(.forward, "all \(retry.attempts) attempts on this target were made")
+        }
         if allowed, attemptsOnTarget < retry.attempts {
             let known = shard.number(of: backend, in: snapshot)
-            if shard.fleet.allowRetry(backend: known, policy: retry, at: now) {
+            let isAllowed = shard.fleet.allowRetry(backend: known, policy: retry, at: now)
+            if tape?.budget(isAllowed) ?? isAllowed {
                 let isFirstConnect = reason == .connectFailure && attemptsOnTarget == 1
                 let delay =
                     isFirstConnect
@@ -142,11 +173,13 @@ extension Exchange {
                         using: &shard.random)
                 if let delay {
                     if let pick { tried.insert(pick.slot) }
+                    tape?.say(.forward, "\(reason.label): tried again")
                     shard.countRetry(reason, backend: known)
                     record.flags.insert(.retried)
                     return dispatch(after: delay, shard: &shard, at: now)
                 }
             } else {
+                tape?.say(.forward, "the retry budget of the backend is used up")
                 shard.metrics.mesh.retryBudgetExhausted += 1
             }
         }

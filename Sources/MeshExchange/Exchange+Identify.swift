@@ -16,6 +16,7 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, port: Int, shard: inout Shard,
         at now: Instant
     ) -> Step {
+        let drawn = shard.random.state
         reset()
         snapshot = shard.snapshot
         credentials = shard.credentials
@@ -24,6 +25,15 @@ extension Exchange {
         keepsAlive = head.keepAlive && !shard.isDraining
         isRequestComplete = head.framing == .none
         identify(head, bytes, shard: &shard, at: now)
+        startTape(.begin, drawn: drawn, port: port, shard: &shard, at: now)
+        keepHead(head, bytes)
+        return noted(receive(head, bytes, port: port, shard: &shard, at: now), &shard)
+    }
+
+    private mutating func receive(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, port: Int, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
         record.bytesIn = UInt64(head.length)
         record.snapshot = snapshot.version
         shard.metrics.mesh.activeRequests += 1
@@ -39,6 +49,7 @@ extension Exchange {
         else { return refuse(Refusal(.noRoute), shard: &shard, at: now) }
         self.port = Int32(port)
         self.listener = Int32(listener)
+        tape?.say(.identify, "listener \(snapshot.ports[port].listeners[listener].name)")
         return classify(head, bytes, shard: &shard, at: now)
     }
 
@@ -46,16 +57,18 @@ extension Exchange {
     package mutating func refuseMalformed(
         _ violation: Violation, shard: inout Shard, at now: Instant
     ) -> Step {
-        beginUnread(shard: &shard, at: now)
-        return refuse(Refusal(violation), shard: &shard, at: now)
+        refuseUnread(Refusal(violation), shard: &shard, at: now)
     }
 
     /// A request never got as far as a head: answers with `refusal` and closes.
     package mutating func refuseUnread(
         _ refusal: Refusal, shard: inout Shard, at now: Instant
     ) -> Step {
+        let drawn = shard.random.state
         beginUnread(shard: &shard, at: now)
-        return refuse(refusal, shard: &shard, at: now)
+        startTape(.unread, drawn: drawn, port: -1, shard: &shard, at: now)
+        tape?.amend { $0.refusal = RecordedRefusal(refusal) }
+        return noted(refuse(refusal, shard: &shard, at: now), &shard)
     }
 
     private mutating func beginUnread(shard: inout Shard, at now: Instant) {
@@ -127,5 +140,6 @@ extension Exchange {
         answeredHead = false
         firstTokenAt = nil
         isPaused = false
+        if tape?.isReplay != true { tape = nil }
     }
 }

@@ -7,11 +7,19 @@ import MeshSnapshot
 extension Exchange {
     /// An endpoint of the present backend, numbered as in `snapshot`; nil when there is none.
     mutating func pickEndpoint(shard: inout Shard, at now: Instant) -> Pick? {
-        if snapshot === shard.snapshot {
-            return shard.fleet.pick(
-                backend: backend, hash: ringHash, tried: tried, using: &shard.random, at: now)
-        }
-        return pickAcrossSwap(shard: &shard, at: now)
+        guard snapshot === shard.snapshot else { return pickAcrossSwap(shard: &shard, at: now) }
+        return pick(of: backend, tried: tried, shard: &shard, at: now)
+    }
+
+    /// A pick of the fleet, with what it looked at put on the tape.
+    private mutating func pick(
+        of known: BackendID, tried: borrowing Tried, shard: inout Shard, at now: Instant
+    ) -> Pick? {
+        if let tape { tape.look(at: &shard.fleet, backend: known, tried: tried, at: now) }
+        let chosen = shard.fleet.pick(
+            backend: known, hash: ringHash, tried: tried, using: &shard.random, at: now)
+        if let tape { tape.picked(chosen, from: shard.fleet, backend: known) }
+        return chosen
     }
 
     /// The same when the fleet went over to another snapshot since the exchange began: backends
@@ -24,8 +32,7 @@ extension Exchange {
         var passed = tried
         for _ in 0..<Self.strangersMax {
             guard
-                let found = shard.fleet.pick(
-                    backend: known, hash: ringHash, tried: passed, using: &shard.random, at: now)
+                let found = pick(of: known, tried: passed, shard: &shard, at: now)
             else { return nil }
             let name = shard.endpointNames[Int(found.endpoint)]
             if let id = own.first(where: { snapshot.endpoints[Int($0)].authority == name }) {

@@ -32,6 +32,8 @@ extension Exchange {
             guard let chosen = only ?? WeightedSplit.choose(targets, using: &shard.random)
             else { return refuse(Refusal(.noBackend), shard: &shard, at: now) }
             ruleTarget = chosen
+            tape?.say(
+                .route, Self.share("target \(chosen)", targets.map(\.weight), chosen: chosen))
             switch targets[chosen].destination {
             case .invalid: return refuse(Refusal(.noBackend), shard: &shard, at: now)
             case .backend(let id): backend = id
@@ -49,6 +51,7 @@ extension Exchange {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
         hashForRing(head, bytes)
+        if ringHash != nil { tape?.say(.route, "a header's value decides on the hash ring") }
         var step = dispatch(shard: &shard, at: now)
         // After a swap the numbers of backends mean others to the fleet: no copy is then made.
         if step.dispatch != nil, !rules[number].mirrors.isEmpty, snapshot === shard.snapshot {
@@ -65,6 +68,9 @@ extension Exchange {
         after delay: Nanoseconds = .zero, shard: inout Shard, at now: Instant
     ) -> Step {
         guard let chosen = pickEndpoint(shard: &shard, at: now) else {
+            tape?.say(
+                .route,
+                "backend \(snapshot.backends[Int(backend)].name) has no endpoint to send to")
             if let step = nextTarget(shard: &shard, at: now) { return step }
             let name = snapshot.backends[Int(backend)].name
             return refuse(
@@ -74,11 +80,15 @@ extension Exchange {
                         + "see `pinion get endpoints`"),
                 shard: &shard, at: now)
         }
-        if tried.contains(chosen.slot), let step = nextTarget(shard: &shard, at: now) {
-            // Every endpoint here was tried: a fallback is better than the same one again.
-            return step
+        if tried.contains(chosen.slot) {
+            tape?.say(
+                .route,
+                "every endpoint of \(snapshot.backends[Int(backend)].name) was tried")
+            // A fallback is better than the same one again.
+            if let step = nextTarget(shard: &shard, at: now) { return step }
         }
         if let missing = missingCredential() {
+            tape?.say(.route, missing.message)
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(missing, shard: &shard, at: now)
         }
@@ -89,6 +99,11 @@ extension Exchange {
         }
         attemptsOnTarget += 1
         record.attempts += 1
+        tape?.say(
+            .forward,
+            "attempt \(record.attempts): backend \(snapshot.backends[Int(backend)].name), "
+                + "endpoint \(snapshot.endpoints[Int(chosen.endpoint)].authority)"
+                + (delay > .zero ? ", after \(delay.milliseconds)" : ""))
         shard.fleet.begin(chosen.slot, at: now)
         isBegun = true
         phase = .dispatched
@@ -111,6 +126,9 @@ extension Exchange {
         shard.countRetry(.fallback, backend: shard.number(of: backend, in: snapshot))
         modelTarget = -1 - next
         backend = fallbacks[next].backend
+        tape?.say(
+            .route,
+            "fallback \(next) of the model: backend \(snapshot.backends[Int(backend)].name)")
         attemptsOnTarget = 0
         tried = Tried()
         record.flags.insert(.fallback)
@@ -140,6 +158,12 @@ extension Exchange {
         if let target = WeightedSplit.choose(models[number].targets, using: &shard.random) {
             modelTarget = target
             backend = models[number].targets[target].backend
+            tape?.say(
+                .route,
+                "model \(models[number].resource): "
+                    + Self.share(
+                        "target \(target) (\(snapshot.backends[Int(backend)].name))",
+                        models[number].targets.map(\.weight), chosen: target))
         }
         if models[number].isWildcard, let body, let range = facts?.model {
             record.model = body.extracting(range.range).text
@@ -148,6 +172,13 @@ extension Exchange {
         }
         asksForUsage =
             facts?.stream == true && operation.asksForStreamUsage && facts?.includeUsage != true
+    }
+
+    /// How a weighted choice went, in words.
+    private static func share(_ name: String, _ weights: [Int], chosen: Int) -> String {
+        if weights.count == 1 { return "\(name) is the only one" }
+        let whole = weights.reduce(0) { $0 &+ $1 }
+        return "\(name) was drawn, weight \(weights[chosen]) of \(whole)"
     }
 
     private func namedModel(_ name: RawSpan, _ facts: RequestFacts) -> ModelID? {
@@ -172,7 +203,8 @@ extension Exchange {
         let name = unsafe header.span.bytes
         for field in head.fields
         where bytes.extracting(field.nameRange.range).equalsIgnoringCase(name) {
-            ringHash = StableHash.of(bytes.extracting(field.valueRange.range))
+            let hash = StableHash.of(bytes.extracting(field.valueRange.range))
+            ringHash = tape?.hash(hash, of: bytes.extracting(field.nameRange.range)) ?? hash
             return
         }
     }

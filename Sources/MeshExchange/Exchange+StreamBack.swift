@@ -17,7 +17,24 @@ extension Exchange {
         shard: inout Shard, at now: Instant
     ) -> Step {
         guard phase == .sent || phase == .dispatched else { return Step() }
+        note(.answerHead, shard, at: now)
+        if let tape {
+            let text = HeadRedaction.redacted(head, bytes)
+            tape.amend { $0.text = text }
+        }
+        let step = passAnswerHead(
+            head, bytes, clientMinorVersion: clientMinorVersion, shard: &shard, at: now)
+        return noted(step, &shard)
+    }
+
+    private mutating func passAnswerHead(
+        _ head: borrowing ResponseHead, _ bytes: RawSpan, clientMinorVersion: UInt8,
+        shard: inout Shard, at now: Instant
+    ) -> Step {
         record.firstByte = now - record.started
+        tape?.say(
+            .forward,
+            "status \(head.status) after \((now - attemptStarted).milliseconds)")
         if let pick { shard.fleet.firstByte(pick.slot, after: now - attemptStarted, at: now) }
         if let step = retryStatus(head, bytes, shard: &shard, at: now) { return step }
 
@@ -42,8 +59,9 @@ extension Exchange {
         _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
     ) -> BodyVerdict {
         waitForAnswer(at: now)
+        tape?.lastPiece = now
         switch reading {
-        case .nothing:
+        case .nothing, .recorded:
             record.bytesOut &+= UInt64(payload.byteCount)
             return .unchanged
         case .document(var meter):
@@ -77,15 +95,28 @@ extension Exchange {
     /// The answer's body ended as its framing says.
     package mutating func answerEnded(shard: inout Shard, at now: Instant) -> Step {
         guard phase == .relaying else { return Step() }
+        note(.answerEnded, shard, at: now)
+        return noted(endAnswer(shard: &shard, at: now), &shard)
+    }
+
+    private mutating func endAnswer(shard: inout Shard, at now: Instant) -> Step {
         shard.output.removeAll(keepingCapacity: true)
-        if case .stream(var relay) = reading {
+        var isComplete = true
+        switch reading {
+        case .nothing, .document: break
+        case .stream(var relay):
             reading = .nothing
             relay.finish(into: &shard.output)
-            record.bytesOut &+= UInt64(shard.output.count)
+            isComplete = relay.isComplete
             reading = .stream(relay)
-            if !relay.isComplete {
-                return breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
-            }
+        case .recorded(let summary):
+            guard let stream = summary.stream else { break }
+            shard.output.append(contentsOf: repeatElement(0, count: stream.heldBytes))
+            isComplete = stream.isComplete
+        }
+        record.bytesOut &+= UInt64(shard.output.count)
+        if !isComplete {
+            return breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
         }
         var step = Step()
         step.writesBody = !shard.output.isEmpty
@@ -102,13 +133,15 @@ extension Exchange {
     /// The answer's body stopped before its framing says it ends, or is not what it must be.
     package mutating func answerBroke(shard: inout Shard, at now: Instant) -> Step {
         guard phase == .relaying else { return Step() }
-        if case .stream(let relay) = reading, relay.isTerminated {
+        note(.answerBroke, shard, at: now)
+        if reading.isTerminated {
             // All that the caller waits for was said; only the framing's end is missing.
-            var step = answerEnded(shard: &shard, at: now)
+            var step = endAnswer(shard: &shard, at: now)
             step.abandonsUpstream = true
-            return step
+            return noted(step, &shard)
         }
-        return breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
+        let step = breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
+        return noted(step, &shard)
     }
 
     /// Ends an answer that was begun and cannot be finished, in a way that no caller takes for
@@ -119,7 +152,7 @@ extension Exchange {
         var step = Step()
         step.abandonsUpstream = true
         shard.output.removeAll(keepingCapacity: true)
-        if case .stream(let relay) = reading, !relay.sawDone {
+        if reading.takesEvents {
             shard.output.append("data: ")
             appendError(refusal, isAI: true, to: &shard.output)
             shard.output.append("\n\n")
@@ -140,6 +173,8 @@ extension Exchange {
     /// caller that must get on.
     package mutating func answerPaused(at now: Instant) {
         guard phase == .relaying else { return }
+        noteProgress(.paused, at: now)
+        defer { notedProgress() }
         isPaused = true
         waitDeadline = now + snapshot.limits.idleTimeout
         updateDeadline()
@@ -149,10 +184,11 @@ extension Exchange {
     package mutating func answerResumed(at now: Instant) {
         guard phase == .relaying, isPaused else { return }
         isPaused = false
+        tape?.lastPiece = now
         waitForAnswer(at: now)
     }
 
-    private mutating func waitForAnswer(at now: Instant) {
+    mutating func waitForAnswer(at now: Instant) {
         guard !isPaused else { return }
         waitDeadline = timeouts.streamIdle.map { now + $0 } ?? .distantFuture
         updateDeadline()

@@ -49,6 +49,8 @@ package struct Exchange: ~Copyable {
         case nothing
         case document(AnswerMeter)
         case stream(StreamRelay)
+        /// In a replay: what a former reading found.
+        case recorded(AnswerSummary)
     }
 
     /// Where the exchange stands.
@@ -103,6 +105,8 @@ package struct Exchange: ~Copyable {
     var waitDeadline = Instant.distantFuture
     var attemptStarted = Instant(nanoseconds: 0)
 
+    /// Where it is written down what happens, when it is.
+    var tape: Tape?
     var reading = Reading.nothing
     var asksForUsage = false
     var answeredHead = false

@@ -25,6 +25,10 @@ package struct Shard: Sendable {
     package var credentials: [Secret<[UInt8]>?] = []
     /// Calendar time minus monotonic time, in nanoseconds.
     package var wallOffset: Int64
+    /// What is recorded, and the last recordings.
+    package var recorder = Recorder()
+    /// Names of the backends whose credential could not be read.
+    private(set) var missingCredentials: [String] = []
     /// Whether the process is stopping: every answer then closes its connection.
     package var isDraining = false
 
@@ -58,6 +62,10 @@ package struct Shard: Sendable {
     ) {
         snapshot = next
         self.credentials = credentials
+        recorder.adopt(next.telemetry.recording)
+        missingCredentials = zip(next.backends, credentials).compactMap { backend, value in
+            backend.credential != nil && value == nil ? backend.name : nil
+        }
         fleet.adopt(next, at: now)
         endpointNames = next.endpoints.map(\.authority)
         modelNames = next.models.map { model in

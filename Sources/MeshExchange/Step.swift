@@ -47,6 +47,29 @@ package enum AttemptFailure: Sendable, Hashable {
     case reset(wasReused: Bool)
     /// What came is not an answer.
     case malformed
+
+    /// The failure as recordings spell it.
+    var label: String {
+        switch self {
+        case .connect: "connect"
+        case .connectTimeout: "connect-timeout"
+        case .reset(wasReused: false): "reset"
+        case .reset(wasReused: true): "reset-of-reused"
+        case .malformed: "malformed"
+        }
+    }
+
+    /// The failure that recordings spell `label`, or nil.
+    init?(label: String) {
+        switch label {
+        case "connect": self = .connect
+        case "connect-timeout": self = .connectTimeout
+        case "reset": self = .reset(wasReused: false)
+        case "reset-of-reused": self = .reset(wasReused: true)
+        case "malformed": self = .malformed
+        default: return nil
+        }
+    }
 }
 
 /// How the end of an answer's body is marked for the caller.

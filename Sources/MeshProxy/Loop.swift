@@ -29,6 +29,7 @@ final class Loop: @unchecked Sendable {
     /// The client connections of all loops.
     let connections: ConnectionCount
     private let report: @Sendable (String) -> Void
+    private let record: @Sendable ([ExchangeRecording]) -> Void
 
     /// Where the bytes of the next write are put together.
     var scratch: ByteBuffer
@@ -52,10 +53,12 @@ final class Loop: @unchecked Sendable {
 
     init(
         eventLoop: any EventLoop, seed: UInt64, log: AccessLog, connections: ConnectionCount,
-        report: @escaping @Sendable (String) -> Void
+        report: @escaping @Sendable (String) -> Void,
+        record: @escaping @Sendable ([ExchangeRecording]) -> Void
     ) {
         self.connections = connections
         self.report = report
+        self.record = record
         self.eventLoop = eventLoop
         self.log = log
         let now = LiveWorld.now()
@@ -149,6 +152,11 @@ final class Loop: @unchecked Sendable {
         }
     }
 
+    private func flushRecordings() {
+        let fresh = shard.recorder.takeFresh()
+        if !fresh.isEmpty { record(fresh) }
+    }
+
     /// A copy of what was counted here.
     func metrics() -> ShardMetrics {
         shard.refreshGauges(at: LiveWorld.now())
@@ -192,6 +200,7 @@ final class Loop: @unchecked Sendable {
         for pool in pools { pool.closeAll() }
         maintenance?.cancel()
         flushLog()
+        flushRecordings()
     }
 
     func clientClosed(_ client: ClientHandler) {
@@ -210,6 +219,7 @@ final class Loop: @unchecked Sendable {
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
         flushLog()
+        flushRecordings()
         if scratch.capacity > 256 * 1024 {
             scratch = ByteBufferAllocator().buffer(capacity: 16 * 1024)
         }

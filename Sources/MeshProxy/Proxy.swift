@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
-import MeshExchange
+package import MeshExchange
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
@@ -40,11 +40,12 @@ package actor Proxy {
     /// A proxy with `loopCount` event loops that does not listen yet.
     ///
     /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file;
-    /// `report` gets what an operator should read.
+    /// `report` gets what an operator should read, `record` what was recorded for a file.
     package init(
         loopCount: Int, seed: UInt64,
         readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?,
-        report: @escaping @Sendable (String) -> Void
+        report: @escaping @Sendable (String) -> Void,
+        record: @escaping @Sendable ([ExchangeRecording]) -> Void = { _ in }
     ) {
         self.readCredential = readCredential
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, loopCount))
@@ -58,7 +59,7 @@ package actor Proxy {
             loops.append(
                 Loop(
                     eventLoop: eventLoop, seed: random.next(), log: log,
-                    connections: connections, report: report))
+                    connections: connections, report: report, record: record))
         }
         self.loops = loops
         let all = loops
@@ -131,6 +132,19 @@ package actor Proxy {
             }
         }
         return merged
+    }
+
+    /// The exchanges that are recorded, the oldest first; those that `id` names, or all.
+    package func recordings(named id: String? = nil) async -> [ExchangeRecording] {
+        var all: [ExchangeRecording] = []
+        for loop in loops {
+            let part = try? await loop.eventLoop.submit {
+                let kept = loop.shard.recorder.all
+                return id.map { id in kept.filter { $0.isNamed(id) } } ?? kept
+            }.get()
+            all += part ?? []
+        }
+        return all.sorted { $0.startedNanoseconds < $1.startedNanoseconds }
     }
 
     /// How the endpoints are, as each loop sees them.

@@ -52,7 +52,7 @@ extension Fleet {
     }
 
     /// Two drawn by weight; the one with the lower cost, the first when they are equal.
-    private func betterOfTwo(
+    private mutating func betterOfTwo(
         _ number: Int, _ tried: borrowing Tried, byLatency: Bool,
         using random: inout SplitMix64, at now: Instant
     ) -> Int32 {
@@ -64,8 +64,10 @@ extension Fleet {
             second = nil
         }
         let a = pools[number].sampler.slots[first]
+        lastDrawn = (a, a)
         guard let second else { return a }
         let b = pools[number].sampler.slots[second]
+        lastDrawn = (a, b)
         let (loadA, loadB) = (states[Int(a)].load, states[Int(b)].load)
         guard byLatency else { return loadA <= loadB ? a : b }
         let costA = states[Int(a)].latency.value(at: now) * (loadA + 1)

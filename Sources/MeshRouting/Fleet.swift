@@ -41,6 +41,9 @@ package struct Fleet: Sendable {
     var backends: [Backend] = []
     var endpoints: [Endpoint] = []
 
+    /// The places that the last pick by two drew; equal when there was only one.
+    var lastDrawn: (first: Int32, second: Int32) = (-1, -1)
+
     /// Reports that fitted nothing. Rises only through a bug of the caller, or when a snapshot
     /// came between a pick and its beginning.
     package internal(set) var misuses = 0

@@ -17,6 +17,16 @@ struct LatencyEstimate: Sendable {
         updated = now
     }
 
+    /// An estimate from what `words` gave, or nil when they are not two.
+    init?(words: [UInt64]) {
+        guard words.count == 2 else { return nil }
+        average = Double(bitPattern: words[0])
+        updated = Instant(nanoseconds: words[1])
+    }
+
+    /// The whole state: the average as bits, and when it was updated.
+    var words: [UInt64] { [average.bitPattern, updated.nanoseconds] }
+
     /// The estimate in nanoseconds, at least `Limits.latencyMin`.
     @inline(__always)
     func value(at now: Instant) -> Double {

@@ -24,6 +24,9 @@ enum Limits {
     static var latencyAfterFailuresMax: Nanoseconds { .seconds(10) }
     /// The time in which what was known of a latency falls to 1/e.
     static var latencyDecay: Nanoseconds { .seconds(10) }
+    /// Endpoints of a backend whose states one recording keeps with each pick: about 100 bytes
+    /// each.
+    static var picturedEndpoints: Int { 64 }
     /// Seconds that a retry budget looks back.
     static var budgetSeconds: Int { 10 }
 }

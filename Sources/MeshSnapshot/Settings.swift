@@ -45,6 +45,8 @@ package struct TelemetrySettings: Sendable, Hashable {
     package var accessLog: AccessLog
     /// Whether the access log carries the query string.
     package var logQuery: Bool
+    /// Which exchanges are recorded.
+    package var recording: RecordingSettings
 
     /// Where access log lines go.
     package enum AccessLog: Sendable, Hashable {
@@ -57,8 +59,35 @@ package struct TelemetrySettings: Sendable, Hashable {
     }
 
     /// Settings of the given parts.
-    package init(accessLog: AccessLog = .standardOutput, logQuery: Bool = false) {
+    package init(
+        accessLog: AccessLog = .standardOutput, logQuery: Bool = false,
+        recording: RecordingSettings = RecordingSettings()
+    ) {
         self.accessLog = accessLog
         self.logQuery = logQuery
+        self.recording = recording
+    }
+}
+
+/// Which exchanges are recorded, so that they can be explained and replayed.
+package struct RecordingSettings: Sendable, Hashable {
+    /// Exchanges each second on each event loop, the first that come.
+    package var perSecondMax: Int
+    /// Recordings that each event loop keeps in memory; 0 records nothing.
+    package var ringMax: Int
+    /// A file that recordings are appended to as well, or nil.
+    package var file: String?
+    /// The size at which the file is renamed and begun anew, in bytes.
+    package var fileBytesMax: Int
+
+    /// Settings of the given parts.
+    package init(
+        perSecondMax: Int = 20, ringMax: Int = 256, file: String? = nil,
+        fileBytesMax: Int = 64 * 1024 * 1024
+    ) {
+        self.perSecondMax = perSecondMax
+        self.ringMax = ringMax
+        self.file = file
+        self.fileBytesMax = fileBytesMax
     }
 }

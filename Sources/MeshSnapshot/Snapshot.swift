@@ -54,6 +54,14 @@ package final class Snapshot: Sendable {
         self.drainTimeout = drainTimeout
     }
 
+    /// `address:port` of the port at `index`; empty when there is none.
+    package func place(ofPort index: Int) -> String {
+        guard ports.indices.contains(index) else { return "" }
+        let port = ports[index]
+        return port.address.utf8.contains(UInt8(ascii: ":"))
+            ? "[\(port.address)]:\(port.number)" : "\(port.address):\(port.number)"
+    }
+
     /// The snapshot before any configuration: no ports, nothing routed.
     package static let empty = Snapshot(
         version: 0, ports: [], rules: [], backends: [], endpoints: [], models: [],

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import MeshAdmin
 import MeshBasics
 import MeshCompiler
@@ -36,8 +37,13 @@ actor AdminPages {
         case "/metrics": return await metrics(request)
         case "/snapshot": return .json(dump(await proxy.snapshot))
         case _ where request.path.hasPrefix("/get/"): return await listing(request.path)
+        case "/recordings": return await recordings(named: nil)
+        case _ where request.path.hasPrefix("/recordings/"):
+            let id = String(request.path.dropFirst(12))
+            return await recordings(named: id.removingPercentEncoding ?? id)
         case "/":
-            return .text("/healthz /ready /metrics /snapshot /get/KIND/FORMAT")
+            return .text(
+                "/healthz /ready /metrics /snapshot /get/KIND/FORMAT /recordings[/REQUEST-ID]")
         default:
             return .text("no such page; see / for those there are", status: 404)
         }
@@ -78,6 +84,21 @@ actor AdminPages {
         }
         let body = Table.rendered(rows, as: format)
         return format == .json ? .json(body) : .text(body)
+    }
+
+    /// The recorded exchanges with the configurations they ran under, or one of them.
+    private func recordings(named id: String?) async -> AdminAnswer {
+        var file = RecordingFile()
+        file.exchanges = await proxy.recordings(named: id)
+        if let id, file.exchanges.isEmpty {
+            let settings = await proxy.snapshot.telemetry.recording
+            return .text(
+                "no exchange is recorded under \(id.prefix(128)): each event loop records the "
+                    + "first \(settings.perSecondMax) of a second and keeps the last "
+                    + "\(settings.ringMax); raise spec.recording of the Mesh", status: 404)
+        }
+        file.configurations = await controller.configurations
+        return AdminAnswer(type: "application/jsonl", body: Array(file.text))
     }
 
     private func status() async -> [[(String, Cell)]] {

@@ -20,6 +20,7 @@ struct Pinion: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             UpCommand.self, CheckCommand.self, GetCommand.self, SchemaCommand.self,
+            ExplainCommand.self, ReplayCommand.self, PlanCommand.self,
             ModelServerCommand.self, VersionCommand.self, DocsCommand.self,
         ])
 }

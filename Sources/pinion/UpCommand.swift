@@ -51,15 +51,17 @@ struct UpCommand: AsyncParsableCommand {
         let started = LiveWorld.now()
         Process.raiseFileLimit()
         let place = try SocketPlace(admin, option: "--admin")
+        let recordings = RecordingWriter { Terminal.log($0) }
         let proxy = Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
-            readCredential: Credentials.read, report: { Terminal.log($0) })
+            readCredential: Credentials.read, report: { Terminal.log($0) },
+            record: { recordings.append($0) })
         let builtIn = try await startBuiltIn()
         let controller = Controller(
             own: [(place.address, UInt16(place.port))],
             files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
             fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [], proxy: proxy,
-            report: Self.report)
+            recordings: recordings, report: Self.report)
         do {
             try await controller.start()
         } catch {
@@ -89,6 +91,8 @@ struct UpCommand: AsyncParsableCommand {
 
         await Process.untilAskedToStop()
         await stop(proxy, controller, pages, server, builtIn)
+        recordings.finish()
+        Terminal.log("stopped")
     }
 
     private func stop(
@@ -103,7 +107,6 @@ struct UpCommand: AsyncParsableCommand {
         if !isClean { Terminal.log("some requests were cut off at the deadline") }
         await server.stop()
         await builtIn?.stop()
-        Terminal.log("stopped")
     }
 
     private static func report(_ event: Controller.Event) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import MeshBasics
 import MeshExchange
 import MeshRouting
@@ -21,6 +22,34 @@ struct RandomWalkTests {
                 }
             }
         }
+    }
+
+    @Test("whatever happened is decided the same way again, to the bit")
+    func replays() throws {
+        var replayed = 0
+        for seed in UInt64(2601)..<UInt64(2801) {
+            var walk = RandomWalk(seed: seed)
+            for exchange in 0..<12 {
+                _ = try walk.exchange()
+                let recording = try #require(walk.drive.shard.recorder.all.last)
+                let text = try JSONEncoder().encode(recording)
+                let read = try JSONDecoder().decode(ExchangeRecording.self, from: text)
+                #expect(read == recording)
+                let snapshots = walk.snapshots
+                let replay = try Replay.run(read) { version in
+                    snapshots.first { $0.version == version }
+                }
+                if let difference = replay.difference {
+                    Issue.record("\(difference); seed \(seed), exchange \(exchange): \(walk.trail)")
+                    return
+                }
+                let tree = Explanation.of(
+                    read, under: snapshots.first { $0.version == read.snapshot })
+                #expect(!tree.children.isEmpty)
+                replayed += 1
+            }
+        }
+        #expect(replayed == 2400)
     }
 
     @Test("equal seeds walk the same way")
@@ -45,11 +74,14 @@ struct RandomWalk {
     private(set) var trail: [String] = []
     private var random: SplitMix64
     private var version: UInt64 = 1
+    /// Every snapshot that was ever adopted.
+    private(set) var snapshots: [Snapshot] = []
 
     init(seed: UInt64) {
         random = SplitMix64(seed: seed).split("walk")
         let sample = Self.sample(version: 1, using: &random)
         drive = Drive(sample, seed: seed, credentials: Self.credentials(sample, using: &random))
+        snapshots = [drive.shard.snapshot]
     }
 
     /// Walks from a beginning to the end; answers what was wrong, or nil.
@@ -134,6 +166,7 @@ struct RandomWalk {
             version += 1
             let sample = Self.sample(version: version, using: &random)
             drive.adopt(sample, credentials: Self.credentials(sample, using: &random))
+            snapshots.append(drive.shard.snapshot)
             return ("a new snapshot", Step())
         case 2: return ("the timer fires early", drive.tick())
         case 3:
@@ -281,6 +314,7 @@ struct RandomWalk {
             sample.rules[2].mirrors = [Mirror(backend: 1, numerator: 1, denominator: 2)]
         }
         sample.limits = ConnectionLimits(eventBytesMax: 200)
+        sample.recording = RecordingSettings(perSecondMax: 1_000, ringMax: 3)
         return sample
     }
 }

@@ -47,7 +47,7 @@ struct Room: Sendable {
                 "NIOSSL", "NIOConcurrencyHelpers", "NIOTLS", "Synchronization", "Glibc",
             ]),
         Room(
-            name: "MeshControl", ring: 5, rooms: rings03 + ["MeshProxy"],
+            name: "MeshControl", ring: 5, rooms: rings04 + ["MeshProxy"],
             modules: ["Foundation", "Dispatch", "Glibc"]),
         Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1"]),
         Room(name: "MeshSimulator", ring: 5, rooms: rings04),

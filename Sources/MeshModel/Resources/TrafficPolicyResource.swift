@@ -30,6 +30,8 @@ package struct MeshResource: Hashable, Sendable {
     package var logPath: Located<String>?
     /// `accessLog.query`.
     package var logQuery: Bool
+    /// `recording`, each absent one nil.
+    package var recording: Recording
     /// `drainTimeout`.
     package var drainTimeout: Nanoseconds?
     /// What holds where no policy says otherwise.
@@ -55,6 +57,18 @@ package struct MeshResource: Hashable, Sendable {
         package var eventBytes: Int?
     }
 
+    /// Which exchanges are recorded.
+    package struct Recording: Hashable, Sendable {
+        /// Each second on each event loop.
+        package var perSecond: Int?
+        /// Kept in memory.
+        package var keep: Int?
+        /// Appended to, too.
+        package var file: String?
+        /// The size at which the file is begun anew.
+        package var fileBytes: Located<Int>?
+    }
+
     init(metadata: Metadata, spec: Cursor?) {
         self.metadata = metadata
         let limits = spec?["limits"]
@@ -71,6 +85,11 @@ package struct MeshResource: Hashable, Sendable {
         logOutput = log?.text("output")
         logPath = log?.text("path")
         logQuery = log?.boolean("query")?.value ?? false
+        let recording = spec?["recording"]
+        self.recording = Recording(
+            perSecond: recording?.integer("perSecond")?.value,
+            keep: recording?.integer("keep")?.value, file: recording?.text("file")?.value,
+            fileBytes: recording?.byteSize("fileBytes"))
         drainTimeout = spec?.duration("drainTimeout")?.value
         defaults = TrafficSettings(spec?["defaults"])
     }

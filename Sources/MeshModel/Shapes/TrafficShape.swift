@@ -128,6 +128,9 @@ enum MeshShape {
         Field("limits", .object(limits), "bounds on connections from callers"),
         Field("accessLog", .object(accessLog), "what is written about every exchange"),
         Field(
+            "recording", .object(recording),
+            "which exchanges can be explained and replayed; never bodies or secrets"),
+        Field(
             "drainTimeout", .duration, fallback: "30s",
             "how long exchanges may go on after the process was told to stop"),
         Field(
@@ -149,6 +152,19 @@ enum MeshShape {
         Field(
             "eventBytes", .byteSize(1024...(1 << 28)), fallback: "1Mi",
             "of one event of an event stream"),
+    ]
+
+    private static let recording: [Field] = [
+        Field(
+            "perSecond", .integer(0...100_000), fallback: "20",
+            "exchanges that are recorded each second on each event loop, the first that come"),
+        Field(
+            "keep", .integer(0...100_000), fallback: "256",
+            "recordings that each event loop keeps in memory; 0 records nothing"),
+        Field("file", .text(.line), "a file that recordings are appended to as well"),
+        Field(
+            "fileBytes", .byteSize(65_536...(1 << 40)), fallback: "64Mi",
+            "the size at which the file is renamed to `FILE.1` and begun anew"),
     ]
 
     private static let accessLog: [Field] = [

@@ -17,6 +17,7 @@ struct SnapshotSample {
     var names: [(String, ModelID)] = []
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
+    var recording = RecordingSettings(perSecondMax: 0)
 
     /// The snapshot itself.
     var snapshot: Snapshot {
@@ -47,7 +48,7 @@ struct SnapshotSample {
             version: version,
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
             rules: rules, backends: known, endpoints: endpoints, models: models, limits: limits,
-            telemetry: TelemetrySettings(), drainTimeout: .seconds(30))
+            telemetry: TelemetrySettings(recording: recording), drainTimeout: .seconds(30))
     }
 
     /// A mesh that offers one model with one target on backend 0 and fallbacks on the next ones.

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The bounds of this target, each with its reason.
+enum Limits {
+    /// Events that one recording keeps; an exchange with more retries and pauses than that is
+    /// kept without being able to be decided again.
+    static var recordedEvents: Int { 128 }
+    /// Entries of a route table that an explanation lists as near misses.
+    static var explainedMisses: Int { 5 }
+    /// Recordings that one shard keeps at most, whatever is configured: a few kilobytes each.
+    static var recordings: Int { 100_000 }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshWire
+
+/// Blots out what must not be kept of a head: the values of fields and query parameters that
+/// carry credentials. Each byte becomes an asterisk, so that lengths stay.
+enum HeadRedaction {
+    /// The head as text, and the names of what was blotted out.
+    static func redacted(
+        _ head: borrowing RequestHead, _ bytes: RawSpan
+    ) -> (text: String, hidden: [String]) {
+        var copy = bytes.extracting(0..<min(head.length, bytes.byteCount)).array
+        var hidden: [String] = []
+        for field in head.fields {
+            let name = bytes.extracting(field.nameRange.range).text.lowercased()
+            guard isSecret(name) else { continue }
+            hidden.append(name)
+            blot(field.valueRange, in: &copy)
+        }
+        if head.hasQuery { blotParameters(head.queryRange, in: &copy, &hidden) }
+        return (Latin1.text(unsafe copy.span.bytes), hidden)
+    }
+
+    /// The head of an answer as text.
+    static func redacted(_ head: borrowing ResponseHead, _ bytes: RawSpan) -> String {
+        var copy = bytes.extracting(0..<min(head.length, bytes.byteCount)).array
+        for field in head.fields
+        where isSecret(bytes.extracting(field.nameRange.range).text.lowercased()) {
+            blot(field.valueRange, in: &copy)
+        }
+        return Latin1.text(unsafe copy.span.bytes)
+    }
+
+    /// Whether a field or parameter of that name, in lower case, may carry a credential.
+    static func isSecret(_ name: String) -> Bool {
+        if plain.contains(name) { return false }
+        return words.contains { contains(name, $0) } || names.contains(name)
+    }
+
+    private static func contains(_ text: String, _ word: String) -> Bool {
+        let (text, word) = (Array(text.utf8), Array(word.utf8))
+        guard text.count >= word.count else { return false }
+        return (0...(text.count - word.count)).contains { start in
+            text[start..<(start + word.count)].elementsEqual(word)
+        }
+    }
+
+    private static let words = [
+        "auth", "cookie", "token", "secret", "password", "passwd", "api-key", "api_key", "apikey",
+        "access-key", "access_key", "credential", "signature", "session-key", "jwt", "assertion",
+    ]
+    private static let names = ["key", "sig", "code", "pwd", "pass"]
+    /// Names that hold one of the words and no secret.
+    private static let plain = ["x-token-count", ":authority", "www-authenticate"]
+
+    private static func blot(_ range: ByteRange, in bytes: inout [UInt8]) {
+        for i in range.range where i < bytes.count { bytes[i] = UInt8(ascii: "*") }
+    }
+
+    private static func blotParameters(
+        _ query: ByteRange, in bytes: inout [UInt8], _ hidden: inout [String]
+    ) {
+        var start = query.start
+        while start < query.end {
+            var end = start
+            while end < query.end, bytes[end] != UInt8(ascii: "&") { end += 1 }
+            if let equals = bytes[start..<end].firstIndex(of: UInt8(ascii: "=")) {
+                let name = PercentEscapes.decoded(Array(bytes[start..<equals]))
+                let text = String(decoding: name, as: UTF8.self).lowercased()
+                if isSecret(text) {
+                    hidden.append("?\(text)")
+                    blot(ByteRange(equals + 1, end), in: &bytes)
+                }
+            }
+            start = end + 1
+        }
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshDialects
+import MeshWire
+
+/// What the scanner read in a request body, without the body: a body that reads the same can be
+/// made from it.
+package struct RecordedBody: Codable, Hashable, Sendable {
+    /// Bytes of the body.
+    package var length: Int
+    /// What is wrong with it when it could not be read; nothing else is known then.
+    package var fault: RecordedRefusal?
+    /// Whether it was read at all: without a rule that needs facts it is only kept.
+    package var isRead = false
+    /// The contents of the `model` string as they were written, escapes and all.
+    package var model: String?
+    /// `stream`.
+    package var stream = false
+    /// `stream_options.include_usage`.
+    package var includeUsage: Bool?
+    /// The smallest bound on tokens that was given.
+    package var tokensMin: Int?
+    /// The largest one.
+    package var tokensMax: Int?
+    /// `n`.
+    package var n: Int?
+    /// `best_of`.
+    package var bestOf: Int?
+    /// Count of tools.
+    package var tools = 0
+    /// Bytes of prompts and messages.
+    package var inputBytes = 0
+
+    /// A body that is kept and not read.
+    init(length: Int) { self.length = length }
+
+    /// What `facts` say of `body`.
+    init(_ facts: RequestFacts, _ body: RawSpan) {
+        length = body.byteCount
+        isRead = true
+        model = facts.model.map { Latin1.text(body.extracting($0.range)) }
+        stream = facts.stream
+        includeUsage = facts.includeUsage
+        tokensMin = facts.maxTokens
+        tokensMax = facts.maxTokensCeiling
+        n = facts.n
+        bestOf = facts.bestOf
+        tools = facts.toolCount
+        inputBytes = facts.inputBytes
+    }
+
+    /// A body of a request that was never sent, for a dry run.
+    package init(model: String?, stream: Bool, tokensMax: Int?, inputBytes: Int) {
+        isRead = true
+        length = 0
+        self.model = model.map { Latin1.text(unsafe Array($0.utf8).span.bytes) }
+        self.stream = stream
+        tokensMin = tokensMax
+        self.tokensMax = tokensMax
+        self.inputBytes = inputBytes
+        length = bytes.count
+    }
+
+    /// What was read, in words.
+    func text(_ operation: Operation) -> String {
+        var words = ["operation \(operation.staticName)"]
+        if let model { words.append("model \(model)") }
+        words.append(stream ? "streamed" : "not streamed")
+        if let tokensMax { words.append("at most \(tokensMax) tokens") }
+        if let n { words.append("\(n) answers") }
+        if tools > 0 { words.append("\(tools) tools") }
+        words.append("\(length) bytes, \(inputBytes) of them prompt")
+        return words.joined(separator: ", ")
+    }
+
+    /// A body of the same length that the scanner reads in the same way.
+    package var bytes: [UInt8] {
+        guard isRead else { return Array(repeating: UInt8(ascii: " "), count: length) }
+        var members: [[UInt8]] = []
+        func add(_ name: String, _ value: [UInt8]) {
+            members.append(Array("\"\(name)\":".utf8) + value)
+        }
+        func add(_ name: String, _ value: Int?) {
+            if let value { add(name, Array("\(value)".utf8)) }
+        }
+        if let model { add("model", [UInt8(ascii: "\"")] + Latin1.bytes(model) + [0x22]) }
+        if stream { add("stream", Array("true".utf8)) }
+        if let includeUsage {
+            add("stream_options", Array("{\"include_usage\":\(includeUsage)}".utf8))
+        }
+        add("max_tokens", tokensMin)
+        if tokensMax != tokensMin { add("max_output_tokens", tokensMax) }
+        add("n", n)
+        add("best_of", bestOf)
+        if tools > 0 {
+            add(
+                "tools",
+                Array("[\(Array(repeating: "{}", count: tools).joined(separator: ","))]".utf8))
+        }
+        switch inputBytes {
+        case 0: break
+        case 1: add("input", [UInt8(ascii: "0")])
+        default:
+            let filler = Array(repeating: UInt8(ascii: "x"), count: inputBytes - 2)
+            add("input", [0x22] + filler + [0x22])
+        }
+        var out = [UInt8(ascii: "{")] + members.joined(separator: [UInt8(ascii: ",")])
+        if out.count + 1 < length {
+            out += Array(repeating: UInt8(ascii: " "), count: length - out.count - 1)
+        }
+        return out + [UInt8(ascii: "}")]
+    }
+}
+
+/// Bytes as text in which each byte is the character of that number, so that any bytes survive
+/// in JSON and ASCII stays readable.
+///
+/// **Source** ISO/IEC 8859-1 as the first 256 characters of Unicode.
+package enum Latin1 {
+    /// The text of `bytes`.
+    package static func text(_ bytes: RawSpan) -> String {
+        var text = String.UnicodeScalarView()
+        for i in 0..<bytes.byteCount { text.append(Unicode.Scalar(bytes[i])) }
+        return String(text)
+    }
+
+    /// The bytes of `text`; characters that no byte has become question marks.
+    package static func bytes(_ text: String) -> [UInt8] {
+        text.unicodeScalars.map { UInt8(exactly: $0.value) ?? UInt8(ascii: "?") }
+    }
+}

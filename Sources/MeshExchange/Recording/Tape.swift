@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshRouting
+import MeshSnapshot
+
+/// What one exchange writes its recording on, or reads a former one from.
+///
+/// Live, each event is noted with what the shard's state was where the exchange looked at it. In
+/// a replay the same looks are answered from the recording, in order, so that the exchange finds
+/// what it found then although the rest of the shard is another one.
+///
+/// A class, because an exchange that is not recorded should carry one word for it and no more.
+package final class Tape {
+    /// What was noted so far.
+    package private(set) var recording: ExchangeRecording
+    /// When the last piece of the answer came.
+    var lastPiece: Instant?
+
+    private var depth = 0
+    private var current: RecordedEvent?
+    /// The looks of the present event in a replay, first come first.
+    private var script: RecordedEvent?
+    /// Whether looks are answered from `script`.
+    let isReplay: Bool
+
+    /// A tape for the exchange that begins with `recording`.
+    init(_ recording: ExchangeRecording, isReplay: Bool) {
+        self.recording = recording
+        self.isReplay = isReplay
+    }
+
+    /// In a replay: the looks of the next event are answered as `event` noted them.
+    func follow(_ event: RecordedEvent) { script = event }
+
+    // MARK: Events
+
+    /// An event begins; what it leads to inside the exchange is part of it.
+    func begin(_ event: () -> RecordedEvent) {
+        depth += 1
+        guard depth == 1 else { return }
+        current = event()
+    }
+
+    /// Changes the event that began last, unless it is within another one.
+    func amend(_ change: (inout RecordedEvent) -> Void) {
+        guard depth == 1, current != nil else { return }
+        current.map { event in
+            var changed = event
+            change(&changed)
+            current = changed
+        }
+    }
+
+    /// The event has ended with `outcome`.
+    func end(_ outcome: RecordedOutcome) {
+        depth -= 1
+        guard depth == 0, var event = current else { return }
+        current = nil
+        event.outcome = outcome
+        keep(event)
+    }
+
+    private func keep(_ event: RecordedEvent) {
+        if event.kind.isMerged, var last = recording.events.last, last.kind == event.kind {
+            // Only the last of several such events matters, and the bytes of all.
+            last.after = event.after
+            last.flags = event.flags
+            last.answer = event.answer
+            last.outcome = event.outcome
+            if let more = event.bytes { last.bytes = (last.bytes ?? 0) + more }
+            recording.events[recording.events.count - 1] = last
+            return
+        }
+        guard recording.events.count < Limits.recordedEvents else {
+            recording.gap = .events
+            return
+        }
+        recording.events.append(event)
+    }
+
+    /// Where the request was listened for.
+    func keep(port: String) { recording.port = port }
+
+    /// The head of the request, blotted out where it must be.
+    func keep(head: String, hidden: [String], callerID: String?) {
+        recording.head = head
+        recording.hidden = hidden
+        recording.callerID = callerID
+    }
+
+    /// Whether the last event ended the exchange.
+    var isEnded: Bool { depth == 0 && recording.events.last?.outcome.isDone == true }
+
+    /// The recording with its access line, once the exchange has ended.
+    func finished(line: String) -> ExchangeRecording {
+        recording.line = line
+        return recording
+    }
+
+    /// A stage says what it decided. Only evaluated where there is a tape.
+    func say(_ stage: RecordedNote.Stage, _ text: String) {
+        current?.notes.append(RecordedNote(stage: stage, text: text))
+    }
+
+    // MARK: Looks
+
+    /// The exchange is about to pick an endpoint of `backend`.
+    func look(
+        at fleet: inout Fleet, backend: BackendID, tried: borrowing Tried, at now: Instant
+    ) {
+        if isReplay, var script, !script.pools.isEmpty {
+            let picture = script.pools.removeFirst()
+            self.script = script
+            _ = fleet.install(picture, of: backend)
+        }
+        guard current != nil else { return }
+        guard let picture = fleet.picture(of: backend, tried: tried, at: now) else {
+            recording.gap = .endpoints
+            return
+        }
+        current?.pools.append(picture)
+    }
+
+    /// It has picked.
+    func picked(_ pick: Pick?, from fleet: borrowing Fleet, backend: BackendID) {
+        guard let last = current?.pools.indices.last else { return }
+        current.map { event in
+            var changed = event
+            fleet.complete(&changed.pools[last], of: backend, picked: pick)
+            current = changed
+        }
+    }
+
+    /// The hash that a ring goes by, of a field called `name`. Where the field's value is blotted
+    /// out, its hash is kept instead, so that the ring can be walked again.
+    func hash(_ hash: UInt64, of name: RawSpan) -> UInt64 {
+        guard HeadRedaction.isSecret(name.text.lowercased()) else { return hash }
+        if isReplay, let known = recording.ringHash { return UInt64(known, radix: 16) ?? hash }
+        recording.ringHash = String(hash, radix: 16)
+        return hash
+    }
+
+    /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.
+    func budget(_ answer: Bool) -> Bool {
+        var answer = answer
+        if isReplay, var script, !script.budgets.isEmpty {
+            answer = script.budgets.removeFirst()
+            self.script = script
+        }
+        current?.budgets.append(answer)
+        return answer
+    }
+}
+
+extension RecordedEvent.Kind {
+    /// Whether several in a row say no more than the last.
+    fileprivate var isMerged: Bool {
+        switch self {
+        case .bodyProgressed, .requestProgressed, .paused: true
+        case .begin, .unread, .body, .bodyFailed, .requestCompleted, .sent, .attemptFailed,
+            .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke:
+            false
+        }
+    }
+}
