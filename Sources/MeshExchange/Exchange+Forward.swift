@@ -10,6 +10,7 @@ extension Exchange {
     /// A connection to the dispatched endpoint is at hand and the request goes out on it.
     package mutating func requestSent(at now: Instant) {
         if phase == .dispatched { phase = .sent }
+        wasAsked = true
         if record.connect == nil { record.connect = now - attemptStarted }
         if isRequestComplete { waitForHead(at: now) } else { waitForBody(at: now) }
     }

@@ -48,6 +48,7 @@ extension Exchange {
         if model >= 0, backend < 0 {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
+        if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }
         hashForRing(head, bytes)
         var step = dispatch(shard: &shard, at: now)
         // After a swap the numbers of backends mean others to the fleet: no copy is then made.
