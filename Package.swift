@@ -72,13 +72,14 @@ let package = Package(
         // Ring 3: decisions.
         room("MeshCompiler", ring: 3, ["MeshBasics", "MeshWire", "MeshModel", "MeshSnapshot"]),
         room("MeshRouting", ring: 3, ["MeshBasics", "MeshWire", "MeshSnapshot"]),
+        room("MeshLimits", ring: 3, ["MeshBasics", "MeshSnapshot"]),
         room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
         // Ring 4: one request.
         room(
             "MeshExchange", ring: 4,
             [
                 "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
-                "MeshDialects",
+                "MeshLimits", "MeshDialects",
             ]),
         // Ring 5: worlds.
         room("MeshSimulator", ring: 4, ["MeshBasics"]),
@@ -88,7 +89,7 @@ let package = Package(
             "MeshProxy", ring: 5,
             [
                 "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
-                "MeshDialects", "MeshExchange", nioSSL, nioTLS, nioLocks,
+                "MeshLimits", "MeshDialects", "MeshExchange", nioSSL, nioTLS, nioLocks,
             ] + nio, tested: false),
         room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
         room(
@@ -104,7 +105,8 @@ let package = Package(
                 name: "pinion",
                 dependencies: [
                     "MeshBasics", "MeshTelemetry", "MeshModel", "MeshSnapshot", "MeshCompiler",
-                    "MeshRouting", "MeshExchange", "MeshProxy", "MeshAdmin", "MeshControl",
+                    "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy", "MeshAdmin",
+                    "MeshControl",
                     "MeshModelServer", "MeshSimulator", arguments,
                 ] + nio,
                 swiftSettings: strict),

@@ -25,12 +25,13 @@ let rooms: [(String, [Target.Dependency])] = [
     ("MeshTelemetry", ["MeshBasics"]),
     ("MeshSnapshot", ["MeshBasics", "MeshWire"]),
     ("MeshRouting", ["MeshBasics", "MeshWire", "MeshSnapshot"]),
+    ("MeshLimits", ["MeshBasics", "MeshSnapshot"]),
     ("MeshDialects", ["MeshBasics", "MeshWire"]),
     (
         "MeshExchange",
         [
             "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
-            "MeshDialects",
+            "MeshLimits", "MeshDialects",
         ]
     ),
 ]

@@ -5,7 +5,7 @@
 /// The standard library's `Duration` is 128 bits wide and costs a division to read back; this
 /// one is a machine word, which is what timers, averages and histograms on the request path need.
 @usableFromInline
-package struct Nanoseconds: Hashable, Comparable, Sendable {
+package struct Nanoseconds: Hashable, Comparable, Sendable, Codable {
     /// The count of nanoseconds.
     @usableFromInline package var rawValue: Int64
 

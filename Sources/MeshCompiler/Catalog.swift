@@ -19,6 +19,8 @@ struct Catalog {
     let models: [ModelResource]
     /// The TrafficPolicies.
     let policies: [TrafficPolicyResource]
+    /// The LimitPolicies.
+    let limits: [LimitPolicyResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -32,6 +34,7 @@ struct Catalog {
         backends = Self.unique(resources.backends, \.metadata, &report)
         models = Self.unique(resources.models, \.metadata, &report)
         policies = Self.unique(resources.policies, \.metadata, &report)
+        limits = Self.unique(resources.limits, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -59,7 +62,7 @@ struct Catalog {
         case .httpRoute: routes.map(\.metadata.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
-        case .referenceGrant, .mesh, .trafficPolicy: []
+        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy: []
         }
     }
 

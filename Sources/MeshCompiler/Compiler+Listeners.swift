@@ -17,6 +17,8 @@ struct ListenerDraft {
     var hostname: Hostname?
     /// What holds for everything on it: the Mesh's defaults and the Gateway's policies.
     var settings: TrafficSettings
+    /// The limits of the Gateway.
+    var limits: [LimitID]
     /// The matches of attached routes.
     var entries: [RouteEntry] = []
     /// The matches of attached routes, for finding equal ones.
@@ -62,7 +64,8 @@ extension Compiler {
                         gateway: gateway.metadata, gatewayIndex: index, resource: listener,
                         addresses: addresses,
                         hostname: listener.hostname.map { Hostname(written: $0.value) },
-                        settings: settings))
+                        settings: settings,
+                        limits: limits.limits(of: .gateway, gateway.metadata.id)))
             }
         }
         checkBindings()

@@ -23,8 +23,12 @@ extension Compiler {
     mutating func resolveModels() {
         for resource in catalog.models {
             var draft = ModelDraft(resource: resource)
-            draft.targets = resource.targets.compactMap { target($0, of: resource.metadata) }
-            draft.fallbacks = resource.fallbacks.compactMap { target($0, of: resource.metadata) }
+            draft.targets = resource.targets.compactMap {
+                target($0, resource.price, of: resource.metadata)
+            }
+            draft.fallbacks = resource.fallbacks.compactMap {
+                target($0, resource.price, of: resource.metadata)
+            }
             if !resource.targets.isEmpty, resource.targets.allSatisfy({ $0.weight == 0 }) {
                 report.error(
                     resource.targets[0].backend.place, resource.metadata,
@@ -35,7 +39,7 @@ extension Compiler {
     }
 
     private mutating func target(
-        _ written: ModelResource.Target, of model: Metadata
+        _ written: ModelResource.Target, _ price: PriceText?, of model: Metadata
     ) -> ModelTarget? {
         guard let index = resolve(written.backend, .backend, in: model) else { return nil }
         usedBackends[index] = true
@@ -48,7 +52,8 @@ extension Compiler {
         }
         return ModelTarget(
             weight: written.weight, backend: BackendID(index),
-            upstreamModel: written.model.map { Array($0.utf8) })
+            upstreamModel: written.model.map { Array($0.utf8) },
+            price: (written.price ?? price).map { Price($0) })
     }
 
     /// Puts every model on the listeners that offer it, and adds the routes that lead to them.
@@ -111,7 +116,8 @@ extension Compiler {
         let model = Model(
             name: Array(resource.name.value.utf8), resource: resource.metadata.id.text,
             targets: targets, fallbacks: fallbacks, timeouts: timeouts, retry: merged.retry,
-            owner: resource.owner ?? "pinion")
+            owner: resource.owner ?? "pinion",
+            limits: limits.limits(of: .model, resource.metadata.id))
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }
@@ -128,11 +134,13 @@ extension Compiler {
         let call = intern(
             Rule(
                 route: Self.modelRoute, index: 0, action: .modelByBody,
-                timeouts: settings.timeouts, retry: settings.retry, needsFacts: true))
+                timeouts: settings.timeouts, retry: settings.retry, needsFacts: true,
+                limits: listeners[listener].limits))
         let list = intern(
             Rule(
                 route: Self.modelRoute, index: 1, action: .listModels,
-                timeouts: settings.timeouts, retry: settings.retry))
+                timeouts: settings.timeouts, retry: settings.retry,
+                limits: listeners[listener].limits))
         func entry(_ path: PathMatch, _ method: String, _ rule: RuleID, _ match: Int)
             -> RouteEntry
         {

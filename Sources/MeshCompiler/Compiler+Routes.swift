@@ -47,15 +47,18 @@ extension Compiler {
         let hostnames = route.hostnames.map { Hostname(written: $0.value) }
         let attached = attach(metadata, route.parents, hostnames: hostnames)
         // Rules differ between Gateways only by what policies say about them.
-        var instances: [(settings: TrafficSettings, rules: [RuleID])] = []
+        var instances: [(settings: TrafficSettings, limits: [LimitID], rules: [RuleID])] = []
         for listener in attached {
             let settings = listeners[listener].settings
             let rules: [RuleID]
-            if let known = instances.first(where: { $0.settings == settings }) {
+            let limits = listeners[listener].limits
+            if let known = instances.first(where: {
+                $0.settings == settings && $0.limits == limits
+            }) {
                 rules = known.rules
             } else {
-                rules = instantiate(drafts, of: metadata, settings)
-                instances.append((settings, rules))
+                rules = instantiate(drafts, of: metadata, settings, limits)
+                instances.append((settings, limits, rules))
             }
             place(drafts, rules, of: index, hostnames, on: listener)
         }
@@ -145,10 +148,13 @@ extension Compiler {
         }
     }
 
-    /// Adds the rules of `drafts` where `settings` hold around them, and answers with their ids.
+    /// Adds the rules of `drafts` where `settings` and `outer` limits hold around them, and
+    /// answers with their ids.
     private mutating func instantiate(
-        _ drafts: [RuleDraft], of route: Metadata, _ settings: TrafficSettings
+        _ drafts: [RuleDraft], of route: Metadata, _ settings: TrafficSettings,
+        _ outer: [LimitID]
     ) -> [RuleID] {
+        let limits = LimitBook.joined(outer, self.limits.limits(of: .httpRoute, route.id))
         let merged = policies.settings(of: .httpRoute, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
@@ -159,7 +165,7 @@ extension Compiler {
                     responseEdits: draft.filters.responseEdits,
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
-                    needsFacts: needsFacts))
+                    needsFacts: needsFacts, limits: limits))
             return RuleID(rules.count - 1)
         }
     }

@@ -25,6 +25,8 @@ package struct Compiler {
     var report: Report
     /// What TrafficPolicies say about which resource.
     var policies: PolicyBook
+    /// What LimitPolicies say about which resource.
+    let limits: LimitBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -55,13 +57,16 @@ package struct Compiler {
         var report = Report(isQuiet: !resources.isComplete)
         let catalog = Catalog(resources, &report)
         let policies = PolicyBook(catalog, &report)
+        let limits = LimitBook(catalog, &report)
         var compiler = Compiler(
-            catalog: catalog, resolved: resolved, report: report, policies: policies)
+            catalog: catalog, resolved: resolved, report: report, policies: policies,
+            limits: limits)
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
         compiler.attachModels()
         compiler.compileRoutes()
+        compiler.checkLimits()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
         let isUsable = resources.isComplete && !compiler.report.hasErrors
@@ -72,12 +77,14 @@ package struct Compiler {
     }
 
     private init(
-        catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook
+        catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
+        limits: LimitBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
         self.report = report
         self.policies = policies
+        self.limits = limits
     }
 
     private var uniqueNames: [DNSName] {
@@ -108,7 +115,8 @@ package struct Compiler {
         let mesh = catalog.mesh
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
-            endpoints: endpoints, models: models, limits: connectionLimits(mesh),
-            telemetry: telemetry(mesh), drainTimeout: mesh?.drainTimeout ?? .seconds(30))
+            endpoints: endpoints, models: models, usageLimits: limits.limits,
+            limits: connectionLimits(mesh), telemetry: telemetry(mesh),
+            drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }
 }

@@ -10,15 +10,10 @@ import MeshModel
 struct PolicyBook {
     /// What the Mesh says.
     let defaults: TrafficSettings
-    private var settings: [Target: TrafficSettings] = [:]
-
-    private struct Target: Hashable {
-        var kind: Kind
-        var name: ResourceName
-    }
+    private var settings: [PolicyTarget: TrafficSettings] = [:]
 
     private struct Claim {
-        var target: Target
+        var target: PolicyTarget
         var policy: Metadata
         var entry: TrafficSettings.Entry
     }
@@ -28,13 +23,14 @@ struct PolicyBook {
     init(_ catalog: Catalog, _ report: inout Report) {
         defaults = catalog.mesh?.defaults ?? TrafficSettings()
         if let mesh = catalog.mesh { report.check(mesh) }
-        var claims: [Target: [TrafficField: Claim]] = [:]
+        var claims: [PolicyTarget: [TrafficField: Claim]] = [:]
         for policy in catalog.policies {
             report.check(policy.settings, of: policy.metadata)
             for reference in policy.targets {
-                guard let target = Self.target(of: reference, policy, catalog, &report) else {
-                    continue
-                }
+                guard
+                    let target = PolicyTarget(
+                        reference, of: policy.metadata, catalog, &report)
+                else { continue }
                 for entry in policy.settings.entries {
                     guard entry.field.applies(to: target.kind) else {
                         Self.reportIdle(entry, target, policy, &report)
@@ -58,35 +54,12 @@ struct PolicyBook {
     func settings(
         of kind: Kind, _ name: ResourceName, over base: TrafficSettings
     ) -> TrafficSettings {
-        guard let own = settings[Target(kind: kind, name: name)] else { return base }
+        guard let own = settings[PolicyTarget(kind: kind, name: name)] else { return base }
         return base.overlaid(with: own)
     }
 
-    private static func target(
-        of reference: Reference, _ policy: TrafficPolicyResource, _ catalog: Catalog,
-        _ report: inout Report
-    ) -> Target? {
-        guard let kindText = reference.kind, let kind = Kind(rawValue: kindText.value) else {
-            return nil
-        }
-        if let group = reference.group, group.value != kind.group {
-            report.error(
-                group.place, policy.metadata,
-                "`\(kind.rawValue)` is not a kind of \(quoted(group.value))",
-                "write `group: \(kind.group)`")
-            return nil
-        }
-        let name = reference.target(from: policy.metadata.id.namespace)
-        guard catalog.index(of: kind, name) != nil else {
-            if kind == .gateway, catalog.foreignGateways.contains(name) { return nil }
-            report.dangling(reference, kind, name, in: policy.metadata, catalog)
-            return nil
-        }
-        return Target(kind: kind, name: name)
-    }
-
     private static func reportIdle(
-        _ entry: TrafficSettings.Entry, _ target: Target, _ policy: TrafficPolicyResource,
+        _ entry: TrafficSettings.Entry, _ target: PolicyTarget, _ policy: TrafficPolicyResource,
         _ report: inout Report
     ) {
         let fitting: [Kind] = [.gateway, .httpRoute, .model, .backend]
@@ -105,6 +78,43 @@ struct PolicyBook {
             "`\(claim.entry.field.rawValue)` of \(claim.target.kind.rawValue) "
                 + "\(quoted(claim.target.name.name)) is also set by \(first.policy.label) at "
                 + first.entry.place.text, "set it in one of them")
+    }
+}
+
+/// A resource that policies apply to.
+struct PolicyTarget: Hashable {
+    /// Its kind.
+    let kind: Kind
+    /// Its name.
+    let name: ResourceName
+
+    /// The resource of `kind` called `name`.
+    init(kind: Kind, name: ResourceName) {
+        self.kind = kind
+        self.name = name
+    }
+
+    /// What `reference` of `policy` leads to, or nil when that is nothing of ours; a mistake goes
+    /// to `report`.
+    init?(
+        _ reference: Reference, of policy: Metadata, _ catalog: Catalog, _ report: inout Report
+    ) {
+        guard let kindText = reference.kind, let kind = Kind(rawValue: kindText.value) else {
+            return nil
+        }
+        if let group = reference.group, group.value != kind.group {
+            report.error(
+                group.place, policy, "`\(kind.rawValue)` is not a kind of \(quoted(group.value))",
+                "write `group: \(kind.group)`")
+            return nil
+        }
+        let name = reference.target(from: policy.id.namespace)
+        guard catalog.index(of: kind, name) != nil else {
+            if kind == .gateway, catalog.foreignGateways.contains(name) { return nil }
+            report.dangling(reference, kind, name, in: policy, catalog)
+            return nil
+        }
+        self.init(kind: kind, name: name)
     }
 }
 

@@ -33,7 +33,7 @@ extension SnapshotDump {
             members.append(.init("mirrors", .list(mirrors)))
         }
         if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
-        members += limitMembers(rule.timeouts, rule.retry)
+        members += limitMembers(rule.timeouts, rule.retry) + ids(rule.limits)
         return .object(members)
     }
 

@@ -18,16 +18,24 @@ struct SnapshotDump {
 
     /// The whole snapshot.
     var json: JSONText {
-        .object([
-            .init("version", .number(Int(truncatingIfNeeded: snapshot.version))),
-            .init("ports", .list(snapshot.ports.map(port))),
-            .init("rules", .list(snapshot.rules.map(rule))),
-            .init("backends", .list(snapshot.backends.map(backend))),
-            .init("models", .list(snapshot.models.map(model))),
-            .init("limits", limits(snapshot.limits)),
-            .init("telemetry", telemetry(snapshot.telemetry)),
-            .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
-        ])
+        .object(
+            [
+                .init("version", .number(Int(truncatingIfNeeded: snapshot.version))),
+                .init("ports", .list(snapshot.ports.map(port))),
+                .init("rules", .list(snapshot.rules.map(rule))),
+                .init("backends", .list(snapshot.backends.map(backend))),
+                .init("models", .list(snapshot.models.map(model))),
+            ] + usageLimits + [
+                .init("limits", limits(snapshot.limits)),
+                .init("telemetry", telemetry(snapshot.telemetry)),
+                .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
+            ])
+    }
+
+    /// Left out when there are none.
+    private var usageLimits: [JSONText.Member] {
+        snapshot.usageLimits.isEmpty
+            ? [] : [.init("usageLimits", .list(snapshot.usageLimits.map(usageLimit)))]
     }
 
     private func port(_ port: Port) -> JSONText {
@@ -108,7 +116,7 @@ struct SnapshotDump {
             let fallbacks = model.fallbacks.map { target($0, isWeighted: false) }
             members.append(.init("fallbacks", .list(fallbacks)))
         }
-        members += limitMembers(model.timeouts, model.retry)
+        members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
         return .object(members)
     }
 
@@ -117,6 +125,7 @@ struct SnapshotDump {
         if isWeighted { members.append(.init("weight", .number(target.weight))) }
         members.append(.init("backend", .text(name(of: target.backend))))
         if let model = target.upstreamModel { members.append(.init("model", text(model))) }
+        if let price = target.price { members.append(.init("price", self.price(price))) }
         return .object(members)
     }
 

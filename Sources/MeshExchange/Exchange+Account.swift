@@ -13,6 +13,7 @@ extension Exchange {
     mutating func finish(_ step: inout Step, shard: inout Shard, at now: Instant) {
         guard phase != .done else { return }
         settleUsage(at: now)
+        settleLimits(shard: &shard, at: now)
         record.total = now - record.started
         tape?.say(.account, Self.summary(record))
         nameParties(shard)
@@ -58,6 +59,7 @@ extension Exchange {
             record.tokens = TokenCounts(
                 input: found.input, output: found.output, cachedInput: found.cachedInput,
                 reasoningOutput: found.reasoningOutput)
+            record.cost = cost(of: record.tokens)
         } else if operation.hasUsage, record.status == 200 {
             record.flags.insert(.usageMissing)
         }

@@ -2,13 +2,16 @@
 
 import MeshBasics
 import MeshDialects
+import MeshLimits
 import MeshSnapshot
 import MeshTelemetry
 import MeshWire
 
 extension Exchange {
     /// Answers with `refusal` and ends; when an answer was begun already, breaks it off.
-    mutating func refuse(_ refusal: Refusal, shard: inout Shard, at now: Instant) -> Step {
+    mutating func refuse(
+        _ refusal: Refusal, quota: Quota? = nil, shard: inout Shard, at now: Instant
+    ) -> Step {
         if answeredHead { return breakAnswer(refusal, .reset, shard: &shard, at: now) }
         record.refusal = refusal.code.name
         record.fault = refusal.code.scope
@@ -16,7 +19,12 @@ extension Exchange {
         let isAI = speaksAI
         appendError(refusal, isAI: isAI, to: &body)
         var fields: [UInt8] = []
-        if refusal.status == 503 || refusal.status == 429 { fields.append("retry-after: 1\r\n") }
+        if refusal.status == 503 || refusal.status == 429 {
+            fields.append("retry-after: ")
+            fields.appendDecimal(Int(refusal.retryAfter?.wholeSeconds ?? 1))
+            fields.append("\r\n")
+        }
+        if let quota { QuotaFields.append(quota, to: &fields) }
         return answer(
             refusal.status, type: isAI ? "application/json" : "application/problem+json",
             fields: fields, body: body, shard: &shard, at: now)
@@ -192,6 +200,7 @@ enum StatusText {
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 415: "Unsupported Media Type"
+        case 429: "Too Many Requests"
         case 431: "Request Header Fields Too Large"
         case 500: "Internal Server Error"
         case 501: "Not Implemented"

@@ -11,6 +11,7 @@ extension Exchange {
     package mutating func requestSent(at now: Instant) {
         noteProgress(.sent, at: now)
         if phase == .dispatched { phase = .sent }
+        wasAsked = true
         if record.connect == nil { record.connect = now - attemptStarted }
         if isRequestComplete { waitForHead(at: now) } else { waitForBody(at: now) }
         notedProgress()

@@ -132,6 +132,8 @@ extension Exchange {
         attemptsOnTarget = 0
         ringHash = nil
         usedFreshConnectionAfterReset = false
+        reservation = nil
+        wasAsked = false
         requestDeadline = .distantFuture
         attemptDeadline = .distantFuture
         waitDeadline = .distantFuture

@@ -50,6 +50,7 @@ extension Exchange {
         if model >= 0, backend < 0 {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
+        if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }
         hashForRing(head, bytes)
         if ringHash != nil { tape?.say(.route, "a header's value decides on the hash ring") }
         var step = dispatch(shard: &shard, at: now)

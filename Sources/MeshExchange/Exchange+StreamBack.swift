@@ -2,6 +2,7 @@
 
 package import MeshBasics
 import MeshDialects
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -46,7 +47,8 @@ extension Exchange {
         var step = Step()
         step.writes = true
         step.relaysBody = true
-        writeAnswerHead(head, bytes, clientMinorVersion: clientMinorVersion, shard: &shard)
+        writeAnswerHead(
+            head, bytes, clientMinorVersion: clientMinorVersion, shard: &shard, at: now)
         record.bytesOut += UInt64(shard.output.count)
         return step
     }
@@ -255,7 +257,7 @@ extension Exchange {
 
     private mutating func writeAnswerHead(
         _ head: borrowing ResponseHead, _ bytes: RawSpan, clientMinorVersion: UInt8,
-        shard: inout Shard
+        shard: inout Shard, at now: Instant
     ) {
         let framing = answerFraming(head, clientMinorVersion: clientMinorVersion)
         // What is left of a request body that was answered early must not be read as a request.
@@ -263,6 +265,8 @@ extension Exchange {
         shard.output.removeAll(keepingCapacity: true)
         HeadWriter.appendStatusLine(of: head, bytes: bytes, to: &shard.output)
         let edits = answerEdits
+        let standing = reservation.map { shard.ledger.quota(of: $0, at: now) }
+        let quota = standing.map { tape?.quota($0) ?? $0 }
         var dropped = FieldSet(.xRequestID)
         // A HEAD answer says how long the body would be; the others are framed by us.
         // RFC 9110 section 8.6: a 204 has no length.
@@ -271,10 +275,11 @@ extension Exchange {
         }
         HeadWriter.appendEndToEndFields(
             of: head.fields, bytes: bytes, dropping: dropped,
-            also: edits.isEmpty ? [] : HeaderEdits.replaced(edits), to: &shard.output)
+            also: replacedNames(edits, quota), to: &shard.output)
         if !edits.isEmpty {
             HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
         }
+        if let quota { QuotaFields.append(quota, to: &shard.output) }
         appendRequestID(to: &shard.output)
         if framing == .chunked || (framing == .asReceived && head.framing == .chunked) {
             shard.output.append("transfer-encoding: chunked\r\n")
@@ -296,6 +301,13 @@ extension Exchange {
         case .chunked: return clientMinorVersion == 0 ? .untilClose : .asReceived
         case .untilClose: return clientMinorVersion == 0 ? .untilClose : .chunked
         }
+    }
+
+    /// Names whose fields in the received head do not pass: those that edits replace, and what
+    /// the provider says of its own limits where ours apply.
+    private func replacedNames(_ edits: [HeaderEdit], _ quota: Quota?) -> [[UInt8]] {
+        let own = quota.map { QuotaFields.names($0) } ?? []
+        return edits.isEmpty ? own : own + HeaderEdits.replaced(edits)
     }
 
     private var answerEdits: [HeaderEdit] {

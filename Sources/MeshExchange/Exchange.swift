@@ -2,6 +2,7 @@
 
 package import MeshBasics
 import MeshDialects
+import MeshLimits
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
@@ -15,9 +16,10 @@ import MeshWire
 /// order in which a request meets them:
 ///
 /// ```
-///  begin ─> Identify ─> Classify ─> Route ─> Translate ─> Forward ─> StreamBack ─> Account
-///              │            │         │                       │           │
-///              └────────────┴─────────┴──── Refusal ──────────┘           └─> done: one record
+///  begin ─> Identify ─> Classify ─> Route ─> Admit ─> Translate ─> Forward ─> StreamBack ─┐
+///              │            │         │        │                      │                  Account
+///              └────────────┴─────────┴────────┴──── Refusal ─────────┘                     │
+///                                                                          done: one record <─┘
 /// ```
 ///
 /// Bytes come in as spans over the driver's buffers and leave as ranges of what was just given
@@ -67,6 +69,8 @@ package struct Exchange: ~Copyable {
     package var keepsAlive = true
     /// Whether the request was read to its end.
     package var isRequestComplete = false
+    /// The caller's address as text, set once for a connection.
+    package var peer: [UInt8] = []
 
     var method = HTTPMethod.get
     /// The caller speaks HTTP/1.`clientMinorVersion`.
@@ -97,6 +101,11 @@ package struct Exchange: ~Copyable {
     var attemptsOnTarget = 0
     var ringHash: UInt64?
     var usedFreshConnectionAfterReset = false
+
+    /// What was taken from the limits that apply, until `finish` settles it.
+    var reservation: Reservation?
+    /// Whether the request went out to an endpoint.
+    var wasAsked = false
 
     var timeouts = Timeouts()
     var retry = RetryPolicy()

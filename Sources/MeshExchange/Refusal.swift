@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import MeshBasics
+package import MeshBasics
 package import MeshDialects
 package import MeshTelemetry
 package import MeshWire
@@ -15,15 +15,19 @@ package struct Refusal: Error, Sendable, Hashable {
     package var message: String
     /// The parameter of the body that is at fault, or nil.
     package var parameter: String?
+    /// When the same request may succeed, where that is known.
+    package var retryAfter: Nanoseconds?
 
     /// A refusal of the given parts; `status` and `message` default to those of the code.
     package init(
-        _ code: Code, status: Int? = nil, message: String? = nil, parameter: String? = nil
+        _ code: Code, status: Int? = nil, message: String? = nil, parameter: String? = nil,
+        retryAfter: Nanoseconds? = nil
     ) {
         self.code = code
         self.status = status ?? code.status
         self.message = message ?? code.summary
         self.parameter = parameter
+        self.retryAfter = retryAfter
     }
 
     /// The stable names of everything the mesh refuses or fails.
@@ -72,6 +76,12 @@ package struct Refusal: Error, Sendable, Hashable {
         case draining
         /// More connections than `limits.connections`.
         case tooManyConnections
+        /// A limit of requests is used up.
+        case requestLimit
+        /// A limit of tokens is used up.
+        case tokenLimit
+        /// A limit of money is used up.
+        case costLimit
 
         /// The code as callers, logs and metrics show it.
         package var name: StaticString {
@@ -98,6 +108,9 @@ package struct Refusal: Error, Sendable, Hashable {
             case .streamStalled: "stream-stalled"
             case .draining: "draining"
             case .tooManyConnections: "too-many-connections"
+            case .requestLimit: "request-limit"
+            case .tokenLimit: "token-limit"
+            case .costLimit: "cost-limit"
             }
         }
 
@@ -110,6 +123,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .requestTimeout: 408
             case .bodyTooLarge: 413
             case .encodedBody: 415
+            case .requestLimit, .tokenLimit, .costLimit: 429
             case .headTooLarge: 431
             case .noBackend: 500
             case .methodNotSupported: 501
@@ -127,7 +141,7 @@ package struct Refusal: Error, Sendable, Hashable {
                 .encodedBody, .modelMissing, .modelNotFound:
                 .client
             case .noBackend, .draining: .mesh
-            case .tooManyConnections: .limit
+            case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
                 .upstreamTimeout, .streamTruncated, .streamStalled:
                 .upstream
@@ -190,6 +204,17 @@ package struct Refusal: Error, Sendable, Hashable {
                     + "so far is not the whole answer"
             case .draining: "this proxy is stopping; try again at once"
             case .tooManyConnections: "this proxy has no connection left; try again later"
+            case .requestLimit:
+                "a LimitPolicy allows no more requests at present; wait as long as Retry-After "
+                    + "says, or raise `requests` of the limit that the message names"
+            case .tokenLimit:
+                "a LimitPolicy allows no more tokens at present; wait as long as Retry-After "
+                    + "says, ask for fewer with max_tokens, or raise `tokens` of the limit that "
+                    + "the message names"
+            case .costLimit:
+                "a LimitPolicy allows no more to be spent at present; wait as long as Retry-After "
+                    + "says, use a cheaper model, or raise `cost` of the limit that the message "
+                    + "names"
             }
         }
     }

@@ -2,6 +2,7 @@
 
 package import MeshBasics
 import MeshDialects
+package import MeshLimits
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
@@ -15,6 +16,8 @@ package struct Shard: Sendable {
     package private(set) var snapshot: Snapshot
     /// Balancing state of every endpoint.
     package var fleet = Fleet()
+    /// Who may enter, and what is owed.
+    package var ledger: Ledger
     /// Chance for everything this shard decides.
     package var random: SplitMix64
     /// What is counted here.
@@ -46,10 +49,13 @@ package struct Shard: Sendable {
         var fallbacks: [String?]
     }
 
-    /// A shard before any configuration. `seed` decides every draw it will make.
-    package init(seed: UInt64, wallOffset: Int64) {
+    /// A shard before any configuration, one of `loops` that every limit is divided over. `seed`
+    /// decides every draw it will make.
+    package init(seed: UInt64, wallOffset: Int64, loops: Int = 1) {
         snapshot = .empty
         random = SplitMix64(seed: seed)
+        var hashes = random.split("limits")
+        ledger = Ledger(loops: loops, seed: hashes.next())
         self.wallOffset = wallOffset
         output.reserveCapacity(4096)
     }
@@ -67,6 +73,8 @@ package struct Shard: Sendable {
             backend.credential != nil && value == nil ? backend.name : nil
         }
         fleet.adopt(next, at: now)
+        countLimits()
+        ledger.adopt(next.usageLimits, at: now)
         endpointNames = next.endpoints.map(\.authority)
         modelNames = next.models.map { model in
             ModelNames(
@@ -138,10 +146,23 @@ package struct Shard: Sendable {
 
     /// States the endpoint gauges from the fleet; called before a scrape.
     package mutating func refreshGauges(at now: Instant) {
+        countLimits()
         for (id, state) in fleet.statistics(at: now).enumerated() where id < backendSeries.count {
             metrics.setEndpoints(state.healthy, .healthy, backend: backendSeries[id])
             metrics.setEndpoints(state.unhealthy, .unhealthy, backend: backendSeries[id])
             metrics.setEndpoints(state.ejected, .ejected, backend: backendSeries[id])
+        }
+    }
+
+    /// Hands what the ledger counted over to the metrics.
+    private mutating func countLimits() {
+        ledger.drainTallies { limit, tally in
+            metrics.countLimit(
+                policy: limit.policy, limit: limit.name,
+                [
+                    tally.admitted, tally.refused, tally.audited, tally.reserved, tally.settled,
+                    tally.evicted,
+                ])
         }
     }
 

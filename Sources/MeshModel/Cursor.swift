@@ -87,6 +87,21 @@ struct Cursor {
         return Located(value, at: text.place)
     }
 
+    /// The decimal number of a field in millionths.
+    func millionths(_ name: String) -> Located<Int64>? {
+        guard let text = text(name), let value = Notation.millionths(text.value) else {
+            return nil
+        }
+        return Located(value, at: text.place)
+    }
+
+    /// The elements of a field that is one value or a list of them.
+    func oneOrSome(_ name: String) -> [Cursor] {
+        guard let child = self[name] else { return [] }
+        if case .list = child.tree.content { return child.elements }
+        return [child]
+    }
+
     /// The names and texts of a field of labels, sorted by name.
     func labels(_ name: String) -> [Metadata.Label] {
         guard case .map(let entries)? = self[name]?.tree.content else { return [] }

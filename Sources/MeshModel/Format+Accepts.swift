@@ -26,6 +26,8 @@ extension Format {
         case .url: URLParts(text) != nil
         case .statusRange: Notation.statusRange(text) != nil
         case .environmentName: Self.isEnvironmentName(bytes)
+        case .currency: bytes.count == 3 && bytes.allSatisfy { $0 &- UInt8(ascii: "A") < 26 }
+        case .limitKey: Notation.limitKey(text) != nil
         case .line: !bytes.isEmpty && bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
         }
     }
@@ -48,7 +50,7 @@ extension Format {
     }
 
     /// RFC 9110, section 5.6.2.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
+    static func isTokenByte(_ byte: UInt8) -> Bool {
         (byte | 0x20) &- UInt8(ascii: "a") < 26 || byte &- UInt8(ascii: "0") < 10
             || "!#$%&'*+-.^_`|~".utf8.contains(byte)
     }

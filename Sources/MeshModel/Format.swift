@@ -36,6 +36,10 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
     case statusRange
     /// The name of an environment variable.
     case environmentName
+    /// The code of a currency: `USD`.
+    case currency
+    /// What a limit counts apart: `global`, `source`, `model` or `header:NAME`.
+    case limitKey
     /// Any text that is not empty and has no control characters.
     case line
 
@@ -59,6 +63,8 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .url: #"^https?://[^\u0000-\u0020/?#@]+(/[^\u0000-\u0020?#]*)?$"#
         case .statusRange: "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"
         case .environmentName: "^[A-Za-z_][A-Za-z0-9_]*$"
+        case .currency: "^[A-Z]{3}$"
+        case .limitKey: "^(global|source|model|header:[A-Za-z0-9!#$%&'*+\\-.^_`|~]+)$"
         case .line: #"^[^\u0000-\u001f\u007f]+$"#
         }
     }
@@ -69,6 +75,8 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .label: 63
         case .subdomain, .group, .hostname, .preciseHostname: 253
         case .headerName: 256
+        case .currency: 3
+        case .limitKey: 263
         case .headerValue: 4096
         case .absolutePath, .line: 1024
         case .duration: 32
@@ -98,6 +106,8 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .url: "a URL"
         case .statusRange: "a status or a range of statuses"
         case .environmentName: "the name of an environment variable"
+        case .currency: "the code of a currency"
+        case .limitKey: "something that can be counted apart"
         case .line: "a line of text"
         }
     }
@@ -122,6 +132,8 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .url: "write it like `https://api.example.com/v1`"
         case .statusRange: "write it like `200-299`"
         case .environmentName: "write it like `OPENAI_API_KEY`"
+        case .currency: "write three capital letters: `USD`"
+        case .limitKey: "write `global`, `source`, `model` or `header:NAME`"
         case .line: "write at least one character and no control characters"
         }
     }

@@ -16,12 +16,14 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case model = "Model"
     /// Time limits, retries, balancing and health of what it targets.
     case trafficPolicy = "TrafficPolicy"
+    /// How much of what it targets may be used, in which time.
+    case limitPolicy = "LimitPolicy"
 
     /// The API group.
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy: "pinion.dev"
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy: "pinion.dev"
         }
     }
 
@@ -30,7 +32,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy: ["\(group)/v1alpha1"]
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy: ["\(group)/v1alpha1"]
         }
     }
 
@@ -45,6 +47,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .model: "A model name that callers use, and what serves it."
         case .trafficPolicy:
             "Time limits, retries, balancing and health checks of what it targets."
+        case .limitPolicy:
+            "How many requests and tokens, and how much money, what it targets may use."
         }
     }
 
@@ -58,6 +62,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .backend: BackendShape.spec
         case .model: ModelShape.spec
         case .trafficPolicy: TrafficPolicyShape.spec
+        case .limitPolicy: LimitPolicyShape.spec
         }
     }
 

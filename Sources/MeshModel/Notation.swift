@@ -55,6 +55,33 @@ package enum Notation {
         return overflow ? nil : product
     }
 
+    /// A decimal number of 0 or above in millionths: at most nine digits, and at most six behind
+    /// a point.
+    package static func millionths(_ text: String) -> Int64? {
+        let parts = text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        guard let whole = parts.first, (1...2).contains(parts.count), (1...9).contains(whole.count),
+            parts.allSatisfy({ !$0.isEmpty && $0.allSatisfy(ASCII.isDigit) })
+        else { return nil }
+        let fraction = parts.count == 2 ? Array(parts[1]) : []
+        guard fraction.count <= 6 else { return nil }
+        let padded = fraction + Array(repeating: UInt8(ascii: "0"), count: 6 - fraction.count)
+        return (Array(whole) + padded).reduce(0) { $0 * 10 + Int64($1 & 15) }
+    }
+
+    /// What a limit counts apart.
+    package static func limitKey(_ text: String) -> LimitKey? {
+        switch text {
+        case "global": return .global
+        case "source": return .source
+        case "model": return .model
+        default:
+            guard text.hasPrefix("header:") else { return nil }
+            let name = text.dropFirst(7)
+            guard !name.isEmpty, name.utf8.allSatisfy(Format.isTokenByte) else { return nil }
+            return .header(name.lowercased())
+        }
+    }
+
     /// Seconds since the Unix epoch of a time after RFC 3339, section 5.6; fractions are cut.
     package static func timestamp(_ text: String) -> Int64? {
         let bytes = Array(text.utf8)

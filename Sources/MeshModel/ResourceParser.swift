@@ -68,6 +68,8 @@ struct ResourceParser {
         case .model: set.models.append(ModelResource(metadata: metadata, spec: spec))
         case .trafficPolicy:
             set.policies.append(TrafficPolicyResource(metadata: metadata, spec: spec))
+        case .limitPolicy:
+            set.limits.append(LimitPolicyResource(metadata: metadata, spec: spec))
         }
     }
 

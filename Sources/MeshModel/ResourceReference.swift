@@ -27,6 +27,8 @@ package enum ResourceReference {
                 + "where a limit may be absent.",
             "- **size**: bytes as a number, or with `k`, `M`, `G` (powers of 1000) or `Ki`, "
                 + "`Mi`, `Gi` (powers of 1024).",
+            "- **decimal**: `12.50`, as a number or in quotes, with at most six digits behind the "
+                + "point; nothing is rounded.",
             "- Booleans are `true` and `false` only; `yes`, `no`, `on` and `off` are strings. A "
                 + "string that looks like a number needs quotes.",
         ]
@@ -69,7 +71,9 @@ package enum ResourceReference {
                 appendRows(of: inner, prefix: path + ".", to: &lines, &refused)
             case .list(.object(let inner), _):
                 appendRows(of: inner, prefix: path + "[].", to: &lines, &refused)
-            case .text, .choice, .integer, .boolean, .byteSize, .list, .labels, .ignored: break
+            case .text, .choice, .integer, .boolean, .byteSize, .decimal, .oneOrSome, .list,
+                .labels, .ignored:
+                break
             }
         }
     }
@@ -88,6 +92,8 @@ package enum ResourceReference {
             range == 1...65_535 ? "port" : "\(range.lowerBound) to \(range.upperBound)"
         case .boolean: "boolean"
         case .byteSize: "size"
+        case .decimal: "decimal"
+        case .oneOrSome(let element, _): "\(type(of: element)), or a list of them"
         case .object: "object"
         case .list(.object, _): "list"
         case .list(let element, _): "list of: \(type(of: element))"

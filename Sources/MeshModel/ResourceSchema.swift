@@ -46,6 +46,15 @@ package enum ResourceSchema {
                 .init("maximum", .number(range.upperBound)),
                 .init("pattern", .text("^[0-9]{1,15}(k|M|G|Ki|Mi|Gi)?$")),
             ])
+        case .decimal(let most):
+            return .object([
+                .init("type", .list([.text("number"), .text("string")])),
+                .init("minimum", .number(0)), .init("maximum", .number(most)),
+                .init("pattern", .text("^[0-9]{1,9}(\\.[0-9]{1,6})?$")),
+            ])
+        case .oneOrSome(let element, let most):
+            let some = schema(of: .list(element, count: 1...most))
+            return .object([.init("anyOf", .list([schema(of: element), some]))])
         case .text(let format):
             return .object([
                 .init("type", .text("string")), .init("pattern", .text(format.pattern)),

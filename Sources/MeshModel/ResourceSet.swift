@@ -21,6 +21,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var models: [ModelResource] = []
     /// The TrafficPolicies.
     package var policies: [TrafficPolicyResource] = []
+    /// The LimitPolicies.
+    package var limits: [LimitPolicyResource] = []
     /// Whether parsing found no error.
     package var isComplete = true
 

@@ -15,6 +15,10 @@ package indirect enum Shape: Sendable {
     case boolean
     /// A number of bytes, as a number or like `16Mi`.
     case byteSize(ClosedRange<Int>)
+    /// A decimal number of 0 or above up to this, as a number or in quotes: `12.50`.
+    case decimal(atMost: Int)
+    /// One value, or a list of so many of them.
+    case oneOrSome(Shape, atMost: Int)
     /// Fields of fixed names.
     case object([Field])
     /// A list of so many elements.

@@ -35,6 +35,13 @@ struct ShapeCheck {
             }
         case .integer(let range): checkInteger(tree, range)
         case .byteSize(let range): checkByteSize(tree, range)
+        case .decimal(let most): checkDecimal(tree, most)
+        case .oneOrSome(let element, let most):
+            if case .list = tree.content {
+                checkList(tree, element, 1...most)
+            } else {
+                check(tree, against: element)
+            }
         case .choice(let values, let refused): checkChoice(tree, values, refused)
         case .text(let format):
             guard let text = string(tree) else { return }
@@ -148,6 +155,18 @@ struct ShapeCheck {
             report(
                 tree, "\(value) bytes are out of range",
                 "write a size from \(range.lowerBound) to \(range.upperBound) bytes")
+        }
+    }
+
+    private mutating func checkDecimal(_ tree: YAMLTree, _ most: Int) {
+        guard let text = tree.text, let value = Notation.millionths(text) else {
+            report(
+                tree, "expected a decimal number, found \(tree.kind)",
+                "write digits, and at most six of them behind the point: `12.50`")
+            return
+        }
+        if value > Int64(most) * 1_000_000 {
+            report(tree, "\(text) is out of range", "write a number from 0 to \(most)")
         }
     }
 

@@ -90,6 +90,7 @@ final class ClientHandler: ChannelInboundHandler {
     private func opened(_ context: ChannelHandlerContext) {
         guard peer.isEmpty, !isClosed else { return }
         peer = Array((context.remoteAddress?.ipAddress ?? "unknown").utf8)
+        exchange.peer = peer
         loop.clients[ObjectIdentifier(self)] = self
         loop.shard.metrics.mesh.downstreamOpened += 1
         let now = LiveWorld.now()

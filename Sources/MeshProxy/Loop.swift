@@ -52,7 +52,8 @@ final class Loop: @unchecked Sendable {
     private var drained: (() -> Void)?
 
     init(
-        eventLoop: any EventLoop, seed: UInt64, log: AccessLog, connections: ConnectionCount,
+        eventLoop: any EventLoop, seed: UInt64, loops: Int, log: AccessLog,
+        connections: ConnectionCount,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Void
     ) {
@@ -62,7 +63,7 @@ final class Loop: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.log = log
         let now = LiveWorld.now()
-        shard = Shard(seed: seed, wallOffset: LiveWorld.wallOffset())
+        shard = Shard(seed: seed, wallOffset: LiveWorld.wallOffset(), loops: loops)
         wheel = Wheel(eventLoop: eventLoop, at: now)
         scratch = ByteBufferAllocator().buffer(capacity: 16 * 1024)
     }

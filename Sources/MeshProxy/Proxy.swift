@@ -2,6 +2,7 @@
 
 package import MeshBasics
 package import MeshExchange
+package import MeshLimits
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
@@ -58,7 +59,7 @@ package actor Proxy {
         for eventLoop in group.makeIterator() {
             loops.append(
                 Loop(
-                    eventLoop: eventLoop, seed: random.next(), log: log,
+                    eventLoop: eventLoop, seed: random.next(), loops: max(1, loopCount), log: log,
                     connections: connections, report: report, record: record))
         }
         self.loops = loops
@@ -153,6 +154,18 @@ package actor Proxy {
         for loop in loops {
             let part = try? await loop.eventLoop.submit {
                 loop.shard.fleet.statistics(at: LiveWorld.now())
+            }.get()
+            all.append(part ?? [])
+        }
+        return all
+    }
+
+    /// How the limits stand, as each loop sees its share.
+    package func limits() async -> [[LimitStatistics]] {
+        var all: [[LimitStatistics]] = []
+        for loop in loops {
+            let part = try? await loop.eventLoop.submit {
+                loop.shard.ledger.statistics(at: LiveWorld.now())
             }.get()
             all.append(part ?? [])
         }

@@ -18,12 +18,14 @@ package struct Model: Sendable, Hashable {
     package var retry: RetryPolicy
     /// What `GET /v1/models` says of its owner.
     package var owner: String
+    /// The limits of its own that its requests must meet, ascending.
+    package var limits: [LimitID]
 
     /// A model of the given parts.
     package init(
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
-        owner: String = "pinion"
+        owner: String = "pinion", limits: [LimitID] = []
     ) {
         self.name = name
         self.resource = resource
@@ -32,6 +34,7 @@ package struct Model: Sendable, Hashable {
         self.timeouts = timeouts
         self.retry = retry
         self.owner = owner
+        self.limits = limits
     }
 }
 
@@ -43,11 +46,14 @@ package struct ModelTarget: Sendable, Hashable {
     package var backend: BackendID
     /// What `model` becomes in the forwarded body; nil keeps the caller's.
     package var upstreamModel: [UInt8]?
+    /// What its tokens cost, or nil when nobody said.
+    package var price: Price?
 
     /// A target of the given parts.
-    package init(weight: Int, backend: BackendID, upstreamModel: [UInt8]?) {
+    package init(weight: Int, backend: BackendID, upstreamModel: [UInt8]?, price: Price? = nil) {
         self.weight = weight
         self.backend = backend
         self.upstreamModel = upstreamModel
+        self.price = price
     }
 }

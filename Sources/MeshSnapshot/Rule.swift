@@ -24,6 +24,8 @@ package struct Rule: Sendable, Hashable {
     package var retry: RetryPolicy
     /// Whether something needs the request body read before a backend can be chosen.
     package var needsFacts: Bool
+    /// The limits of its Gateway and route that its requests must meet, ascending.
+    package var limits: [LimitID]
 
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
@@ -45,7 +47,7 @@ package struct Rule: Sendable, Hashable {
         route: String, index: Int, action: Action, requestEdits: [HeaderEdit] = [],
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
-        needsFacts: Bool = false
+        needsFacts: Bool = false, limits: [LimitID] = []
     ) {
         self.route = route
         self.index = index
@@ -57,6 +59,7 @@ package struct Rule: Sendable, Hashable {
         self.timeouts = timeouts
         self.retry = retry
         self.needsFacts = needsFacts
+        self.limits = limits
     }
 }
 

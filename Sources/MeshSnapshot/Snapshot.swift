@@ -30,6 +30,8 @@ package final class Snapshot: Sendable {
     package let endpoints: [Endpoint]
     /// Every logical model; `ModelID` is an index into this.
     package let models: [Model]
+    /// Every limit of every LimitPolicy; `LimitID` is an index into this.
+    package let usageLimits: [Limit]
     /// Bounds that hold for every connection.
     package let limits: ConnectionLimits
     /// What is written about every exchange.
@@ -40,8 +42,8 @@ package final class Snapshot: Sendable {
     /// A snapshot of the given parts; the caller keeps every index in range.
     package init(
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
-        endpoints: [Endpoint], models: [Model], limits: ConnectionLimits,
-        telemetry: TelemetrySettings, drainTimeout: Nanoseconds
+        endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
+        limits: ConnectionLimits, telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
         self.version = version
         self.ports = ports
@@ -49,6 +51,7 @@ package final class Snapshot: Sendable {
         self.backends = backends
         self.endpoints = endpoints
         self.models = models
+        self.usageLimits = usageLimits
         self.limits = limits
         self.telemetry = telemetry
         self.drainTimeout = drainTimeout

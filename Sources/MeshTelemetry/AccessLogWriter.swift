@@ -8,8 +8,9 @@ import MeshBasics
 /// `time`, `request_id`, `trace_id`, `method`, `host`, `path`, `status`, `duration_ms`,
 /// `connect_ms`, `ttfb_ms`, `ttft_ms`, `bytes_in`, `bytes_out`, `route`, `backend`, `endpoint`,
 /// `attempts`, `model`, `upstream_model`, `operation`, `stream`, `tokens_in`, `tokens_out`,
-/// `tokens_cached`, `tokens_reasoning`, `error_code`, `error_scope`, `fallback`, `truncated`,
-/// `client_aborted`, `usage_missing`, `client`, `user_agent`, `snapshot`.
+/// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `error_code`, `error_scope`, `limit`,
+/// `fallback`, `truncated`, `client_aborted`, `usage_missing`, `limit_audited`, `client`,
+/// `user_agent`, `snapshot`.
 ///
 /// What it never writes: headers beside the user agent, bodies, the query of a path, and the user
 /// name and password of an address. Paths and hosts are cut down here and not where they are
@@ -121,6 +122,13 @@ package struct AccessLogWriter: Sendable {
         if let count = record.tokens.reasoningOutput {
             sink.number(",\"tokens_reasoning\":", count)
         }
+        if let cost = record.cost {
+            sink.literal(",\"cost\":")
+            sink.trillionths(cost.trillionths)
+            sink.literal(",\"currency\":\"")
+            sink.letters(cost.currency)
+            sink.literal("\"")
+        }
     }
 
     private static func writeFaults(
@@ -128,13 +136,17 @@ package struct AccessLogWriter: Sendable {
     ) {
         if let code = record.refusal { sink.word(",\"error_code\":\"", code) }
         if let fault = record.fault { sink.word(",\"error_scope\":\"", fault.label) }
+        sink.name(",\"limit\":\"", record.limit)
         let flags = record.flags
-        if flags.isDisjoint(with: [.fallback, .truncated, .clientAborted, .usageMissing]) {
+        if flags.isDisjoint(
+            with: [.fallback, .truncated, .clientAborted, .usageMissing, .limitAudited])
+        {
             return
         }
         if flags.contains(.fallback) { sink.literal(",\"fallback\":true") }
         if flags.contains(.truncated) { sink.literal(",\"truncated\":true") }
         if flags.contains(.clientAborted) { sink.literal(",\"client_aborted\":true") }
         if flags.contains(.usageMissing) { sink.literal(",\"usage_missing\":true") }
+        if flags.contains(.limitAudited) { sink.literal(",\"limit_audited\":true") }
     }
 }

@@ -34,6 +34,10 @@ package struct ExchangeRecord: Sendable {
     package var snapshot: UInt64 = 0
     /// What the model counted.
     package var tokens = TokenCounts()
+    /// What those tokens cost, or nil when nobody said how many there were or what they cost.
+    package var cost: Cost?
+    /// `policy/limit`: what refused it, or would have, were it not an audit.
+    package var limit: String?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.
@@ -113,6 +117,22 @@ package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     package static let retried = ExchangeFlags(rawValue: 16)
     /// Answered by another model or provider than the first choice.
     package static let fallback = ExchangeFlags(rawValue: 32)
+    /// A limit that only counts would have refused it.
+    package static let limitAudited = ExchangeFlags(rawValue: 64)
+}
+
+/// A sum of money.
+package struct Cost: Hashable, Sendable {
+    /// Trillionths of a unit of the currency.
+    package var trillionths: UInt64
+    /// The currency.
+    package var currency: Currency
+
+    /// So many trillionths of a unit of `currency`.
+    package init(trillionths: UInt64, currency: Currency) {
+        self.trillionths = trillionths
+        self.currency = currency
+    }
 }
 
 /// Tokens as the upstream counted them; nil is "not said", which is not zero.

@@ -48,6 +48,23 @@ package struct ModelLabels: Hashable, Sendable {
         responseModel: LabelValue.other, backend: LabelValue.other)
 }
 
+/// The labels of a limit's metrics.
+package struct LimitLabels: Hashable, Sendable {
+    /// `namespace/name` of the LimitPolicy.
+    package let policy: String
+    /// The limit's name within it.
+    package let limit: String
+
+    /// Labels made fit for the page: see `LabelValue`.
+    package init(policy: String, limit: String) {
+        self.policy = LabelValue.bounded(policy)
+        self.limit = LabelValue.bounded(limit)
+    }
+
+    /// What came after the table was full.
+    static let other = LimitLabels(policy: LabelValue.other, limit: LabelValue.other)
+}
+
 /// Makes text fit to be a label value: bounded, and without control characters.
 ///
 /// A NUL or an escape sequence in a model name that a caller chose must not be able to break the

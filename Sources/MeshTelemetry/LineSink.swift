@@ -90,6 +90,27 @@ struct LineSink: ~Copyable {
         threeDigits(UInt32(truncatingIfNeeded: microseconds % 1_000))
     }
 
+    /// Writes trillionths of a unit as a decimal number of units, without zeros at its end.
+    mutating func trillionths(_ value: UInt64) {
+        decimal(value / Money.trillionthsPerUnit)
+        let (digits, count) = Money.fraction(value)
+        guard count > 0 else { return }
+        byte(UInt8(ascii: "."))
+        var unit: UInt64 = 1
+        for _ in 1..<count { unit &*= 10 }
+        while unit > 0 {
+            byte(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: digits / unit % 10))
+            unit /= 10
+        }
+    }
+
+    /// Writes the three letters of a currency.
+    mutating func letters(_ currency: Currency) {
+        byte(UInt8(truncatingIfNeeded: currency.code >> 16))
+        byte(UInt8(truncatingIfNeeded: currency.code >> 8))
+        byte(UInt8(truncatingIfNeeded: currency.code))
+    }
+
     /// Writes a number below 1,000 with its leading zeros.
     mutating func threeDigits(_ value: UInt32) {
         let zero = UInt8(ascii: "0")

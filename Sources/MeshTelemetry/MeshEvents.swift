@@ -103,6 +103,34 @@ package enum EndpointState: UInt8, CaseIterable, Sendable {
     }
 }
 
+/// What one limit counted; an amount is in the limit's own unit.
+package enum LimitCount: UInt8, CaseIterable, Sendable {
+    /// Requests let in.
+    case admitted
+    /// Requests refused.
+    case refused
+    /// Requests that an audit would have refused.
+    case audited
+    /// Tokens taken before an answer.
+    case reserved
+    /// Tokens used in the end.
+    case settled
+    /// Keys forgotten before they were full again.
+    case evicted
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .admitted: "admitted"
+        case .refused: "refused"
+        case .audited: "audited"
+        case .reserved: "reserved"
+        case .settled: "settled"
+        case .evicted: "evicted"
+        }
+    }
+}
+
 /// What a token was.
 package enum TokenType: UInt8, CaseIterable, Sendable {
     /// Read by the model.

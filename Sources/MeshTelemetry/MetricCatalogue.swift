@@ -83,6 +83,17 @@ package enum MetricCatalogue {
     static let ejections = Metric(
         "pinion_endpoint_ejections_total", .counter, labels: ["backend", "reason"],
         help: "Endpoints taken out of the choice, by the reason; each event loop judges alone.")
+    static let limitDecisions = Metric(
+        "pinion_limit_decisions_total", .counter, labels: ["policy", "limit", "decision"],
+        help: "Requests that a limit let in (admitted), refused, or would have refused were it "
+            + "not an audit (audited).")
+    static let limitUsage = Metric(
+        "pinion_limit_usage_total", .counter, labels: ["policy", "limit", "state"],
+        help: "What was taken from a limit before answers (reserved) and used in the end "
+            + "(settled): requests, tokens, or trillionths of a unit of currency.")
+    static let limitEvictions = Metric(
+        "pinion_limit_evictions_total", .counter, labels: ["policy", "limit"],
+        help: "Keys that a limit forgot for want of room before their buckets were full again.")
     static let truncations = Metric(
         "pinion_streams_truncated_total", .counter, labels: ["backend"],
         help: "Streams that the upstream ended without their terminal event.")
@@ -104,7 +115,8 @@ package enum MetricCatalogue {
         help: "1 when series were left out because the page reached its bound.")
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
-        retryBudgetExhausted, endpoints, ejections, truncations, clientAborts, usageMissing,
+        retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
+        truncations, clientAborts, usageMissing,
         accessLogDropped, seriesDropped, pageTruncated,
     ]
 
@@ -132,6 +144,10 @@ package enum MetricCatalogue {
         "pinion_tokens_total", .counter, labels: ["type"] + model,
         help: "Tokens as the upstream counted them. Cached ones are part of input, reasoning "
             + "ones part of output.")
+    static let cost = Metric(
+        "pinion_cost_total", .counter, labels: ["currency"] + model,
+        help: "What the tokens of answers cost, in units of the currency, by the prices of the "
+            + "Model resources.")
     static let modelDuration = Metric(
         "gen_ai_server_request_duration_seconds", .histogram, unit: "seconds",
         labels: model + ["error_type"], .unstable, buckets: .generationDuration,
@@ -150,5 +166,5 @@ package enum MetricCatalogue {
         "gen_ai_client_token_usage", .histogram, labels: ["gen_ai_token_type"] + model,
         .unstable, buckets: .tokenUsage, otel: "gen_ai.client.token.usage",
         help: "Tokens of one request.")
-    static let generations = [tokens, modelDuration, firstToken, tokenTime, tokenUsage]
+    static let generations = [tokens, cost, modelDuration, firstToken, tokenTime, tokenUsage]
 }

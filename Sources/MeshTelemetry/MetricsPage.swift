@@ -42,6 +42,11 @@ struct MetricsPage {
         sample(labels) { $0.appendSeconds(nanoseconds: value) }
     }
 
+    /// One series whose value is trillionths, shown as units.
+    mutating func sample(_ labels: LabelText, trillionths value: UInt64) {
+        sample(labels) { $0.append(trillionths: value) }
+    }
+
     /// One series of a histogram: all of its buckets, its count and its sum.
     mutating func histogram(_ labels: LabelText, _ bank: HistogramBank, row: Int) {
         series { text, name in

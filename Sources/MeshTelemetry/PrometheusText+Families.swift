@@ -76,11 +76,46 @@ extension MetricsPage {
         }
     }
 
+    /// What is told by limit. A limit's decisions are shown at zero too: what was never refused
+    /// is worth knowing, and an alert on a counter that is not there never fires.
+    mutating func writeLimits(_ metrics: ShardMetrics) {
+        let keys = metrics.limits.keys
+        let isOver = (0..<metrics.limitCounts.width).contains { metrics.limitCounts[0, $0] > 0 }
+        let order = keys.indices.dropFirst(isOver ? 0 : 1).sorted {
+            (keys[$0].policy, keys[$0].limit) < (keys[$1].policy, keys[$1].limit)
+        }
+        func values(_ row: Int, _ count: LimitCount) -> [String] {
+            [keys[row].policy, keys[row].limit, count.label.description]
+        }
+        begin(MetricCatalogue.limitDecisions)
+        for row in order {
+            for count in [LimitCount.admitted, .refused, .audited] {
+                let labels = LabelText(MetricCatalogue.limitDecisions.labels, values(row, count))
+                sample(labels, metrics.limitCounts[row, Int(count.rawValue)])
+            }
+        }
+        begin(MetricCatalogue.limitUsage)
+        for row in order {
+            for count in [LimitCount.reserved, .settled] {
+                nonzero(
+                    MetricCatalogue.limitUsage.labels, values(row, count),
+                    metrics.limitCounts[row, Int(count.rawValue)])
+            }
+        }
+        begin(MetricCatalogue.limitEvictions)
+        for row in order {
+            nonzero(
+                MetricCatalogue.limitEvictions.labels, [keys[row].policy, keys[row].limit],
+                metrics.limitCounts[row, Int(LimitCount.evicted.rawValue)])
+        }
+    }
+
     /// What the metrics say of themselves.
     mutating func writeSelf(_ metrics: ShardMetrics) {
         begin(MetricCatalogue.seriesDropped)
         let names = MetricCatalogue.seriesDropped.labels
         sample(LabelText(names, ["backends"]), metrics.backends.dropped)
+        sample(LabelText(names, ["limits"]), metrics.limits.dropped)
         sample(LabelText(names, ["models"]), metrics.models.dropped)
         sample(LabelText(names, ["outcomes"]), metrics.outcomes.dropped)
         sample(LabelText(names, ["model_outcomes"]), metrics.modelOutcomes.dropped)

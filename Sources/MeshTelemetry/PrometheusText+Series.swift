@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
+
 extension MetricsPage {
     /// What is told by route and backend.
     mutating func writeRequests(_ metrics: ShardMetrics) {
@@ -76,6 +78,7 @@ extension MetricsPage {
                 nonzero(tokens.labels, values, metrics.modelTokens[row, Int(type.rawValue)])
             }
         }
+        writeCosts(metrics, labels, order)
         writeModelDurations(metrics, labels, order)
         histograms(MetricCatalogue.firstToken, metrics.modelFirstTokens, labels, order)
         histograms(MetricCatalogue.tokenTime, metrics.modelTokenTimes, labels, order)
@@ -87,6 +90,22 @@ extension MetricsPage {
                 guard metrics.modelTokenUsage.count(at: cell) > 0 else { continue }
                 let values = [type.label.description] + labels[row]
                 histogram(LabelText(usage.labels, values), metrics.modelTokenUsage, row: cell)
+            }
+        }
+    }
+
+    private mutating func writeCosts(
+        _ metrics: ShardMetrics, _ labels: [[String]], _ order: [Int]
+    ) {
+        let metric = MetricCatalogue.cost
+        let entries = metrics.modelCurrencies.entries
+        begin(metric)
+        for row in order {
+            let own = entries.indices.dropFirst().filter { entries[$0].owner == Int32(row) }
+            for number in own.sorted(by: { entries[$0].variant < entries[$1].variant }) {
+                let currency = Currency(code: entries[number].variant).text
+                let text = LabelText(metric.labels, [currency] + labels[row])
+                sample(text, trillionths: metrics.modelCosts[number, 0])
             }
         }
     }

@@ -39,6 +39,7 @@ package enum PrometheusText {
         page.writeProcess(process)
         page.writeMesh(metrics)
         page.writeBackends(metrics)
+        page.writeLimits(metrics)
         page.writeSelf(metrics)
         page.writeRequests(metrics)
         page.writeModels(metrics)

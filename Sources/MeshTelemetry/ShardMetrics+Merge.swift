@@ -12,6 +12,7 @@ extension ShardMetrics {
         let modelNumbers = models.merge(other.models)
         let backendNumbers = backends.merge(other.backends)
         let errorNumbers = errors.merge(other.errors)
+        let limitNumbers = limits.merge(other.limits)
         growBanks()
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)
@@ -22,6 +23,9 @@ extension ShardMetrics {
             ejections.add(other.ejections, row: source, to: row)
             endpoints.raise(other.endpoints, row: source, to: row)
             truncations.add(other.truncations, row: source, to: row)
+        }
+        for (source, row) in limitNumbers.enumerated() {
+            limitCounts.add(other.limitCounts, row: source, to: row)
         }
         for (source, row) in errorNumbers.enumerated() {
             refusals.add(other.refusals, row: source, to: row)
@@ -68,6 +72,11 @@ extension ShardMetrics {
         }
         let outcomeNumbers = modelOutcomes.merge(other.modelOutcomes, owners: numbers) {
             Self.variant($0, translating: errorNumbers)
+        }
+        let costNumbers = modelCurrencies.merge(other.modelCurrencies, owners: numbers) { $0 }
+        modelCosts.grow(to: modelCurrencies.entries.count)
+        for (source, row) in costNumbers.enumerated() {
+            modelCosts.add(other.modelCosts, row: source, to: row)
         }
         modelDurations.grow(to: modelOutcomes.entries.count)
         for (source, row) in outcomeNumbers.enumerated() {

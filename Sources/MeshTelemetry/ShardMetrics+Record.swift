@@ -91,6 +91,7 @@ extension ShardMetrics {
         if outcome >= modelDurations.rows { modelDurations.grow(to: outcome + 1) }
         modelDurations.observe(total, at: outcome)
         countTokens(record.tokens, row: row)
+        if let cost = record.cost { countCost(cost, row: row) }
         guard errorType == ErrorType.none, let first = record.firstToken, first.rawValue >= 0
         else { return }
         modelFirstTokens.observe(UInt64(first.rawValue), at: row)
@@ -98,6 +99,12 @@ extension ShardMetrics {
         if let output = record.tokens.output, output > 1, rest.rawValue >= 0 {
             modelTokenTimes.observe(UInt64(rest.rawValue) / (output &- 1), at: row)
         }
+    }
+
+    private mutating func countCost(_ cost: Cost, row: Int) {
+        let number = modelCurrencies.number(of: cost.currency.code, owner: row)
+        if number >= modelCosts.rows { modelCosts.grow(to: number + 1) }
+        modelCosts.add(cost.trillionths, row: number, column: 0)
     }
 
     private mutating func countTokens(_ tokens: TokenCounts, row: Int) {

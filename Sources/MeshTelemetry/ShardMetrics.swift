@@ -20,6 +20,7 @@ package struct ShardMetrics: Sendable {
     var routes = SeriesTable(overflow: RouteLabels.other, limit: Limits.seriesPerTable)
     var models = SeriesTable(overflow: ModelLabels.other, limit: Limits.seriesPerTable)
     var backends = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
+    var limits = SeriesTable(overflow: LimitLabels.other, limit: Limits.seriesPerTable)
     var errors = ErrorCodeTable()
 
     /// By route: which backend row it belongs to.
@@ -41,6 +42,13 @@ package struct ShardMetrics: Sendable {
     var modelTokenUsage = HistogramBank(.tokenUsage)
     /// By model and `TokenType`.
     var modelTokens = CounterBank(width: TokenType.allCases.count)
+
+    /// Currencies of each model, and what was spent, in trillionths.
+    var modelCurrencies = VariantTable(limit: Limits.variantsPerTable)
+    var modelCosts = CounterBank(width: 1)
+
+    /// By limit and `LimitCount`.
+    var limitCounts = CounterBank(width: LimitCount.allCases.count)
 
     /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `EndpointState`.
     var attempts = CounterBank(width: AttemptResult.allCases.count)
@@ -91,6 +99,16 @@ package struct ShardMetrics: Sendable {
         return BackendSeriesID(number: Int32(number))
     }
 
+    /// Counts what happened at one limit; `counts` has an element for each `LimitCount`. Slow:
+    /// for a scrape and not for a request.
+    package mutating func countLimit(policy: String, limit: String, _ counts: [UInt64]) {
+        let row = limits.number(of: LimitLabels(policy: policy, limit: limit))
+        limitCounts.grow(to: limits.count)
+        for (column, count) in counts.enumerated() {
+            limitCounts.add(count, row: row, column: column)
+        }
+    }
+
     /// Makes a row in every bank for every number given out.
     mutating func growBanks() {
         if backendOfRoute.isEmpty { backendOfRoute.append(0) }
@@ -104,6 +122,9 @@ package struct ShardMetrics: Sendable {
         modelTokenTimes.grow(to: models.count)
         modelTokenUsage.grow(to: models.count * 2)
         modelTokens.grow(to: models.count)
+        modelCurrencies.grow(to: models.count)
+        modelCosts.grow(to: modelCurrencies.entries.count)
+        limitCounts.grow(to: limits.count)
         attempts.grow(to: backends.count)
         retries.grow(to: backends.count)
         ejections.grow(to: backends.count)

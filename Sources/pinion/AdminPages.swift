@@ -5,6 +5,7 @@ import MeshAdmin
 import MeshBasics
 import MeshCompiler
 import MeshControl
+import MeshLimits
 import MeshProxy
 import MeshRouting
 import MeshSnapshot
@@ -75,6 +76,7 @@ actor AdminPages {
         let rows: [[(String, Cell)]]
         switch parts[1] {
         case "endpoints": rows = await endpoints()
+        case "limits": rows = await limits()
         case "status": rows = await status()
         default:
             guard let found = Listings.rows(parts[1], await proxy.snapshot) else {
@@ -141,6 +143,18 @@ actor AdminPages {
             }
         }
         return rows
+    }
+
+    /// Every limit, what is left summed over the loops.
+    private func limits() async -> [[(String, Cell)]] {
+        let loops = await proxy.limits()
+        guard let first = loops.first else { return [] }
+        return first.enumerated().map { index, state in
+            let shares = loops.filter { index < $0.count }.map { $0[index] }
+            return Listings.limit(
+                state.limit, left: shares.compactMap(\.level).reduce(0, +),
+                keys: shares.map(\.keys).reduce(0, +))
+        }
     }
 
     private static func name(_ condition: EndpointStatistics.Condition) -> String {

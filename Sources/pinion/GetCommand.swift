@@ -18,6 +18,7 @@ struct GetCommand: ParsableCommand {
         case models
         case backends
         case endpoints
+        case limits
         case status
         case snapshot
     }

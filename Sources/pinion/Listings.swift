@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
 import MeshSnapshot
 import MeshWire
 
@@ -95,8 +96,58 @@ enum Listings {
                 ("resource", .text(model.resource)),
                 ("targets", .text(targets(model.targets, snapshot, weighted: true))),
                 ("fallbacks", .text(targets(model.fallbacks, snapshot, weighted: false))),
+                ("price_per_million", .text(price(model.targets.first?.price))),
             ]
         }
+    }
+
+    /// The row of one limit: `left` of it when nothing is counted apart, else how many keys are.
+    static func limit(_ limit: Limit, left: Int64, keys: Int) -> [(String, Cell)] {
+        let parts = limit.key.map { part in
+            switch part {
+            case .source: "source"
+            case .model: "model"
+            case .header(let name): "header:" + String(decoding: name, as: UTF8.self)
+            }
+        }
+        return [
+            ("policy", .text(limit.policy)), ("limit", .text(limit.name)),
+            ("amount", .text(amount(limit.amount, limit.unit))),
+            ("per", .text(seconds(limit.period))),
+            ("burst", .text(amount(limit.burst, limit.unit))),
+            ("key", .text(parts.isEmpty ? "global" : parts.joined(separator: ","))),
+            ("mode", .text(limit.isAudit ? "audit" : "enforce")),
+            ("left", .text(parts.isEmpty ? amount(left, limit.unit) : "")),
+            ("keys", .number(keys)),
+        ]
+    }
+
+    private static func amount(_ amount: Int64, _ unit: Limit.Unit) -> String {
+        switch unit {
+        case .requests: return "\(amount) requests"
+        case .tokens: return "\(amount) tokens"
+        case .cost(let currency):
+            var text: [UInt8] = amount < 0 ? [UInt8(ascii: "-")] : []
+            text.append(trillionths: amount.magnitude)
+            return String(decoding: text, as: UTF8.self) + " " + currency.text
+        }
+    }
+
+    private static func seconds(_ length: Nanoseconds) -> String {
+        let milliseconds = length.rawValue / 1_000_000
+        return milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
+    }
+
+    /// A price for a million tokens, those read and those written.
+    private static func price(_ price: Price?) -> String {
+        guard let price else { return "" }
+        // Trillionths for one token are millionths for a million.
+        func text(_ amount: Int64) -> String {
+            var text: [UInt8] = []
+            text.append(trillionths: UInt64(amount) * 1_000_000)
+            return String(decoding: text, as: UTF8.self)
+        }
+        return "\(text(price.input))/\(text(price.output)) \(price.currency.text)"
     }
 
     private static func targets(

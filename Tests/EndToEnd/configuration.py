@@ -62,6 +62,14 @@ def policy(kind, name, **spec):
     return resource(PINION, "TrafficPolicy", full_name, {"targetRefs": [reference], **spec})
 
 
+def limit_policy(kind, name, *limits):
+    """A LimitPolicy on the `kind` called `name`."""
+    group = PINION if kind == "Model" else GATEWAY_API
+    reference = {"group": group.split("/")[0], "kind": kind, "name": name}
+    spec = {"targetRefs": [reference], "limits": list(limits)}
+    return resource(PINION, "LimitPolicy", f"{kind.lower()}-{name}", spec)
+
+
 def route(name, *rules, **spec):
     """An HTTPRoute of the Gateway `mesh`."""
     spec = {"parentRefs": [{"name": "mesh"}], **spec, "rules": list(rules)}

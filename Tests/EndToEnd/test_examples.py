@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The examples do what their README says, on ports of the test's choice."""
 
+import json
 import re
 
 import pytest
@@ -15,7 +16,7 @@ EXAMPLES = ROOT / "Examples"
 def run_example(start, simulate):
     """run_example(folder, servers): the example with `servers`, {port: models}, simulated."""
 
-    def make(folder, servers):
+    def make(folder, servers, **options):
         sims = {port: simulate(*models) for port, models in servers.items()}
 
         def text(gateway):
@@ -26,7 +27,7 @@ def run_example(start, simulate):
                 (EXAMPLES / folder / "mesh.yaml").read_text(),
             )
 
-        return start(text=text), sims
+        return start(text=text, **options), sims
 
     return make
 
@@ -78,3 +79,20 @@ def test_header_routing_sends_a_team_to_its_own_server(run_example):
     assert gateway.chat("tiny", {"x-team": "research"}, max_tokens=1)[0] == 200
     assert asked() == [1, 1]
     assert "x-team" not in sims[9102].requests()[-1]["headers"]
+
+
+def test_limits_refuse_one_team_and_not_the_other(run_example):
+    gateway, _ = run_example("limits", {9101: ["tiny"]}, arguments=["--concurrency", "1"])
+
+    def ask(team):
+        headers = {"x-team": team, "x-sim-tokens": "900"}
+        return gateway.chat("assistant", headers, max_tokens=900)
+
+    statuses = [ask("research")[0] for _ in range(5)]
+    assert statuses == [200, 200, 200, 200, 429]
+    status, headers, body = ask("research")
+    assert (status, json.loads(body)["error"]["code"]) == (429, "token-limit")
+    assert int(headers["retry-after"]) > 60
+    assert ask("support")[0] == 200
+    assert gateway.metric("pinion_limit_decisions_total", limit="proposed", decision="audited") == 5
+    assert gateway.metric("pinion_cost_total", currency="USD") > 5 * 900 * 0.6 / 1e6

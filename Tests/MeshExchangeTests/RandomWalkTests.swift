@@ -13,6 +13,7 @@ import Testing
 struct RandomWalkTests {
     @Test("whatever happens in whatever order, everything that begins ends exactly once")
     func walks() throws {
+        var limited = 0
         for seed in UInt64(2001)..<UInt64(2401) {
             var walk = RandomWalk(seed: seed)
             for exchange in 0..<12 {
@@ -20,8 +21,10 @@ struct RandomWalkTests {
                     Issue.record("\(fault); seed \(seed), exchange \(exchange): \(walk.trail)")
                     return
                 }
+                if walk.drive.refusal?.hasSuffix("-limit") == true { limited += 1 }
             }
         }
+        #expect(limited > 50)
     }
 
     @Test("whatever happened is decided the same way again, to the bit")
@@ -274,6 +277,33 @@ struct RandomWalk {
 
     /// Some backends with credentials of their own in a random order, so that numbers move from
     /// one snapshot to the next while names stay.
+    /// Some of four limits, which keep what was used when the mesh changes.
+    private static func addLimits(
+        to sample: inout SnapshotSample, using random: inout SplitMix64
+    ) {
+        let all: [Limit] = [
+            .init(policy: "p", name: "r", unit: .requests, amount: 6, period: .seconds(2_000)),
+            .init(
+                policy: "p", name: "t", unit: .tokens, amount: 2_000, period: .seconds(3_000),
+                key: [.model, .header(bytes("x-team"))], keysMax: 2),
+            .init(
+                policy: "p", name: "c", unit: .cost(.usd), amount: 5_000, period: .seconds(900)),
+            .init(
+                policy: "p", name: "a", unit: .requests, amount: 1, period: .seconds(50),
+                key: [.source], isAudit: true),
+        ]
+        sample.usageLimits = all.filter { _ in random.below(3) > 0 }.shuffled(using: &random)
+        let ids = sample.usageLimits.indices.map { LimitID($0) }
+        for rule in sample.rules.indices {
+            sample.rules[rule].limits = ids.filter { _ in random.below(2) == 0 }
+        }
+        sample.models[0].limits = ids.filter { _ in random.below(2) == 0 }
+        let price = Price(input: 3, output: 5, cachedInput: 1, currency: .usd)
+        for target in sample.models[0].targets.indices {
+            sample.models[0].targets[target].price = price
+        }
+    }
+
     private static func sample(
         version: UInt64, using random: inout SplitMix64
     ) -> SnapshotSample {
@@ -315,6 +345,7 @@ struct RandomWalk {
         }
         sample.limits = ConnectionLimits(eventBytesMax: 200)
         sample.recording = RecordingSettings(perSecondMax: 1_000, ringMax: 3)
+        addLimits(to: &sample, using: &random)
         return sample
     }
 }

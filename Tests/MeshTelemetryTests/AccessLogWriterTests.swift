@@ -56,6 +56,27 @@ struct AccessLogWriterTests {
         #expect(line(Samples.chat()) == expected)
     }
 
+    @Test("cost, currency and the limit that said no stand in their places")
+    func limited() {
+        var record = Samples.chat()
+        record.cost = Cost(trillionths: 242_400_000, currency: .usd)
+        #expect(
+            line(record).contains(
+                #""tokens_reasoning":7,"cost":0.0002424,"currency":"USD","client""#))
+        record.cost = Cost(trillionths: 3_000_000_000_000, currency: .usd)
+        #expect(line(record).contains(#","cost":3,"currency""#))
+        record.cost = Cost(trillionths: .max, currency: .usd)
+        #expect(line(record).contains(#","cost":18446744.073709551615,"currency""#))
+        record.limit = "default/team/daily"
+        record.refusal = "token-limit"
+        record.fault = .limit
+        #expect(
+            line(record).contains(
+                #""error_code":"token-limit","error_scope":"limit","limit":"default/team/daily","#))
+        record.flags = [.limitAudited]
+        #expect(line(record).contains(#""limit":"default/team/daily","limit_audited":true,"#))
+    }
+
     @Test("a plain line leaves out what is not known")
     func plainLine() {
         var record = Samples.plain()

@@ -20,6 +20,10 @@ struct PrometheusTextTests {
         failed.refusal = "upstream-cut"
         failed.flags = [.truncated]
         metrics.record(failed, route: route, model: model)
+        var paid = Samples.chat()
+        paid.cost = Cost(trillionths: 1_500_000_000_000, currency: .usd)
+        metrics.record(paid, route: route, model: model)
+        metrics.countLimit(policy: "default/team", limit: "daily", [1, 2, 3, 4, 5, 6])
         metrics.countAttempt(.success, backend: backend)
         metrics.countRetry(.reset, backend: backend)
         metrics.countEjection(.latency, backend: backend)

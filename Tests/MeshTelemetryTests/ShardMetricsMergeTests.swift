@@ -18,6 +18,12 @@ struct ShardMetricsMergeTests {
         record.status = [0, 200, 200, 404, 429, 502][random.below(6)]
         record.tokens = TokenCounts(input: random.next() >> 50, output: random.next() >> 55)
         record.flags = ExchangeFlags(rawValue: UInt8(random.below(64)))
+        if random.below(3) == 0 {
+            let currency = Currency(["USD", "EUR"][random.below(2)]) ?? .usd
+            record.cost = Cost(trillionths: random.next() >> 30, currency: currency)
+        }
+        let counts = (0..<6).map { _ in random.next() >> 55 }
+        metrics.countLimit(policy: names[random.below(5)], limit: names[random.below(5)], counts)
         if random.below(3) == 0 { record.refusal = codes[random.below(4)] }
         var model: ModelSeriesID?
         if random.below(2) == 0 {

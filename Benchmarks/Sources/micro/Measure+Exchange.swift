@@ -17,6 +17,11 @@ extension Measure {
         try run("exchange, AI, with access line") { count in
             for _ in 0..<count { try model.exchange(body, logs: true) }
         }
+        var limited = try Drive(SampleSnapshot.limited(), paths: path)
+        try run("exchange, AI, with three limits") { count in
+            for _ in 0..<count { try limited.exchange(body, logs: true) }
+        }
+        guard limited.exchange.record.cost != nil else { throw Broken() }
         guard model.exchange.record.tokens.input == 230 else { throw Broken() }
         try stream(path)
         try telemetry(&model)

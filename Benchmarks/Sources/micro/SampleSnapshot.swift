@@ -56,6 +56,32 @@ enum SampleSnapshot {
             names: [NamedModel(name: model.name, model: 0)])
     }
 
+    /// The same mesh whose model meets three limits that never refuse, one of them counted apart
+    /// by a header.
+    static func limited() -> Snapshot {
+        let free = model()
+        let amount: Int64 = 1_000_000_000_000
+        let limits: [Limit] = [
+            Limit(
+                policy: "default/p", name: "requests", unit: .requests, amount: amount,
+                period: .seconds(60)),
+            Limit(
+                policy: "default/p", name: "tokens", unit: .tokens, amount: amount,
+                period: .seconds(60), key: [.model, .header(Array("content-type".utf8))]),
+            Limit(
+                policy: "default/p", name: "cost", unit: .cost(.usd), amount: Limit.amountMax,
+                period: .seconds(60)),
+        ]
+        var models = free.models
+        models[0].limits = [0, 1, 2]
+        models[0].targets[0].price = Price(
+            input: 150_000, output: 600_000, cachedInput: 75_000, currency: .usd)
+        return Snapshot(
+            version: 1, ports: free.ports, rules: free.rules, backends: free.backends,
+            endpoints: free.endpoints, models: models, usageLimits: limits, limits: free.limits,
+            telemetry: free.telemetry, drainTimeout: free.drainTimeout)
+    }
+
     private static func snapshot(
         _ rules: [Rule], _ table: RouteTable, endpoints count: Int, models: [Model],
         names: [NamedModel]

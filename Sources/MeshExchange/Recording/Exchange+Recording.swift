@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshLimits
 import MeshSnapshot
 import MeshTelemetry
 import MeshWire
@@ -24,6 +25,8 @@ extension Exchange {
                 id: String(decoding: id, as: UTF8.self), startedNanoseconds: now.nanoseconds,
                 wallOffset: shard.wallOffset, snapshot: snapshot.version)
             recording.missingCredentials = shard.missingCredentials
+            recording.source = String(decoding: peer, as: UTF8.self)
+            recording.loops = shard.ledger.loops
             tape = Tape(recording, isReplay: false)
         }
         guard let tape else { return }
@@ -43,6 +46,7 @@ extension Exchange {
         tape.keep(
             head: text, hidden: hidden,
             callerID: callerRequestID.map { String(decoding: $0, as: UTF8.self) })
+        tape.say(.identify, "from \(tape.recording.source)")
         if let callerRequestID {
             let id = String(decoding: callerRequestID, as: UTF8.self)
             tape.say(.identify, "the caller's own request id \(id) is kept")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshLimits
 package import MeshRouting
 import MeshSnapshot
 
@@ -32,6 +33,10 @@ package struct ExchangeRecording: Codable, Hashable, Sendable {
     package var head = ""
     /// Names of the head's fields and parameters whose values were blotted out.
     package var hidden: [String] = []
+    /// The caller's address.
+    package var source = ""
+    /// Event loops that every limit was divided over.
+    package var loops = 1
     /// The hash of a blotted out value that a hash ring went by, in hexadecimal.
     package var ringHash: String?
     /// Backends whose credential could not be read, in the order of the snapshot.
@@ -90,6 +95,10 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var answer: AnswerSummary?
     /// The states of endpoints that were looked at, one for each pick.
     package var pools: [PoolPicture] = []
+    /// The limits that were asked, in order.
+    package var buckets: [BucketPicture] = []
+    /// How the caller stood at its limits when the answer's head was written.
+    package var quota: Quota?
     /// What each stage had to say, in order.
     package var notes: [RecordedNote] = []
     /// Whether each retry that was wished for was within the budget.

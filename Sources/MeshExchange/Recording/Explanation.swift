@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshLimits
 import MeshRouting
 package import MeshSnapshot
 import MeshWire
@@ -57,6 +58,13 @@ package struct Explanation: Codable, Hashable, Sendable {
         var pools = event.pools
         for note in event.notes {
             var line = Explanation("\(note.stage.rawValue): \(note.text)")
+            if note.stage == .admit, !lines.contains(where: { $0.text.hasPrefix("admit: ") }) {
+                line.children = event.buckets.map { bucket in
+                    Explanation(
+                        "limit \(bucket.limit): \(bucket.needed) needed, \(bucket.level) of "
+                            + "\(bucket.capacity) left on this event loop")
+                }
+            }
             if note.stage == .route, note.text.hasPrefix("rule "), let snapshot {
                 line.children = verdicts(recording, under: snapshot)
             }

@@ -93,7 +93,7 @@ private struct Stage: ~Copyable {
     let port: Int
 
     init(_ recording: ExchangeRecording, under snapshot: Snapshot) throws(ReplayFailure) {
-        shard = Shard(seed: 0, wallOffset: recording.wallOffset)
+        shard = Shard(seed: 0, wallOffset: recording.wallOffset, loops: recording.loops)
         self.recording = recording
         headBytes = Latin1.bytes(recording.head)
         port = snapshot.ports.indices.first { snapshot.place(ofPort: $0) == recording.port } ?? -1
@@ -102,8 +102,11 @@ private struct Stage: ~Copyable {
             wallOffset: recording.wallOffset, snapshot: recording.snapshot)
         blank.missingCredentials = recording.missingCredentials
         blank.ringHash = recording.ringHash
+        blank.source = recording.source
+        blank.loops = recording.loops
         tape = Tape(blank, isReplay: true)
         exchange.tape = tape
+        exchange.peer = Array(recording.source.utf8)
         adopt(snapshot, at: recording.started)
         guard !headBytes.isEmpty else { return }
         // The head was taken once already, by the limits of then.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 
@@ -139,6 +140,28 @@ package final class Tape {
         if isReplay, let known = recording.ringHash { return UInt64(known, radix: 16) ?? hash }
         recording.ringHash = String(hash, radix: 16)
         return hash
+    }
+
+    /// The exchange is about to ask `limit` for `amount`.
+    func look(
+        at ledger: inout Ledger, limit: LimitID, for amount: Int64, at now: Instant
+    ) {
+        if isReplay, var script, !script.buckets.isEmpty {
+            let picture = script.buckets.removeFirst()
+            self.script = script
+            ledger.install(picture, of: limit, at: now)
+        }
+        guard current != nil, let picture = ledger.picture(of: limit, for: amount, at: now) else {
+            return
+        }
+        current?.buckets.append(picture)
+    }
+
+    /// How the caller stands at its limits: `answer` as the shard has it, or as it was.
+    func quota(_ answer: Quota) -> Quota {
+        let answer = isReplay ? script?.quota ?? answer : answer
+        current?.quota = answer
+        return answer
     }
 
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.

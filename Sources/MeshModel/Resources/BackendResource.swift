@@ -125,6 +125,8 @@ package struct ModelResource: Hashable, Sendable {
     package var fallbacks: [Target]
     /// `owned_by`, or nil for the default.
     package var owner: String?
+    /// What tokens cost where a target says nothing, or nil.
+    package var price: PriceText?
 
     /// A Backend, and the model's name there.
     package struct Target: Hashable, Sendable {
@@ -134,11 +136,14 @@ package struct ModelResource: Hashable, Sendable {
         package var model: String?
         /// Its share.
         package var weight: Int
+        /// What tokens cost there, or nil for the price of the Model.
+        package var price: PriceText?
 
         init?(_ cursor: Cursor) {
             guard let backend = Reference(cursor["backendRef"]) else { return nil }
             self.backend = backend
             model = cursor.text("model")?.value
+            price = PriceText(cursor["price"])
             weight = cursor.integer("weight")?.value ?? 1
         }
     }
@@ -151,5 +156,6 @@ package struct ModelResource: Hashable, Sendable {
         targets = (spec?.elements("targets") ?? []).compactMap { Target($0) }
         fallbacks = (spec?.elements("fallbacks") ?? []).compactMap { Target($0) }
         owner = spec?.text("owner")?.value
+        price = PriceText(spec?["price"])
     }
 }

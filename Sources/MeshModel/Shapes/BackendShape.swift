@@ -69,6 +69,9 @@ enum ModelShape {
         Field(
             "fallbacks", .list(.object(target), atMost: 16),
             "what is tried, in order, when the chosen target cannot serve"),
+        Field(
+            "price", .object(price),
+            "what its tokens cost; a target or fallback with a price of its own has that"),
         Field("owner", .text(.line), fallback: "pinion", "`owned_by` in the list of models"),
     ]
 
@@ -77,6 +80,20 @@ enum ModelShape {
             "backendRef", .object(ReferenceShape.modelBackend), required: true,
             "a Backend with `dialect: OpenAI`"),
         Field("model", .text(.line), "its name there; absent keeps the caller's"),
+        Field("price", .object(price), fallback: "that of the Model", "what its tokens cost there"),
+    ]
+
+    private static let price: [Field] = [
+        Field(
+            "inputPerMillion", .decimal(atMost: 1_000_000), required: true,
+            "for a million tokens that are read"),
+        Field(
+            "outputPerMillion", .decimal(atMost: 1_000_000), required: true,
+            "for a million tokens that are written"),
+        Field(
+            "cachedInputPerMillion", .decimal(atMost: 1_000_000), fallback: "inputPerMillion",
+            "for a million tokens that are read from a cache"),
+        Field("currency", .text(.currency), fallback: "USD", "the currency"),
     ]
 
     private static let weightedTarget: [Field] =

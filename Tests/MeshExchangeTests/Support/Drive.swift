@@ -4,6 +4,7 @@ import Foundation
 import MeshBasics
 import MeshDialects
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -198,6 +199,8 @@ final class Drive {
         if active != 0 { return "\(active) exchanges are active" }
         if shard.fleet.misuses != 0 { return "the fleet was misused" }
         if deadline != .distantFuture { return "a deadline still runs" }
+        if shard.ledger.outstanding != 0 { return "a reservation was not settled" }
+        if let wrong = shard.ledger.invariants() { return wrong }
         return shard.fleet.invariants()
     }
 }

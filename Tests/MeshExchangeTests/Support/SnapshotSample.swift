@@ -15,6 +15,7 @@ struct SnapshotSample {
     var models: [Model] = []
     /// Names under which models are offered, with the model.
     var names: [(String, ModelID)] = []
+    var usageLimits: [Limit] = []
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
@@ -47,8 +48,9 @@ struct SnapshotSample {
         return Snapshot(
             version: version,
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
-            rules: rules, backends: known, endpoints: endpoints, models: models, limits: limits,
-            telemetry: TelemetrySettings(recording: recording), drainTimeout: .seconds(30))
+            rules: rules, backends: known, endpoints: endpoints, models: models,
+            usageLimits: usageLimits, limits: limits, telemetry: TelemetrySettings(recording: recording),
+            drainTimeout: .seconds(30))
     }
 
     /// A mesh that offers one model with one target on backend 0 and fallbacks on the next ones.
