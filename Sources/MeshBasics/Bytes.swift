@@ -180,15 +180,22 @@ extension [UInt8] {
 
     /// Appends `value` in decimal, padded with zeros to `width` digits.
     package mutating func appendDecimal(_ value: Int, width: Int = 1) {
-        var magnitude = value.magnitude
         if value < 0 { append(UInt8(ascii: "-")) }
-        let first = count
-        repeat {
-            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: magnitude % 10))
-            magnitude /= 10
-        } while magnitude > 0
-        while count - first < width { append(UInt8(ascii: "0")) }
-        self[first...].reverse()
+        var digits = 1
+        var rest = value.magnitude / 10
+        while rest > 0 {
+            digits &+= 1
+            rest /= 10
+        }
+        for _ in 0..<Swift.max(digits, width) { append(UInt8(ascii: "0")) }
+        // From the last digit on: a slice turned around would copy the whole array.
+        rest = value.magnitude
+        var i = count
+        while rest > 0 {
+            i &-= 1
+            self[i] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
     }
 
     /// Appends `value` in lower-case hexadecimal without leading zeros.

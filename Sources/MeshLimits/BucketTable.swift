@@ -62,7 +62,8 @@ struct BucketTable: Sendable {
             }
             slot = (slot + 1) & (index.count - 1)
         }
-        return insert(copy key, hash, allowance, at: now)
+        // An array of its own, for that of the caller has room for the longest key.
+        return insert(unsafe key.span.bytes.array, hash, allowance, at: now)
     }
 
     /// Goes over from one allowance and bound to others. With a smaller bound nothing is

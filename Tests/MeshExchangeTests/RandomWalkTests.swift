@@ -282,12 +282,12 @@ struct RandomWalk {
         to sample: inout SnapshotSample, using random: inout SplitMix64
     ) {
         let all: [Limit] = [
-            .init(policy: "p", name: "r", unit: .requests, amount: 6, period: .seconds(2_000)),
+            .init(policy: "p", name: "r", unit: .requests, amount: 3, period: .seconds(9_000)),
             .init(
-                policy: "p", name: "t", unit: .tokens, amount: 2_000, period: .seconds(3_000),
+                policy: "p", name: "t", unit: .tokens, amount: 800, period: .seconds(9_000),
                 key: [.model, .header(bytes("x-team"))], keysMax: 2),
             .init(
-                policy: "p", name: "c", unit: .cost(.usd), amount: 5_000, period: .seconds(900)),
+                policy: "p", name: "c", unit: .cost(.usd), amount: 5_000, period: .seconds(9_000)),
             .init(
                 policy: "p", name: "a", unit: .requests, amount: 1, period: .seconds(50),
                 key: [.source], isAudit: true),
