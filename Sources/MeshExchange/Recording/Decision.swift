@@ -4,6 +4,7 @@ import MeshBasics
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
+import MeshWire
 
 /// Where a request went or why it did not: what two configurations are compared by.
 package struct Decision: Codable, Hashable, Sendable {
@@ -21,8 +22,10 @@ package struct Decision: Codable, Hashable, Sendable {
     package var refusal: String?
     /// The status of an answer of the mesh's own, or nil.
     package var status: Int?
+    /// What the tokens of the answer would cost, `0.0012 USD`; nil where nothing has a price.
+    package var cost: String?
 
-    init(_ exchange: borrowing Exchange) {
+    init(_ exchange: borrowing Exchange, usage: TokenUsage?) {
         let snapshot = exchange.snapshot
         if let found = exchange.currentRule {
             route = found.route
@@ -36,6 +39,15 @@ package struct Decision: Codable, Hashable, Sendable {
             let chosen = snapshot.endpoints[Int(pick.endpoint)].backend
             backend = snapshot.backends[Int(chosen)].name
         }
+        if let usage {
+            let tokens = TokenCounts(
+                input: usage.input, output: usage.output, cachedInput: usage.cachedInput)
+            if let sum = exchange.cost(of: tokens) {
+                var text: [UInt8] = []
+                text.append(trillionths: sum.trillionths)
+                cost = "\(String(decoding: text, as: UTF8.self)) \(sum.currency.text)"
+            }
+        }
         guard exchange.phase == .done else { return }
         refusal = exchange.record.refusal.map { "\($0)" }
         status = Int(exchange.record.status)
@@ -47,7 +59,8 @@ package struct Decision: Codable, Hashable, Sendable {
         if let refusal { return "refused with \(refusal) (\(status ?? 0))" }
         if let backend {
             let asked = upstreamModel.map { " as model \($0)" } ?? ""
-            return "sent to \(backend)\(asked) by route \(route ?? "none")"
+            let price = cost.map { " for \($0)" } ?? ""
+            return "sent to \(backend)\(asked) by route \(route ?? "none")\(price)"
         }
         if let status { return "answered with \(status) by route \(route ?? "none")" }
         return "undecided"

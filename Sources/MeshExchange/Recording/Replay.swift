@@ -46,7 +46,7 @@ package struct Replay: Sendable {
         let again = stage.tape.recording
         return Replay(
             recording: again, difference: recording.firstDifference(from: again),
-            decision: Decision(stage.exchange))
+            decision: Decision(stage.exchange, usage: recording.usage))
     }
 
     /// What `snapshot` would make of the request of `recording`: up to the first endpoint, or the
@@ -60,7 +60,7 @@ package struct Replay: Sendable {
             case .begin, .unread, .body, .bodyFailed, .bodyProgressed: break
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
                 .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused:
-                return Replay(recording: stage.tape.recording, decision: Decision(stage.exchange))
+                return Replay(recording: stage.tape.recording, decision: Decision(stage.exchange, usage: recording.usage))
             }
             try stage.perform(event)
             let outcome = stage.tape.recording.events.last?.outcome
@@ -70,7 +70,7 @@ package struct Replay: Sendable {
                 throw ReplayFailure("this configuration reads the body, which was not read then")
             }
         }
-        return Replay(recording: stage.tape.recording, decision: Decision(stage.exchange))
+        return Replay(recording: stage.tape.recording, decision: Decision(stage.exchange, usage: recording.usage))
     }
 }
 
@@ -212,6 +212,14 @@ private struct Stage: ~Copyable {
 }
 
 extension ExchangeRecording {
+    /// The tokens that the answer said it cost, or nil.
+    var usage: TokenUsage? {
+        for event in events.reversed() {
+            if let tokens = event.answer?.tokens { return tokens }
+        }
+        return nil
+    }
+
     /// Whether the request's body was read.
     var hasBody: Bool { events.contains { $0.kind == .body } }
 

@@ -125,8 +125,17 @@ struct Comparison {
         return text
     }
 
+    /// The change without the sums of a single request, so that equal ones are counted together.
     private static func words(_ old: Decision, _ new: Decision) -> String {
-        "\(new.text) instead of \(old.text)"
+        var (old, new) = (old, new)
+        let (before, after) = (old.cost, new.cost)
+        (old.cost, new.cost) = (nil, nil)
+        if old == new {
+            return "priced differently, \(after ?? "without a price") instead of "
+                + "\(before ?? "none")"
+        }
+        return "\(new.text) instead of \(old.text)"
+            + (before == after ? "" : ", at another price")
     }
 
     /// Prints rows, and the summary where it does not disturb.

@@ -49,7 +49,8 @@ struct SnapshotSample {
             version: version,
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
             rules: rules, backends: known, endpoints: endpoints, models: models,
-            usageLimits: usageLimits, limits: limits, telemetry: TelemetrySettings(recording: recording),
+            usageLimits: usageLimits, limits: limits,
+            telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
     }
 
