@@ -66,7 +66,7 @@ extension Checker {
 
     /// The signature with unknown types of its own.
     private mutating func instantiated(_ signature: Signature) -> ([Type], Type) {
-        let unknowns = signature.unknowns.sorted()
+        let unknowns = signature.unknowns
         guard !unknowns.isEmpty else { return (signature.parameters, signature.result) }
         var own: [String: Type] = [:]
         for name in unknowns { own[name] = substitution.fresh() }

@@ -46,6 +46,37 @@ extension Checker {
         return global(id, name)
     }
 
+    /// Whether the dotted name is that of a fact, which then is what `id` refers to.
+    mutating func isFact(_ id: Syntax.ID, _ name: String) -> Bool {
+        guard !isLocal(name) else { return false }
+        for candidate in environment.candidates(for: name) {
+            guard let fact = fact(candidate) else { continue }
+            references[id] = .fact(fact)
+            return true
+        }
+        return false
+    }
+
+    /// The dotted name at `id` when neither it nor any front part of it is known, else nil.
+    func unknownName(_ id: Syntax.ID) -> String? {
+        guard let name = dottedName(id), !isLocal(name) else { return nil }
+        var parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        while !parts.isEmpty {
+            for candidate in environment.candidates(for: parts.joined(separator: "."))
+            where fact(candidate) != nil || Self.typeNames[candidate] != nil {
+                return nil
+            }
+            parts.removeLast()
+        }
+        return name
+    }
+
+    /// The first name of a dotted one.
+    func leftmost(_ id: Syntax.ID) -> Syntax.ID {
+        if case .select(let operand, _, _) = syntax.nodes[id].kind { return leftmost(operand) }
+        return id
+    }
+
     /// Whether the first part of a dotted name is a variable.
     private func isLocal(_ name: String) -> Bool {
         let root = name.prefix { $0 != "." }
@@ -80,28 +111,17 @@ extension Checker {
             expect(key, .string, at: id)
             found = value
         default:
-            // A dotted name of which no part is known is one mistake, not two.
-            if !isUnknown(operand) {
-                report(
-                    id, "\(shown(type)) has no fields",
-                    "select from a map, or name a declared fact")
-            }
+            report(
+                id, "\(shown(type)) has no fields", "select from a map, or name a declared fact")
             found = .dyn
         }
         return wraps ? .optional(found) : found
     }
 
-    private func isUnknown(_ id: Syntax.ID) -> Bool {
-        if case .identifier = syntax.nodes[id].kind { return references[id] == nil }
-        return false
-    }
-
     /// What to do about a name that nobody knows: the nearest one, or the list.
-    private func suggestion(for name: String) -> String {
+    func suggestion(for name: String) -> String {
         let known = environment.facts.map(\.name)
-        // The roots of dotted facts help too: `reqest.path` fails at `reqest`.
-        let roots = known.compactMap { $0.split(separator: ".").first.map(String.init) }
-        let near = (known + roots).min { distance($0, name) < distance($1, name) }
+        let near = known.min { distance($0, name) < distance($1, name) }
         if let near, distance(near, name) <= max(1, name.utf8.count / 3) {
             return "did you mean `\(near)`?"
         }

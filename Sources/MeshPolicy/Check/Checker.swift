@@ -82,9 +82,15 @@ struct Checker {
         case .identifier(let name): return identifier(id, name)
         case .select(let operand, let field, let isOptional):
             if !isOptional, let type = qualified(id) { return type }
+            if let name = unknownName(id) {
+                report(leftmost(id), "undeclared name `\(name)`", suggestion(for: name))
+                return .dyn
+            }
             return select(operand, field, isOptional: isOptional, at: id)
-        case .has(let operand, _):
-            _ = select(operand, "", isOptional: false, at: id)
+        case .has(let operand, let field):
+            // A dotted name may be a fact as a whole: then it is asked whether there is one.
+            if let name = dottedName(operand), isFact(id, name + "." + field) { return .bool }
+            _ = select(operand, field, isOptional: false, at: id)
             return .bool
         case .index(let operand, let index, let isOptional):
             return self.index(operand, index, isOptional: isOptional, at: id)

@@ -47,6 +47,17 @@ struct CostEstimate {
     private mutating func bound(
         _ id: Syntax.ID, _ worst: inout (cost: Int, id: Syntax.ID)
     ) -> (Int, Size) {
+        let (cost, size) = reckoned(id, &worst)
+        switch checked.types[id] {
+        case .null, .bool, .int, .uint, .double, .duration, .timestamp, .type:
+            return (cost, Size())
+        default: return (cost, size)
+        }
+    }
+
+    private mutating func reckoned(
+        _ id: Syntax.ID, _ worst: inout (cost: Int, id: Syntax.ID)
+    ) -> (Int, Size) {
         switch checked.references[id] {
         case .fact(let fact):
             let declaration = environment.facts[fact]

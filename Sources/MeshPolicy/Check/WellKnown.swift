@@ -21,8 +21,16 @@ enum WellKnown: String, CaseIterable {
     /// The one value of `google.protobuf.NullValue`.
     case null = "NullValue.NULL_VALUE"
 
-    /// The type of what it stands for.
+    /// The type of a literal of it. Wrappers may be compared with `null`, so theirs is open.
     var type: Type {
+        switch self {
+        case .list, .structure, .value, .timestamp, .duration, .null: wrapped
+        default: .dyn
+        }
+    }
+
+    /// The type of what it stands for.
+    private var wrapped: Type {
         switch self {
         case .bool: .bool
         case .bytes: .bytes
@@ -52,7 +60,7 @@ enum WellKnown: String, CaseIterable {
             ]
         case .timestamp, .duration: ["seconds": .int, "nanos": .int]
         case .null: [:]
-        default: ["value": type]
+        default: ["value": wrapped]
         }
     }
 

@@ -24,6 +24,11 @@ extension Lowering {
 
     /// `has(operand.field)`.
     mutating func has(_ id: Syntax.ID, _ operand: Syntax.ID, _ field: String) -> Index {
+        if case .fact(let fact)? = checked.references[id],
+            let slot = slot(fact, key: nil, for: id)
+        {
+            return add(.hasFact(slot), for: id)
+        }
         if let fact = keyedFact(operand), let slot = slot(fact, key: field, for: id) {
             return add(.hasFact(slot), for: id)
         }

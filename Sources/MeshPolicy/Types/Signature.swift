@@ -9,6 +9,8 @@ package struct Signature: Hashable, Sendable {
     /// Types of all parameters, the receiver first.
     let parameters: [Type]
     let result: Type
+    /// The unknown types that it names, sorted.
+    let unknowns: [String]
 
     /// The signature that `text` spells, as `[string].charAt(int): string`, or nil.
     package init?(_ text: String) {
@@ -31,17 +33,17 @@ package struct Signature: Hashable, Sendable {
         guard reader.take(":"), let result = reader.type(), reader.isAtEnd else { return nil }
         self.parameters = parameters
         self.result = result
+        unknowns = Self.unknowns(of: parameters + [result])
     }
 
-    /// The unknown types that it names.
-    var unknowns: Set<String> {
+    private static func unknowns(of types: [Type]) -> [String] {
         var names: Set<String> = []
         func collect(_ type: Type) {
             if case .parameter(let name) = type { names.insert(name) }
             for inner in type.parameters { collect(inner) }
         }
-        for type in parameters + [result] { collect(type) }
-        return names
+        for type in types { collect(type) }
+        return names.sorted()
     }
 
     /// The parameters as a person writes them, for messages.

@@ -17,8 +17,9 @@ package indirect enum Type: Hashable, Sendable {
 
     /// A value of `type`, or nothing.
     package static func optional(_ type: Type) -> Type { .opaque("optional_type", [type]) }
-    /// Addresses and networks.
+    /// An address.
     package static var address: Type { .opaque("net.IP", []) }
+    /// A network.
     package static var network: Type { .opaque("net.CIDR", []) }
 
     /// The types that it is made of.

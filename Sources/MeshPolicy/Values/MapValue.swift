@@ -58,11 +58,12 @@ package final class MapValue: Sendable {
     }
 
     private func index(of key: Value) -> Int? {
-        if keys.count <= Self.listedMax {
+        if keys.count <= Self.listedMax, !key.isDouble {
             return keys.firstIndex { $0.equals(key) }
         }
         guard let plain = MapKey(key) ?? MapKey(wholeOf: key) else { return nil }
-        return places[plain]
+        return keys.count > Self.listedMax
+            ? places[plain] : keys.firstIndex { MapKey($0) == plain }
     }
 
     /// Whether both have the same keys with equal values.

@@ -22,7 +22,9 @@ package enum Value: Sendable {
     case type(TypeName)
     /// A value that may be missing.
     indirect case optional(Value?)
+    /// An address of IPv4 or IPv6.
     indirect case address(IPAddress)
+    /// A network: an address and its prefix.
     indirect case network(IPNetwork)
 }
 

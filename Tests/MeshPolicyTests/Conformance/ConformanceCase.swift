@@ -33,7 +33,7 @@ struct ConformanceCase {
     var needsMessages: Bool {
         let words = [
             "TestAllTypes", "GlobalEnum", "NestedEnum", "protobuf.Any", "cel.expr.conformance",
-            "protobuf.FieldMask", "protobuf.Empty",
+            "protobuf.FieldMask", "protobuf.Empty", "TestRequired",
         ]
         let types = json["type_env"].map { "\($0)" } ?? ""
         let bindings = json["bindings"].map { "\($0)" } ?? ""

@@ -15,10 +15,39 @@ struct ConformanceTests {
     }
 
     /// Families, and how many of their cases pass at least: of those that need no messages.
-    private static let floors: [String: Int] = [:]
+    private static let floors: [String: Int] = [
+        "basic": 27,
+        "bindings_ext": 7,
+        "block_ext": 20,
+        "comparisons": 263,
+        "conversions": 78,
+        "dynamic": 44,
+        "encoders_ext": 4,
+        "fields": 47,
+        "fp_math": 26,
+        "integer_math": 41,
+        "lists": 29,
+        "logic": 19,
+        "macros": 32,
+        "macros2": 32,
+        "math_ext": 132,
+        "namespace": 11,
+        "network_ext": 54,
+        "optionals": 36,
+        "parse": 142,
+        "plumbing": 1,
+        "proto2": 8,
+        "string": 37,
+        "string_ext": 152,
+        "timestamps": 62,
+        "type_deductions": 20,
+    ]
 
     /// Cases that fail although they need no messages, and why they may.
-    private static let excused: [String: String] = [:]
+    private static let excused: [String: String] = [
+        "parse/bytes_literals/triple_single_quoted_unescaped_punctuation":
+            "its value has a backslash that its expression has not"
+    ]
 
     @Test("every case without protobuf messages passes, or has a reason")
     func suite() throws {
