@@ -72,6 +72,34 @@ struct CostTests {
         #expect(fault.code == .costExceeded)
     }
 
+    @Test("the deepest expressions that are accepted are also evaluated")
+    func depth() throws {
+        for (open, middle, close) in [
+            ("!(", "true", ")"), ("[", "1", "]"), ("dyn(", "1", ")"), ("{1:", "2", "}"),
+            ("(true ? ", "1", " : 2)"), ("[1].map(x, ", "1", ")"), ("[", "ai.model", "]"),
+            ("(false || (", "true", "))"), ("[1].exists(x, ", "ai.stream", ")"),
+        ] {
+            var count = 249
+            while count > 0 {
+                let text =
+                    String(repeating: open, count: count) + middle
+                    + String(repeating: close, count: count)
+                if Sample.mistakes(text).isEmpty { break }
+                count -= 1
+            }
+            #expect(count > 80, "\(open)")
+            let text =
+                String(repeating: open, count: count) + middle
+                + String(repeating: close, count: count)
+            var layout = FactLayout()
+            let program = try Program.compile(
+                text, in: Sample.environment, expecting: .dyn, layout: &layout)
+            var facts = FactTable(layout)
+            for slot in program.slots { facts.set(slot, .bool(true)) }
+            _ = try program.value(facts).text
+        }
+    }
+
     @Test("a pattern takes time linear in the text")
     func pattern() throws {
         var rule = try Rule("request.path.matches('(a+)+$')")

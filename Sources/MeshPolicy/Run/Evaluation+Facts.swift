@@ -38,8 +38,15 @@ extension Evaluation {
             return unsafe facts.bytes.span.bytes.extracting(range.range)
                 .equals(wanted.span.bytes)
         }
-        guard case .string(let found) = try fact(slot, at: 0) else { return false }
-        return found.isSameText(as: String(decoding: code.texts[Int(text)], as: UTF8.self))
+        return equalsText(try fact(slot, at: 0), text)
+    }
+
+    /// Whether a value is exactly a text.
+    func equalsText(_ value: Value, _ text: Index) -> Bool {
+        guard case .string(let found) = value else { return false }
+        let span = found.utf8Span
+        let wanted = code.texts[Int(text)]
+        return unsafe span.span.bytes.equals(wanted.span.bytes)
     }
 
     /// Whether the text of the slot begins with, ends with or contains another.
@@ -53,8 +60,21 @@ extension Evaluation {
             return unsafe facts.bytes.span.bytes.extracting(range.range)
                 .passes(test, wanted.span.bytes)
         }
-        let wanted = Value.string(String(decoding: code.texts[Int(text)], as: UTF8.self))
-        return try call2(test.function, fact(slot, at: index), wanted, at: index).isTrueBool
+        return try self.test(test, fact(slot, at: index), text, at: index)
+    }
+
+    /// Whether a value, which must be a text, begins with, ends with or contains another.
+    mutating func test(
+        _ test: TextTest, _ value: Value, _ text: Index, at index: Index
+    ) throws(EvaluationFault) -> Bool {
+        let wanted = code.texts[Int(text)]
+        guard case .string(let found) = value else {
+            let other = Value.string(String(decoding: wanted, as: UTF8.self))
+            throw located(Functions.noOverload(test.function, [value, other]), at: index)
+        }
+        let span = found.utf8Span
+        try spend(span.count / 16 + span.count * wanted.count / 4_096)
+        return unsafe span.span.bytes.passes(test, wanted.span.bytes)
     }
 
     /// Whether the text of the slot is one of a set.
@@ -66,8 +86,17 @@ extension Evaluation {
             for text in texts where unsafe found.equals(text.span.bytes) { return true }
             return false
         }
-        guard case .string(let found) = try fact(slot, at: 0) else { return false }
-        return texts.contains { found.utf8.elementsEqual($0) }
+        return try isInTexts(fact(slot, at: 0), set)
+    }
+
+    /// Whether a value is one of a set of texts.
+    mutating func isInTexts(_ value: Value, _ set: Index) throws(EvaluationFault) -> Bool {
+        let texts = code.sets[Int(set)]
+        try spend(texts.count / 8)
+        guard case .string(let found) = value else { return false }
+        let span = found.utf8Span
+        for text in texts where unsafe span.span.bytes.equals(text.span.bytes) { return true }
+        return false
     }
 
     /// Whether some part of the slot's text matches a pattern.

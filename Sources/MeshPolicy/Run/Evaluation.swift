@@ -60,6 +60,11 @@ struct Evaluation {
         case .textIn(let slot, let set): return try textIn(slot, set)
         case .textMatches(let slot, let pattern):
             return try textMatches(slot, pattern, at: index)
+        case .equalsText(let operand, let text, let isNegated):
+            return try equalsText(value(operand), text) != isNegated
+        case .test(let test, let operand, let text):
+            return try self.test(test, value(operand), text, at: index)
+        case .isInTexts(let operand, let set): return try isInTexts(value(operand), set)
         case .matches(let operand, let pattern):
             return try matches(operand, pattern, at: index)
         default:
@@ -124,7 +129,7 @@ struct Evaluation {
             return try value(body)
         case .fails(let place): throw located(code.failures[Int(place)], at: index)
         case .and, .or, .not, .compare, .isIn, .hasFact, .hasField, .textEquals, .textTest,
-            .textIn, .textMatches, .matches:
+            .textIn, .textMatches, .equalsText, .test, .isInTexts, .matches:
             return .bool(try isTrue(index))
         }
     }

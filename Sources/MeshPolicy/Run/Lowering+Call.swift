@@ -43,24 +43,31 @@ extension Lowering {
         if function == .matches, case .string(let text)? = constantValue(parts[1]) {
             return matches(id, parts[0], pattern: text)
         }
-        if function == .equal || function == .notEqual,
-            let (slot, text) = factAndText(parts[0], parts[1]) ?? factAndText(parts[1], parts[0])
+        let isNegated = function == .notEqual
+        if function == .equal || isNegated,
+            let (value, text) = valueAndText(parts[0], parts[1]) ?? valueAndText(parts[1], parts[0])
         {
-            let isNegated = function == .notEqual
-            return add(.textEquals(slot, text: text, isNegated: isNegated), for: id)
+            if case .fact(let slot) = nodes[Int(value)] {
+                return add(.textEquals(slot, text: text, isNegated: isNegated), for: id)
+            }
+            return add(.equalsText(value, text: text, isNegated: isNegated), for: id)
         }
-        if let test = TextTest(function), let (slot, text) = factAndText(parts[0], parts[1]) {
-            return add(.textTest(test, slot, text: text), for: id)
+        if let test = TextTest(function), let (value, text) = valueAndText(parts[0], parts[1]) {
+            if case .fact(let slot) = nodes[Int(value)] {
+                return add(.textTest(test, slot, text: text), for: id)
+            }
+            return add(.test(test, value, text: text), for: id)
         }
         return nil
     }
 
-    private mutating func factAndText(_ fact: Index, _ text: Index) -> (Index, Index)? {
-        guard case .fact(let slot) = nodes[Int(fact)],
-            case .string(let value)? = constantValue(text)
-        else { return nil }
-        texts.append(Array(value.utf8))
-        return (slot, Index(texts.count - 1))
+    /// A part that is no constant, and the place of the text that the other one is.
+    private mutating func valueAndText(_ value: Index, _ text: Index) -> (Index, Index)? {
+        guard constantValue(value) == nil, case .string(let wanted)? = constantValue(text) else {
+            return nil
+        }
+        texts.append(Array(wanted.utf8))
+        return (value, Index(texts.count - 1))
     }
 
     private mutating func matches(_ id: Syntax.ID, _ value: Index, pattern text: String) -> Index {

@@ -65,13 +65,17 @@ extension Lowering {
         }
         let inner = lower(value)
         let outer = lower(collection)
-        if case .fact(let slot) = nodes[Int(inner)], case .list(let all)? = constantValue(outer) {
+        if constantValue(inner) == nil, case .list(let all)? = constantValue(outer) {
             let texts = all.compactMap { value in
                 if case .string(let text) = value { Array(text.utf8) } else { nil }
             }
             if texts.count == all.count {
                 sets.append(texts)
-                return add(.textIn(slot, set: Index(sets.count - 1)), for: id)
+                let set = Index(sets.count - 1)
+                if case .fact(let slot) = nodes[Int(inner)] {
+                    return add(.textIn(slot, set: set), for: id)
+                }
+                return add(.isInTexts(inner, set: set), for: id)
             }
         }
         return folded(add(.isIn(inner, outer), for: id), [inner, outer], for: id)

@@ -51,6 +51,10 @@ enum Node {
     case textTest(TextTest, Index, text: Index)
     case textIn(Index, set: Index)
     case textMatches(Index, pattern: Index)
+    // The same tests of the value of any node.
+    case equalsText(Index, text: Index, isNegated: Bool)
+    case test(TextTest, Index, text: Index)
+    case isInTexts(Index, set: Index)
     /// `matches` with a pattern that is known beforehand.
     case matches(Index, pattern: Index)
 }

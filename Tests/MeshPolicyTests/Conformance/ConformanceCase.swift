@@ -57,10 +57,9 @@ struct ConformanceCase {
             let function = declaration["function"] as? [String: Any]
             for overload in function?["overloads"] as? [[String: Any]] ?? [] {
                 let parameters = (overload["params"] as? [Any] ?? []).compactMap(Type.init(json:))
+                let shape = parameters.map(\.description).joined(separator: ", ")
                 guard let result = Type(json: overload["result_type"]),
-                    let signature = Signature(
-                        "\(name)(\(parameters.map(\.description).joined(separator: ", "))): \(result)"
-                    )
+                    let signature = Signature("\(name)(\(shape)): \(result)")
                 else { return nil }
                 functions.append(signature)
             }
