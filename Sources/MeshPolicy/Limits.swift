@@ -12,6 +12,8 @@ package enum Limits {
     package static let mistakesMax = 20
     /// The most one evaluation may cost, in the units of `CostEstimate`: about a millisecond.
     package static let costMax = 100_000
+    /// What a pattern costs that is not known before the evaluation and must be compiled in it.
+    package static let patternCost = 20_000
     /// The size of a fact whose declaration says none: bytes of a text, entries of a collection.
     package static let factSizeMax = 1_024
     /// The longest text that an evaluation may make, in bytes.

@@ -72,6 +72,21 @@ struct CostTests {
         #expect(fault.code == .costExceeded)
     }
 
+    @Test("what looks at pairs, and patterns that must be compiled, are dear")
+    func dear() throws {
+        func cost(_ text: String) throws -> Int {
+            var layout = FactLayout()
+            return try Program.compile(
+                text, in: Sample.environment, expecting: .dyn, layout: &layout
+            ).cost
+        }
+        #expect(try cost("sets.intersects(ai.tools, ['a', 'b'])") < 1_000)
+        #expect(try cost("sets.intersects(ai.tools, ai.tools)") > 64 * 64)
+        #expect(try cost("ai.model.matches('a+')") < 1_000)
+        #expect(try cost("ai.model.matches(request.method)") > Limits.patternCost)
+        #expect(Sample.mistakes("ai.tools.all(t, 'a'.matches(t))").contains("may cost"))
+    }
+
     @Test("the deepest expressions that are accepted are also evaluated")
     func depth() throws {
         for (open, middle, close) in [

@@ -65,7 +65,7 @@ struct ProgramTests {
             "ai.model < 'gq'", "size(ai.model) == 6", "ai.model.startsWith('gpt-4o-mini')",
         ])
     func bytesAndValues(text: String) throws {
-        for model in ["gpt-4o", "claude", "", "gpt-123", "é", "日本語 gpt-4o"] {
+        for model in ["gpt-4o", "gpt-4o-mini", "claude", "", "gpt-123", "é", "日本語 gpt-4o"] {
             var fast = try Rule(text)
             fast.set("ai.model", text: model)
             var slow = try Rule(text)

@@ -87,6 +87,7 @@ struct CostEstimate {
         var own = 0
         var largest = 1
         var inner = 1
+        var sizes: [Int] = []
         let kind = checked.syntax.nodes[id].kind
         var children = Syntax.children(of: kind)
         if case .namespaced? = checked.references[id] { children.removeFirst() }
@@ -95,22 +96,53 @@ struct CostEstimate {
             cost = Self.sum(cost, part)
             own = Self.sum(own, size.own)
             largest = max(largest, size.own)
+            sizes.append(size.own)
             inner = max(inner, size.inner)
         }
         switch kind {
         case .list, .map: return (cost, Size(own: children.count, inner: largest))
         case .select, .index: return (cost, Size(own: inner, inner: inner))
         case .conditional, .and, .or: return (cost, Size(own: largest, inner: inner))
-        case .call(let name, _), .memberCall(_, let name, _):
-            cost = Self.sum(cost, own / 8)
-            switch name {
-            case "replace": own = Self.product(own, largest)
-            case "join", "format": own = Self.product(own, inner)
-            case "split": inner = largest
+        case .call, .memberCall:
+            guard let function = function(id) else { return (cost, Size(own: own, inner: inner)) }
+            let isKnown = children.last.map(isLiteral) ?? true
+            cost = Self.sum(cost, Self.sum(own / 8, Self.surcharge(function, sizes, isKnown)))
+            switch function {
+            case .replace: own = Self.product(own, largest)
+            case .join, .format: own = Self.product(own, inner)
+            case .split: inner = largest
             default: break
             }
             return (cost, Size(own: min(own, Limits.textMadeMax), inner: inner))
         default: return (cost, Size(own: own, inner: inner))
+        }
+    }
+
+    /// The function that the call at `id` is of, or nil.
+    private func function(_ id: Syntax.ID) -> Function? {
+        switch checked.references[id] {
+        case .function(let function), .namespaced(let function): function
+        default: nil
+        }
+    }
+
+    private func isLiteral(_ id: Syntax.ID) -> Bool {
+        if case .literal = checked.syntax.nodes[id].kind { true } else { false }
+    }
+
+    /// What a call costs beyond looking at its arguments once: as `Evaluation` counts it.
+    private static func surcharge(
+        _ function: Function, _ sizes: [Int], _ isKnown: Bool
+    ) -> Int {
+        let a = sizes.first ?? 0
+        let b = sizes.count > 1 ? sizes[1] : 0
+        switch function {
+        case .setsContains, .setsEquivalent, .setsIntersects: return product(a, b)
+        case .distinct: return product(a, a)
+        case .sort: return product(a, 4)
+        case .indexOf, .lastIndexOf: return product(a, b) / 32
+        case .matches: return isKnown ? 0 : Limits.patternCost
+        default: return 0
         }
     }
 

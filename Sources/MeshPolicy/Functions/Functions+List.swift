@@ -11,7 +11,7 @@ extension Functions {
         guard case .list(let list) = a else { return nil }
         switch function {
         case .flatten: return .list(try flattened(list, depth: 1))
-        case .distinct: return .list(try distinct(list))
+        case .distinct: return .list(distinct(list))
         case .sort: return try sorted(list)
         case .isSorted:
             for (a, b) in zip(list, list.dropFirst()) {
@@ -51,10 +51,7 @@ extension Functions {
         return out
     }
 
-    private static func distinct(_ list: [Value]) throws(EvaluationFault) -> [Value] {
-        guard list.count <= 1_000 else {
-            throw EvaluationFault(.costExceeded, "distinct of \(list.count) elements")
-        }
+    private static func distinct(_ list: [Value]) -> [Value] {
         var out: [Value] = []
         for value in list where !out.contains(where: { $0.equals(value) }) { out.append(value) }
         return out

@@ -35,7 +35,7 @@ extension Evaluation {
         _ function: Function, _ a: Value, at index: Index
     ) throws(EvaluationFault) -> Value {
         do throws(EvaluationFault) {
-            try spend(1 + a.size / 8)
+            try spend(1 + a.size / 8 + Self.surcharge(function, a.size, 0))
             if let result = try Functions.call(function, a, zones: code.zones) {
                 return try charged(result)
             }
@@ -48,7 +48,7 @@ extension Evaluation {
         _ function: Function, _ a: Value, _ b: Value, at index: Index
     ) throws(EvaluationFault) -> Value {
         do throws(EvaluationFault) {
-            try spend(1 + (a.size + b.size) / 8 + a.size * min(b.size, 65_536) / 4_096)
+            try spend(1 + (a.size + b.size) / 8 + Self.surcharge(function, a.size, b.size))
             if let result = try Functions.call(function, a, b, zones: code.zones) {
                 return try charged(result)
             }
@@ -60,7 +60,8 @@ extension Evaluation {
         _ function: Function, _ a: Value, _ b: Value, _ c: Value, at index: Index
     ) throws(EvaluationFault) -> Value {
         do throws(EvaluationFault) {
-            try spend(1 + (a.size + b.size + c.size) / 8)
+            try spend(
+                1 + (a.size + b.size + c.size) / 8 + Self.surcharge(function, a.size, b.size))
             if let result = try Functions.call(function, a, b, c) { return try charged(result) }
             throw Functions.noOverload(function, [a, b, c])
         } catch { throw located(error, at: index) }
@@ -78,6 +79,19 @@ extension Evaluation {
 }
 
 extension Evaluation {
+    /// What a call costs beyond looking at its arguments once, from their sizes.
+    private static func surcharge(_ function: Function, _ a: Int, _ b: Int) -> Int {
+        // Sizes are at most a few megabytes, so that the products fit.
+        switch function {
+        case .setsContains, .setsEquivalent, .setsIntersects: a * b
+        case .distinct: a * a
+        case .sort: a * 4
+        case .indexOf, .lastIndexOf: a * b / 32
+        case .matches: Limits.patternCost
+        default: a * b / 4_096
+        }
+    }
+
     /// The result, after what it cost to make it.
     private mutating func charged(_ result: Value) throws(EvaluationFault) -> Value {
         try spend(result.size / 8)
