@@ -65,6 +65,7 @@ let package = Package(
         // Ring 0-1: what bytes, times and names mean.
         room("MeshBasics", ring: 0),
         room("MeshWire", ring: 1, ["MeshBasics"]),
+        room("MeshPolicy", ring: 1, ["MeshBasics", "MeshWire"]),
         room("MeshTelemetry", ring: 1, ["MeshBasics"]),
         // Ring 2: what was written, and what a proxy needs.
         room("MeshModel", ring: 2, ["MeshBasics", yams]),

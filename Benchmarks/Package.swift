@@ -22,6 +22,7 @@ let room: [SwiftSetting] = [
 let rooms: [(String, [Target.Dependency])] = [
     ("MeshBasics", []),
     ("MeshWire", ["MeshBasics"]),
+    ("MeshPolicy", ["MeshBasics", "MeshWire"]),
     ("MeshTelemetry", ["MeshBasics"]),
     ("MeshSnapshot", ["MeshBasics", "MeshWire"]),
     ("MeshRouting", ["MeshBasics", "MeshWire", "MeshSnapshot"]),

@@ -32,7 +32,7 @@ struct Room: Sendable {
         Room(name: "MeshWire", ring: 1, rooms: basics),
         Room(
             name: "MeshIdentity", ring: 1, rooms: basics, modules: ["Crypto", "X509", "JWTKit"]),
-        Room(name: "MeshPolicy", ring: 1, rooms: basics),
+        Room(name: "MeshPolicy", ring: 1, rooms: basics + ["MeshWire"]),
         Room(name: "MeshTelemetry", ring: 1, rooms: basics),
         Room(name: "MeshModel", ring: 2, rooms: rings01, modules: ["Yams", "Foundation"]),
         Room(name: "MeshSnapshot", ring: 2, rooms: rings01),

@@ -35,6 +35,7 @@ struct Micro {
 
     private static func runAll(_ measure: inout Measure) throws {
         try measure.wire()
+        try measure.policies()
         try measure.routing()
         try measure.exchanges()
     }
