@@ -83,7 +83,13 @@ let package = Package(
                 "MeshLimits", "MeshDialects",
             ]),
         // Ring 5: worlds.
-        room("MeshSimulator", ring: 4, ["MeshBasics"]),
+        // The simulator decides and never does, so it is built as the rings below are.
+        room(
+            "MeshSimulator", ring: 4,
+            [
+                "MeshBasics", "MeshWire", "MeshTelemetry", "MeshModel", "MeshSnapshot",
+                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshExchange",
+            ]),
         room(
             "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
         room(
@@ -112,6 +118,18 @@ let package = Package(
                 ] + nio,
                 swiftSettings: strict),
             .testTarget(name: "Tidy", path: "Tests/Tidy", swiftSettings: strict),
+            // The simulator's scenarios: played by tests for a few seeds, by `make sim` for many.
+            .target(
+                name: "Scenarios",
+                dependencies: [
+                    "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshSimulator",
+                ], path: "Tests/Scenarios", swiftSettings: strict),
+            .testTarget(
+                name: "ScenarioTests", dependencies: ["MeshBasics", "MeshSimulator", "Scenarios"],
+                path: "Tests/ScenarioTests", swiftSettings: strict),
+            .executableTarget(
+                name: "scenarios", dependencies: ["MeshSimulator", "Scenarios"],
+                path: "Tests/ScenarioRunner", swiftSettings: strict),
         ],
     ].flatMap { $0 }
 )
