@@ -81,7 +81,7 @@ let package = Package(
                 "MeshDialects",
             ]),
         // Ring 5: worlds.
-        room("MeshSimulator", ring: 4, ["MeshBasics"]),
+        room("MeshSimulator", ring: 4, ["MeshBasics", "MeshModel"]),
         room(
             "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
         room(

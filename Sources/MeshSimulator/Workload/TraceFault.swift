@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Why a trace cannot be read.
+package struct TraceFault: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The file, as it was named.
+    package var file: String
+    /// The line, from 1.
+    package var line: Int
+    /// What is wrong, with what was found.
+    package var message: String
+    /// What a person does next.
+    package var remedy: String
+
+    /// `file:line: what is wrong; what to do`.
+    package var description: String { "\(file):\(line): \(message); \(remedy)" }
+}
