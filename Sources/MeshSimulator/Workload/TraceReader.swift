@@ -40,10 +40,6 @@ struct TraceReader {
         } catch {
             throw lines.fault(error.message, error.remedy)
         }
-        if let countMax = options.countMax, times.count >= countMax {
-            isFull = true
-            return
-        }
         guard times.count < WorkloadLimits.traceRequestsMax else {
             throw lines.fault(
                 "the trace has more than \(WorkloadLimits.traceRequestsMax) requests",
@@ -68,6 +64,7 @@ struct TraceReader {
                 promptTokens: row.promptTokens, prefix: row.prefix,
                 prefixBlockTokens: MooncakeLine.blockTokens, answerTokens: row.answerTokens,
                 stream: options.stream))
+        isFull = times.count >= options.countMax ?? .max
     }
 
     /// The trace, counted from its first request.
