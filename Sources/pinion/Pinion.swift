@@ -20,7 +20,7 @@ struct Pinion: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             UpCommand.self, CheckCommand.self, GetCommand.self, SchemaCommand.self,
-            ModelServerCommand.self, VersionCommand.self, DocsCommand.self,
+            ModelServerCommand.self, SimulateCommand.self, VersionCommand.self, DocsCommand.self,
         ])
 }
 
