@@ -81,7 +81,13 @@ let package = Package(
                 "MeshDialects",
             ]),
         // Ring 5: worlds.
-        room("MeshSimulator", ring: 4, ["MeshBasics", "MeshModel"]),
+        // The simulator decides and never does, so it is built as the rings below are.
+        room(
+            "MeshSimulator", ring: 4,
+            [
+                "MeshBasics", "MeshWire", "MeshTelemetry", "MeshModel", "MeshSnapshot",
+                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshExchange",
+            ]),
         room(
             "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
         room(

@@ -140,6 +140,9 @@ package struct Exchange: ~Copyable {
     /// The endpoint of the present attempt, or of the last one.
     package var currentPick: Pick? { pick }
 
+    /// Whether an attempt at an endpoint was begun whose end was not reported to the fleet.
+    package var hasAttempt: Bool { isBegun }
+
     /// Whether the mesh reads this request and its answer as AI traffic.
     package var isAI: Bool { model >= 0 }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import MeshBasics
+package import MeshBasics
 
 /// How a step ends: tokens appear, jobs end, faults strike.
 extension EngineModel {
@@ -90,6 +90,13 @@ extension EngineModel {
             outputTokens: resident.emitted)
         vacate(slot)
         emit(.finished(resident.job.id, finish, usage), now)
+    }
+
+    /// The engine dies at once, as by a fault: every job fails, and it is down until `restart()`.
+    package mutating func kill(at now: Instant, emit: (EngineEvent, Instant) -> Void) {
+        guard !isCrashed else { return }
+        stepEndsAt = nil
+        crash(at: now, emit: emit)
     }
 
     /// Loses every job, in the order batch, queue, arrivals.

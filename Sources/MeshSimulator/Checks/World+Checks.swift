@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshExchange
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+
+/// What may never be seen in a world.
+extension World {
+    /// Reports a broken promise; the run stops there.
+    func breach(_ rule: String, _ message: String) {
+        guard outcome.breaches.count < Limits.breaches else { return }
+        outcome.breaches.append(Breach(rule: rule, message: message, at: now))
+    }
+
+    /// Looks at everything, if it is time to.
+    func checkIfDue() {
+        guard options.checkEvery > 0,
+            outcome.events % UInt64(options.checkEvery) == 0
+        else { return }
+        for loop in proxy.loops { check(loop) }
+    }
+
+    private func check(_ loop: ProxyLoop) {
+        if let fault = loop.shard.fleet.invariants() { breach("the fleet is sound", fault) }
+        if loop.shard.fleet.misuses > 0 {
+            breach("reports fit", "\(loop.shard.fleet.misuses) reports to the fleet fitted nothing")
+        }
+        for fault in limitFaults(of: loop.shard) { breach("limits hold", fault) }
+        var attempts = 0
+        var active: Int64 = 0
+        for client in loop.clients {
+            if client.exchange.hasAttempt { attempts += 1 }
+            if client.exchange.phase != .idle, client.exchange.phase != .done { active += 1 }
+            check(client)
+        }
+        if attempts != loop.shard.fleet.inFlight {
+            breach(
+                "attempts are settled",
+                "\(loop.shard.fleet.inFlight) in flight for \(attempts) exchanges that try")
+        }
+        if active != loop.shard.metrics.mesh.activeRequests {
+            breach(
+                "exchanges are settled",
+                "\(loop.shard.metrics.mesh.activeRequests) counted, \(active) run")
+        }
+        for pool in loop.pools where pool.count > 100_000 {
+            breach("bounds hold", "\(pool.count) idle connections in one pool")
+        }
+    }
+
+    private func check(_ client: ProxyClient) {
+        let exchange = client.exchange.phase
+        if client.owesRecord == (exchange == .idle || exchange == .done), !client.isClosed {
+            breach("one record each", "phase \(exchange) of request \(client.request)")
+        }
+        // One write above the mark, one read of the endpoint, and what a kernel held when the
+        // endpoint ended.
+        let most =
+            Limits.writeHigh + 2 * Limits.readBytes + options.serverNetwork.window
+            + client.exchange.snapshot.limits.eventBytesMax
+        if client.socket.pending > most {
+            breach("bounds hold", "\(client.socket.pending) bytes wait for a caller")
+        }
+        if client.inbound.count > Limits.waitingBytes + Limits.readBytes
+            + options.callerNetwork.window
+        {
+            breach("bounds hold", "\(client.inbound.count) bytes of requests are held")
+        }
+        if let body = client.body,
+            body.count > client.exchange.snapshot.limits.bufferedBodyBytesMax
+        {
+            breach("bounds hold", "\(body.count) bytes of a body are held")
+        }
+        let late = client.exchange.deadline + .milliseconds(50)
+        if exchange != .idle, exchange != .done, !client.isClosed, late < now {
+            breach("deadlines hold", "request \(client.request) is past its deadline")
+        }
+    }
+
+    /// What is wrong with the limits of a shard.
+    func limitFaults(of shard: borrowing Shard) -> [String] { [] }
+
+    /// The proxy is about to use `endpoint` for `request`.
+    func checkEndpoint(_ endpoint: EndpointID, in snapshot: Snapshot, request number: Int) {
+        guard options.checkEvery > 0, requests.indices.contains(number),
+            let request = requests[number]
+        else { return }
+        let name = Array(request.item.model.utf8)
+        guard let model = snapshot.models.first(where: { $0.name == name }) else { return }
+        let backend = snapshot.endpoints[Int(endpoint)].backend
+        let isAllowed =
+            model.targets.contains { $0.backend == backend && $0.weight > 0 }
+            || model.fallbacks.contains { $0.backend == backend }
+        if !isAllowed || snapshot.endpoints[Int(endpoint)].weight <= 0 {
+            breach(
+                "only allowed endpoints",
+                "\(snapshot.endpoints[Int(endpoint)].authority) for \(request.item.model)")
+        }
+    }
+
+    /// What a caller saw and what the record says are two accounts of one thing.
+    func checkAgreement(_ request: SimulatedRequest, _ record: ExchangeRecord) {
+        let seen = request.observation
+        guard options.callerNetwork.resetPermille == 0, seen.ending != .left,
+            !request.wasResent
+        else { return }
+        let isCut = record.flags.contains(.truncated)
+        if seen.ending == .whole || seen.ending == .refused {
+            if isCut || record.flags.contains(.clientAborted) {
+                breach(
+                    "records tell what callers saw",
+                    "request \(seen.number) came whole, its record says otherwise")
+            }
+            if seen.status != Int(record.status) {
+                breach(
+                    "records tell what callers saw",
+                    "status \(seen.status) in the answer, \(record.status) in the record")
+            }
+        }
+        if seen.ending == .truncated, !isCut, !record.flags.contains(.clientAborted) {
+            breach(
+                "records tell what callers saw",
+                "request \(seen.number) was cut, its record knows nothing of it")
+        }
+        if seen.ending == .refused, record.refusal == nil {
+            breach("refusals have a code", "request \(seen.number) got \(seen.status)")
+        }
+        if seen.ending == .whole, seen.status == 200, options.verifies,
+            let said = record.tokens.output, Int(said) != seen.tokens
+        {
+            breach(
+                "usage is the server's",
+                "request \(seen.number) took \(seen.tokens) tokens, its record says \(said)")
+        }
+    }
+
+    /// Everything has come to its end: nothing may be left over.
+    func checkEnd() {
+        for loop in proxy.loops {
+            check(loop)
+            if loop.shard.fleet.inFlight != 0 {
+                breach("attempts are settled", "\(loop.shard.fleet.inFlight) left at the end")
+            }
+            if loop.shard.metrics.mesh.activeRequests != 0 {
+                breach(
+                    "exchanges are settled",
+                    "\(loop.shard.metrics.mesh.activeRequests) left at the end")
+            }
+        }
+        if openRequests > 0 {
+            breach("every caller comes to an end", "\(openRequests) still wait")
+        }
+        for case let request? in requests where request.begun != request.records {
+            breach(
+                "one record each",
+                "request \(request.number): \(request.begun) exchanges, "
+                    + "\(request.records) records")
+        }
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshExchange
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+
+/// How steps are performed, and how connections end.
+extension ProxyClient {
+    /// Performs what the exchange decided, in the order of `Step`'s fields.
+    func perform(_ step: Step, at now: Instant) {
+        if step.abandonsUpstream { abandonUpstream(at: now) }
+        if step.collectsBody {
+            reading = .collecting
+            body = nil
+            if exchange.isRequestComplete { body = [] }
+        }
+        if let pick = step.dispatch {
+            for backend in step.mirrors { mirror(to: backend, at: now) }
+            dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
+        }
+        if step.writes, !step.relaysBody { writeOutput() }
+        if step.writesBody { emitFramed(loop.shard.output) }
+        if step.endsAnswer, isChunkedToClient { write("0\r\n\r\n") }
+        if step.isDone { record(at: now) }
+        if step.closesClient {
+            closeAfterFlush(at: now)
+        } else if step.isDone {
+            readyForNext(at: now)
+        } else if exchange.phase != .idle, exchange.phase != .done {
+            rearm(at: now)
+        }
+    }
+
+    /// An exchange begins for request `number`, or for what cannot be told to be one.
+    func begins(request number: Int) {
+        if owesRecord {
+            world.breach("one record each", "an exchange began before the last one had ended")
+        }
+        request = number
+        owesRecord = true
+        world.exchangeBegan(request: number)
+    }
+
+    private func record(at now: Instant) {
+        if !owesRecord {
+            world.breach("one record each", "a second record for request \(request)")
+        }
+        owesRecord = false
+        world.recorded(exchange.record, request: request, at: now)
+        if world.options.sabotage == .recordsTwice {
+            world.recorded(exchange.record, request: request, at: now)
+        }
+    }
+
+    private func writeOutput() {
+        socket.write(loop.shard.output)
+        needsFlush = true
+    }
+
+    private func readyForNext(at now: Instant) {
+        headBytes = []
+        body = nil
+        hasContinued = false
+        attempt &+= 1
+        request = -1
+        reading = .head
+        if loop.shard.isDraining || port < 0 {
+            closeAfterFlush(at: now)
+            return
+        }
+        isIdle = inbound.isEmpty
+        let limits = loop.shard.snapshot.limits
+        deadline = now + (inbound.isEmpty ? limits.idleTimeout : limits.headTimeout)
+        arm(at: now)
+        socket.resume(at: now)
+        if !inbound.isEmpty { advance(at: now) }
+    }
+
+    /// Closes once everything written has left, so that the caller can still read it: then sends
+    /// the end of our side, and throws away what comes until the caller closes too.
+    private func closeAfterFlush(at now: Instant) {
+        flushIfNeeded(at: now)
+        attempt &+= 1
+        guard !isClosed, reading != .lingering else { return }
+        let flags = exchange.record.flags
+        let isRead = exchange.isRequestComplete && inbound.isEmpty
+        reading = .lingering
+        inbound.clear()
+        headBytes = []
+        body = nil
+        socket.resume(at: now)
+        if flags.contains(.clientAborted) {
+            closed(at: now)
+            return
+        }
+        // A caller that takes nothing any more is given up as an idle one is.
+        deadline = now + exchange.snapshot.limits.idleTimeout
+        arm(at: now)
+        let isCut = flags.contains(.truncated)
+        // Where only the connection's end marks that of the body, a cut must not look like it.
+        let isReset = isCut && answerFraming == .untilClose
+        socket.whenDrained(at: now) { [self] now in
+            lingerAfterWrites(isAbort: isCut || isRead, isReset: isReset, at: now)
+        }
+    }
+
+    private func lingerAfterWrites(isAbort: Bool, isReset: Bool, at now: Instant) {
+        guard !isClosed else { return }
+        if isReset {
+            isClosed = true
+            loop.leave(self)
+            socket.reset(at: now)
+            return
+        }
+        if isAbort {
+            closed(at: now)
+            return
+        }
+        deadline = now + .seconds(2)
+        arm(at: now)
+        socket.finish(at: now)
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+
+/// How a world is made, beside its configuration, its servers and its workload.
+package struct WorldOptions: Sendable {
+    /// Event loops of the proxy, each with a shard of its own.
+    package var shards = 1
+    /// What lies between callers and proxy.
+    package var callerNetwork = NetworkProfile.near
+    /// What lies between proxy and servers.
+    package var serverNetwork = NetworkProfile.rack
+    /// How callers behave.
+    package var callers = CallerHabits()
+    /// All invariants are looked at after every n-th event; 0 for never. They cost as much as
+    /// there are connections.
+    package var checkEvery = 1
+    /// Whether callers hold every byte of an answer against what the server said.
+    package var verifies = true
+    /// Whether `Outcome.requests` keeps what every caller saw.
+    package var keepsRequests = true
+    /// Which of the upstream operations (connect, send, read a head, read a body) fails, counted
+    /// from 0 in the order in which they happen; nil for none.
+    package var failOperation: Int?
+    /// Bytes of a prompt that are really sent; the rest is only counted.
+    package var promptBytesMax = 2048
+    /// A mistake that the driver makes on purpose, so that tests see it caught.
+    package var sabotage: Sabotage?
+
+    /// A world in which nothing goes wrong by itself, with every check on.
+    package init() {}
+
+    /// A world for figures: invariants are sampled, bytes are only counted, and nothing is kept
+    /// but what `World.observe` is shown.
+    package static var capacity: WorldOptions {
+        var options = WorldOptions()
+        options.checkEvery = 0
+        options.verifies = false
+        options.keepsRequests = false
+        return options
+    }
+}
+
+/// Mistakes that the checkers must find.
+package enum Sabotage: String, CaseIterable, Sendable {
+    /// The driver does not tell the exchange that its caller left.
+    case forgetsCallerLeft
+    /// The driver takes a connection's break for the orderly end of the answer.
+    case takesBreakForEnd
+    /// The driver writes a piece of an answer twice.
+    case repeatsBytes
+    /// The driver reads on from an endpoint whose caller does not read.
+    case ignoresSlowReader
+    /// The driver tells of a finished exchange twice.
+    case recordsTwice
+    /// The driver does not start the timers.
+    case forgetsDeadlines
+    /// The driver sends the request to the first endpoint of the snapshot, whatever was picked.
+    case ignoresPick
+    /// The driver puts an older snapshot into use.
+    case adoptsBackwards
+    /// The driver reuses a connection whose answer was not read to its end.
+    case reusesUnread
+}
