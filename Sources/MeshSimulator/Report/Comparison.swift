@@ -65,15 +65,12 @@ package struct Comparison: Hashable, Sendable {
             let parts = better.map { part($0, winner: index) }
             sentences.append("\(names[index]) is better in \(Self.listed(parts)).")
         }
-        let equal = headlines.count { $0.verdict == 0 }
+        let equal = headlines.filter { $0.verdict == 0 }.map(\.first.label)
+        let noise = "\(Figure.fixed(Self.noise * 100, decimals: 0)) %"
         if sentences.isEmpty {
-            sentences.append(
-                "Neither is better: no figure differs by more than "
-                    + "\(Figure.fixed(Self.noise * 100, decimals: 0)) %.")
-        } else if equal > 0 {
-            sentences.append(
-                "The other \(equal) of \(headlines.count) figures are equal within "
-                    + "\(Figure.fixed(Self.noise * 100, decimals: 0)) %.")
+            sentences.append("Neither is better: no figure differs by more than \(noise).")
+        } else if !equal.isEmpty {
+            sentences.append("Equal within \(noise): \(equal.joined(separator: "; ")).")
         }
         return sentences
     }

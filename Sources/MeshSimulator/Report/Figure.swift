@@ -34,13 +34,33 @@ package enum Figure {
         return fixed(value, decimals: size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4)
     }
 
+    /// `value` as `short` writes it, without zeros at its end: `5`, `0.25`.
+    package static func plain(_ value: Double) -> String {
+        var text = short(value)
+        guard text.contains(".") else { return text }
+        while text.last == "0" { text.removeLast() }
+        if text.last == "." { text.removeLast() }
+        return text
+    }
+
     /// Nanoseconds with the unit that suits them: `350 µs`, `41.2 ms`, `1.30 s`.
     package static func time(_ nanoseconds: Double) -> String {
+        let (value, unit) = scaled(nanoseconds)
+        return (unit == "ns" ? fixed(value, decimals: 0) : short(value)) + " \(unit)"
+    }
+
+    /// The same without zeros at the end of the number, for marks of a scale.
+    package static func plainTime(_ nanoseconds: Double) -> String {
+        let (value, unit) = scaled(nanoseconds)
+        return value == 0 ? "0" : "\(plain(value)) \(unit)"
+    }
+
+    private static func scaled(_ nanoseconds: Double) -> (Double, String) {
         let size = abs(nanoseconds)
-        if size >= 1e9 { return short(nanoseconds / 1e9) + " s" }
-        if size >= 1e6 { return short(nanoseconds / 1e6) + " ms" }
-        if size >= 1e3 { return short(nanoseconds / 1e3) + " µs" }
-        return fixed(nanoseconds, decimals: 0) + " ns"
+        if size >= 1e9 { return (nanoseconds / 1e9, "s") }
+        if size >= 1e6 { return (nanoseconds / 1e6, "ms") }
+        if size >= 1e3 { return (nanoseconds / 1e3, "µs") }
+        return (nanoseconds, "ns")
     }
 
     /// A change as a percentage with its sign: `+12 %`, `-3.4 %`.

@@ -44,10 +44,10 @@ package struct RunReport: Sendable {
     ) {
         self.name = name
         self.window = window
-        ended = outcome.endedAt
+        ended = tally.lastEnd
         failures = tally.failures
         bins = tally.bins
-        let elapsed = Double(max(1, outcome.endedAt.nanoseconds))
+        let elapsed = Double(max(1, tally.lastEnd.nanoseconds))
         servers = zip(plans, outcome.servers).enumerated().map { number, pair in
             let (plan, stats) = pair
             return ServerReport(
@@ -114,7 +114,7 @@ package struct RunReport: Sendable {
                 Metric(
                     "\(key)_p\(percent)_ms", "\(label), p\(percent)", .time, .lower,
                     times.quantile(Double(percent) / 100).map { Double($0) },
-                    isHeadline: isHeadline)
+                    isHeadline: isHeadline && percent < 99)
             }
     }
 

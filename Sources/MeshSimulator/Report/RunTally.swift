@@ -30,6 +30,8 @@ package struct RunTally: Sendable {
     package private(set) var cachedTokens = 0
     /// Tokens of answers that came, complete or not.
     package private(set) var answerTokens = 0
+    /// When the last request ended.
+    package private(set) var lastEnd = Instant(nanoseconds: 0)
     /// What happened when.
     package private(set) var bins: TimeBins
     /// Whole answers by server.
@@ -54,6 +56,7 @@ package struct RunTally: Sendable {
         requests += 1
         if seen.attempts > 1 { retried += 1 }
         let isAnswered = seen.ending == .whole && (200..<300).contains(seen.status)
+        lastEnd = max(lastEnd, seen.startedAt + seen.total)
         bins.change(at: seen.startedAt) { $0.sent += 1 }
         bins.change(at: seen.startedAt + seen.total) {
             if isAnswered { $0.answered += 1 } else { $0.failed += 1 }

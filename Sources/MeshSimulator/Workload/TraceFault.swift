@@ -11,6 +11,14 @@ package struct TraceFault: Error, Hashable, Sendable, CustomStringConvertible {
     /// What a person does next.
     package var remedy: String
 
+    /// A fault of the given parts.
+    package init(file: String, line: Int, message: String, remedy: String) {
+        self.file = file
+        self.line = line
+        self.message = message
+        self.remedy = remedy
+    }
+
     /// `file:line: what is wrong; what to do`.
     package var description: String { "\(file):\(line): \(message); \(remedy)" }
 }

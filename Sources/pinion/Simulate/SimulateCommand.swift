@@ -3,6 +3,7 @@
 import ArgumentParser
 import Foundation
 import MeshBasics
+import MeshModel
 import MeshSimulator
 
 /// `pinion simulate`
@@ -120,7 +121,7 @@ struct SimulateCommand: ParsableCommand {
 
     /// What was simulated, in one line.
     private func caption(_ work: SimulatedWork) -> String {
-        let length = Figure.short(work.window.seconds)
+        let length = Figure.plain(work.window.seconds)
         return "\(work.title) for \(length) simulated seconds, seed \(seed)"
     }
 

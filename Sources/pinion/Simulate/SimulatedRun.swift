@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import MeshBasics
+import MeshModel
 import MeshSimulator
 
 /// One side, run from the first request to the end of the last.

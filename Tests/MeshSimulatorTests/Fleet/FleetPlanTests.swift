@@ -88,7 +88,8 @@ struct FleetPlanTests {
             SourceFile(
                 path: "f",
                 text: "apiVersion: pinion.dev/v1alpha1\nkind: Fleet\n"
-                    + "metadata: {name: a}\nspec: {servers: [{backend: a, profile: b, engine: {x: 1}}]}"
+                    + "metadata: {name: a}\n"
+                    + "spec: {servers: [{backend: a, profile: b, engine: {x: 1}}]}"
             ))
         #expect(fleet == nil)
         let remedy = try #require(problems.first).remedy

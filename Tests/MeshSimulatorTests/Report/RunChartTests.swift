@@ -8,8 +8,8 @@ import Testing
 struct RunChartTests {
     @Test("marks are round and cover the values")
     func ticks() {
-        #expect(Axis(linearTo: 47).ticks == [0, 20, 40, 60])
-        #expect(Axis(linearTo: 100).ticks == [0, 50, 100])
+        #expect(Axis(linearTo: 47).ticks == [0, 10, 20, 30, 40, 50])
+        #expect(Axis(linearTo: 101).ticks == [0, 50, 100, 150])
         #expect(Axis(linearTo: 80).ticks == [0, 20, 40, 60, 80])
         #expect(Axis(linearTo: 0).ticks.count >= 2)
         #expect(Axis(exactlyTo: 62).ticks == [0, 10, 20, 30, 40, 50, 60])

@@ -9,7 +9,7 @@ struct Axis {
     private let isLogarithmic: Bool
 
     /// A scale from 0 to at least `most` in round steps, about `count` of them.
-    init(linearTo most: Double, count: Int = 4) {
+    init(linearTo most: Double, count: Int = 5) {
         let step = Self.roundStep(max(most, 1e-9) / Double(count))
         let steps = max(1, (max(most, 1e-9) / step - 1e-9).rounded(.up))
         low = 0

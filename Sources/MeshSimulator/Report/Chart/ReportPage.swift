@@ -5,7 +5,8 @@ package enum ReportPage {
     /// The page.
     package static func html(_ report: ReportText, chart: RunChart, caption: String) -> String {
         let names = report.runs.map(\.name).joined(separator: " against ")
-        let sentences = report.comparison?.sentences ?? []
+        let words = (report.comparison?.sentences ?? [])
+            .map { "<p><strong>\(SVG.escaped($0))</strong></p>" }.joined(separator: "\n")
         return """
             <!DOCTYPE html>
             <html lang="en">
@@ -21,7 +22,7 @@ package enum ReportPage {
             <body>
             <h1>\(SVG.escaped(names))</h1>
             <p>\(SVG.escaped(caption))</p>
-            \(sentences.map { "<p><strong>\(SVG.escaped($0))</strong></p>" }.joined(separator: "\n"))
+            \(words)
             \(table(report.figures + report.failureRows))
             <figure>
             \(chart.svg)</figure>

@@ -19,7 +19,7 @@ package struct RunChart: Sendable {
     private let caption: String
 
     private static let width = 960.0
-    private static let left = 84.0
+    private static let left = 104.0
     private static let right = 24.0
     private static let panelHeight = 150.0
 
@@ -28,7 +28,8 @@ package struct RunChart: Sendable {
         self.runs = Array(runs.prefix(2))
         self.caption = caption
         bins = self.runs.map { $0.bins.joined(atMost: Self.pieces) }
-        end = max(0.001, self.runs.map { Double($0.ended.nanoseconds) / 1e9 }.max() ?? 1)
+        end = self.runs.map { max($0.window.seconds, Double($0.ended.nanoseconds) / 1e9) }
+            .reduce(0.001) { max($0, $1) }
     }
 
     /// The document.
@@ -80,7 +81,7 @@ package struct RunChart: Sendable {
             : Axis(Axis(linearTo: most / Self.unit(most)), factor: Self.unit(most))
         frame(
             &svg, top, "Time to first token of requests sent then: p95, and p50 dashed", axis
-        ) { Figure.time($0) }
+        ) { Figure.plainTime($0) }
         for index in runs.indices {
             draw(&svg, middle[index], width: bins[index], axis, top, "l\(index) low")
             draw(&svg, high[index], width: bins[index], axis, top, "l\(index)")
@@ -98,7 +99,7 @@ package struct RunChart: Sendable {
         let most = ([sent] + answered).flatMap { $0 }.compactMap { $0 }.max() ?? 1
         let axis = Axis(linearTo: most)
         frame(&svg, top, "Requests a second: answered, and sent in grey", axis) {
-            Figure.short($0)
+            Figure.plain($0)
         }
         if let first = bins.first { draw(&svg, sent, width: first, axis, top, "sent") }
         for index in runs.indices {
@@ -109,7 +110,7 @@ package struct RunChart: Sendable {
     private func tokens(_ svg: inout SVG, _ top: Double) {
         let tokens = bins.indices.map { rates($0) { $0.tokens } }
         let axis = Axis(linearTo: tokens.flatMap { $0 }.compactMap { $0 }.max() ?? 1)
-        frame(&svg, top, "Output tokens a second", axis) { Figure.short($0) }
+        frame(&svg, top, "Output tokens a second", axis) { Figure.plain($0) }
         for index in runs.indices {
             draw(&svg, tokens[index], width: bins[index], axis, top, "l\(index)")
         }
@@ -142,7 +143,7 @@ package struct RunChart: Sendable {
             let x = x(tick)
             svg.line(from: (x, bottom), to: (x, bottom + 4), style: "axis")
             svg.text(
-                Figure.short(tick) + " s", x: x, y: bottom + 18, style: "soft", anchor: .middle)
+                Figure.plain(tick) + " s", x: x, y: bottom + 18, style: "soft", anchor: .middle)
         }
     }
 
@@ -184,7 +185,7 @@ package struct RunChart: Sendable {
         let more = hidden > 0 ? "; \(hidden) further servers are not drawn" : ""
         svg.text(
             "Requests held by each server, \(runs[run].name): "
-                + "white is none, full colour is \(Figure.short(most))\(more)",
+                + "empty is none, full colour is \(Figure.plain(most))\(more)",
             x: Self.left, y: top - 10, style: "head")
         // One path for each shade keeps the file small.
         let shades = 12
