@@ -222,6 +222,6 @@ package struct RunChart: Sendable {
 
     /// The last characters of an endpoint, as many as there is room for.
     private static func short(_ endpoint: String) -> String {
-        endpoint.count <= 12 ? endpoint : "…" + endpoint.suffix(11)
+        endpoint.count <= 14 ? endpoint : "…" + endpoint.suffix(13)
     }
 }
