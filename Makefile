@@ -25,8 +25,9 @@ bench-quick: ## Guard: fail when a request costs more than the thresholds say
 e2e: ## Run the end-to-end tests against real peers (ARGS="-k reload" for a few)
 	@Scripts/e2e.sh $(ARGS)
 
-sim: ## Run the simulator's scenarios (SEEDS=n for more of them)
-	@Scripts/sim.sh $(ARGS)
+sim: ## Play the simulator's scenarios (SECONDS=n, SEEDS=n, SCENARIO=x SEED=n, TWICE=1, EACH=1)
+	@SIM_SECONDS='$(SECONDS)' SEEDS='$(SEEDS)' SCENARIO='$(SCENARIO)' SEED='$(SEED)' \
+		TWICE='$(TWICE)' EACH='$(EACH)' Scripts/sim.sh $(ARGS)
 
 fmt: ## Format every Swift file in place
 	@Scripts/fmt.sh

@@ -112,6 +112,18 @@ let package = Package(
                 ] + nio,
                 swiftSettings: strict),
             .testTarget(name: "Tidy", path: "Tests/Tidy", swiftSettings: strict),
+            // The simulator's scenarios: played by tests for a few seeds, by `make sim` for many.
+            .target(
+                name: "Scenarios",
+                dependencies: [
+                    "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshSimulator",
+                ], path: "Tests/Scenarios", swiftSettings: strict),
+            .testTarget(
+                name: "ScenarioTests", dependencies: ["MeshBasics", "MeshSimulator", "Scenarios"],
+                path: "Tests/ScenarioTests", swiftSettings: strict),
+            .executableTarget(
+                name: "scenarios", dependencies: ["MeshSimulator", "Scenarios"],
+                path: "Tests/ScenarioRunner", swiftSettings: strict),
         ],
     ].flatMap { $0 }
 )

@@ -48,8 +48,13 @@ final class Socket {
     var place = -1
     /// The other end, until both are closed.
     var other: Socket?
-    /// Who uses this end.
-    var handler: (any SocketHandler)?
+    /// Who uses this end. What came before there was one is announced to it.
+    var handler: (any SocketHandler)? {
+        didSet {
+            guard handler != nil, readable > 0 || gotFinish || gotReset, !toldEnd else { return }
+            world.arrives(self, at: world.now)
+        }
+    }
 
     /// What was sent to this end and not taken.
     private(set) var bytes: [UInt8] = []
@@ -316,10 +321,8 @@ final class Socket {
                 start = 0
             }
         }
-        other?.gainRoom(at: now(world))
+        other?.gainRoom(at: world.now)
     }
-
-    private func now(_ world: World) -> Instant { world.now }
 
     /// The other end took something that was written here.
     private func gainRoom(at now: Instant) {

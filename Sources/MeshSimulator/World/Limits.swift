@@ -36,6 +36,8 @@ enum Limits {
     static var retransmission: Nanoseconds { .milliseconds(200) }
     /// Requests that a caller writes behind one another on one connection.
     static var pipelined: Int { 4 }
+    /// Events of one instant above which a world goes round in circles.
+    static var eventsOfInstant: Int { 1_000_000 }
     /// How long the last requests may take once the workload is over.
-    static var settling: Nanoseconds { .seconds(900) }
+    static var settling: Nanoseconds { .seconds(120) }
 }

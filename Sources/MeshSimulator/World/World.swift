@@ -64,9 +64,11 @@ package final class World {
     private var openBatchAt = Instant(nanoseconds: 0)
     private var errands: [((Instant) -> Void)?] = []
     private var freeErrands: [Int32] = []
+    private var eventsOfInstant = 0
     private var sockets: [Socket] = []
     private var places: [String: Int] = [:]
-    private(set) var isOver = false
+    /// Whether it has ended: it was finished, or a promise was broken.
+    package private(set) var isOver = false
 
     /// A world before its first event.
     ///
@@ -149,7 +151,14 @@ package final class World {
 
     private func step() {
         guard let entry = heap.pop() else { return }
-        now = max(now, entry.at)
+        if entry.at > now {
+            now = entry.at
+            eventsOfInstant = 0
+        }
+        eventsOfInstant += 1
+        if eventsOfInstant > Limits.eventsOfInstant {
+            breach("time passes", "nothing but events of one instant")
+        }
         switch entry.kind {
         case .arrivals:
             deliver(Int(entry.place))

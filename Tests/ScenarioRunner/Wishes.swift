@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Scenarios
+
+/// What a run was asked for, as `NAME=value` words.
+struct Wishes {
+    /// The scenarios to play.
+    var scenarios = Scenario.all
+    /// The first seed.
+    var firstSeed: UInt64 = 1
+    /// How many seeds, when no time is given.
+    var seeds: UInt64 = 20
+    /// How long, in seconds.
+    var seconds: Double?
+    /// Whether one play is looked at closely.
+    var isSingle = false
+    /// Whether each play's digest is printed, and nothing else.
+    var printsDigests = false
+    /// Whether every operation towards a server fails in turn.
+    var failsEach = false
+
+    /// The wishes that `words` say.
+    ///
+    /// **Errors** an unknown name or scenario, a value that is no number.
+    init(_ words: some Sequence<String>) throws(WishFault) {
+        for word in words {
+            let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count > 1 ? String(parts[1]) : ""
+            if value.isEmpty { continue }
+            switch parts[0] {
+            case "SCENARIO":
+                guard let scenario = Scenario.named(value) else {
+                    let names = Scenario.all.map(\.name).joined(separator: ", ")
+                    throw WishFault("there is no scenario \(value); there are \(names)")
+                }
+                scenarios = [scenario]
+            case "SEED":
+                firstSeed = try Self.number(value, word)
+                seeds = 1
+                isSingle = true
+            case "SEEDS": seeds = try Self.number(value, word)
+            case "SECONDS":
+                seconds = Double(try Self.number(value, word))
+                firstSeed = max(firstSeed, 1)
+            case "DIGESTS": printsDigests = value != "0"
+            case "EACH": failsEach = value != "0"
+            default:
+                throw WishFault("\(parts[0]) is not known: SECONDS, SEEDS, SCENARIO, SEED, EACH")
+            }
+        }
+    }
+
+    private static func number(_ value: String, _ word: String) throws(WishFault) -> UInt64 {
+        guard let number = UInt64(value) else { throw WishFault("\(word): not a whole number") }
+        return number
+    }
+}
+
+/// What cannot be granted.
+struct WishFault: Error, CustomStringConvertible {
+    /// Why.
+    let description: String
+
+    /// A fault that says `description`.
+    init(_ description: String) { self.description = description }
+}

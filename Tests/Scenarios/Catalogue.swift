@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+extension Scenario {
+    /// Every scenario: servers first, then the network, changes, callers, and all together.
+    package static let all: [Scenario] = [
+        .quietDay, .upstreamDiesMidStream, .upstreamVanishes, .connectRefused, .blackHole,
+        .crashOnToken, .flappingEndpoint, .primaryDown, .fullQueue, .outOfMemory, .muteServer,
+        .stalledStream, .doneMissing, .malformedAnswers, .endByClose, .idleCloseRace,
+        .partitionHeals, .partitionForEver, .retryStorm, .healthChecksFail, .mirrorMisbehaves,
+        .reloadUnderLoad, .reloadTakesModelAway, .drainUnderLoad, .cutOffMidStream, .slowReader,
+        .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
+        .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
+        .roughSea,
+    ]
+
+    /// The scenario called `name`, or nil.
+    package static func named(_ name: String) -> Scenario? { all.first { $0.name == name } }
+}
