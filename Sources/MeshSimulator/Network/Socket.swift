@@ -106,6 +106,13 @@ final class Socket {
         other.bytes.append(contentsOf: bytes)
     }
 
+    /// The same for bytes that are put together in place.
+    @inline(__always)
+    func write(_ fill: (inout [UInt8]) -> Void) {
+        guard let other, !sentFinish, !isClosed else { return }
+        fill(&other.bytes)
+    }
+
     /// The same for text known beforehand.
     func write(_ text: StaticString) {
         guard let other, !sentFinish, !isClosed else { return }

@@ -4,7 +4,7 @@ import MeshBasics
 
 /// The texts of one answer in OpenAI's shape, put together once so that a token costs three
 /// copies of bytes.
-struct AnswerText {
+final class AnswerText {
     /// What stands in front of a token's text, from the chunk's size on.
     private let front: [UInt8]
     /// What stands behind it, the chunk's end included.
@@ -52,15 +52,14 @@ struct AnswerText {
 
     /// Writes the event of token `index`, and keeps its payload in `log`.
     func writeToken(_ index: Int, to socket: Socket, _ log: AttemptLog?) {
-        var text: [UInt8] = []
-        text.reserveCapacity(8)
-        Self.appendToken(index, seed, to: &text)
-        socket.write(front)
-        socket.write(text)
-        socket.write(back)
+        socket.write { out in
+            out.append(contentsOf: front)
+            Self.appendToken(index, seed, to: &out)
+            out.append(contentsOf: back)
+        }
         guard let log else { return }
         log.produced.append(contentsOf: front[frontFraming...])
-        log.produced.append(contentsOf: text)
+        Self.appendToken(index, seed, to: &log.produced)
         log.produced.append(contentsOf: back[..<(back.count - backFraming)])
     }
 
