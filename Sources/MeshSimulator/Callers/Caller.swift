@@ -7,7 +7,8 @@ import MeshWire
 ///
 /// Whatever it is told it holds against what the servers said; see `AnswerCheck`.
 final class Caller: SocketHandler {
-    unowned let world: World
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let world: World
     let socket: Socket
     /// Requests that were sent and not answered, in order.
     private var outstanding: [SimulatedRequest] = []

@@ -39,7 +39,8 @@ final class Socket {
         case bytes, finish, reset
     }
 
-    unowned let world: World
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let world: World
     /// The server at the far end of the connection, -1 for a connection of a caller.
     let route: Int
     /// What bytes go through that are written here.
@@ -104,13 +105,6 @@ final class Socket {
     func write(_ bytes: [UInt8]) {
         guard let other, !sentFinish, !isClosed else { return }
         other.bytes.append(contentsOf: bytes)
-    }
-
-    /// The same for bytes that are put together in place.
-    @inline(__always)
-    func write(_ fill: (inout [UInt8]) -> Void) {
-        guard let other, !sentFinish, !isClosed else { return }
-        fill(&other.bytes)
     }
 
     /// The same for text known beforehand.

@@ -8,7 +8,8 @@ final class ServerConnection: SocketHandler {
     /// Where the present answer stands.
     enum Phase { case idle, reading, computing, answering, over }
 
-    unowned let server: SimulatedServer
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let server: SimulatedServer
     let socket: Socket
     let place: Int
     /// The engine's job for the present request, or nil.

@@ -291,6 +291,7 @@ package final class World {
         requests = []
         attempts = []
         for server in servers { server.dissolve() }
+        servers = []
         proxy.dissolve()
         callers = CallerPool()
     }
