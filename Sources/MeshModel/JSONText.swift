@@ -11,6 +11,8 @@ package indirect enum JSONText: Hashable, Sendable {
     case boolean(Bool)
     /// A whole number.
     case number(Int)
+    /// A number with a point: so many units of the last decimal.
+    case fixed(Int, decimals: Int)
     /// A string.
     case text(String)
     /// An array.
@@ -49,7 +51,7 @@ package indirect enum JSONText: Hashable, Sendable {
             return
         }
         switch self {
-        case .null, .boolean, .number, .text: appendCompact(to: &out)
+        case .null, .boolean, .number, .fixed, .text: appendCompact(to: &out)
         case .list(let elements):
             out.append("[\n")
             for (index, element) in elements.enumerated() {
@@ -86,7 +88,7 @@ package indirect enum JSONText: Hashable, Sendable {
     /// A lower bound of the length on one line; counting ends above `most`.
     private func weight(atMost most: Int) -> Int {
         switch self {
-        case .null, .boolean, .number: return 1
+        case .null, .boolean, .number, .fixed: return 1
         case .text(let text): return text.utf8.count + 2
         case .list(let elements):
             var sum = 2
@@ -106,6 +108,7 @@ package indirect enum JSONText: Hashable, Sendable {
         case .null: out.append("null")
         case .boolean(let value): out.append(value ? "true" : "false")
         case .number(let value): out.appendDecimal(value)
+        case .fixed(let value, let decimals): Self.append(value, decimals, to: &out)
         case .text(let text): Self.appendString(text, to: &out)
         case .list(let elements):
             out.append("[")
@@ -124,6 +127,15 @@ package indirect enum JSONText: Hashable, Sendable {
             }
             out.append("}")
         }
+    }
+
+    private static func append(_ value: Int, _ decimals: Int, to out: inout [UInt8]) {
+        let digits = "\(value.magnitude)"
+        let padded = String(repeating: "0", count: max(0, decimals + 1 - digits.count)) + digits
+        if value < 0 { out.append("-") }
+        out.append(contentsOf: padded.dropLast(decimals).utf8)
+        if decimals > 0 { out.append(".") }
+        out.append(contentsOf: padded.suffix(decimals).utf8)
     }
 
     private static func indent(_ out: inout [UInt8], _ depth: Int) {

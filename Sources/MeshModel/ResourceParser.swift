@@ -98,6 +98,10 @@ struct ResourceParser {
                 remedy = "did you mean `\(nearest)`?"
             } else if kindText == "Service" || kindText == "Deployment" {
                 remedy = "it exists only in Kubernetes: describe what serves as a `Backend`"
+            } else if kindText == FleetShape.kind {
+                remedy =
+                    "it is no resource of the mesh: name the file with "
+                    + "`pinion simulate --fleet`"
             } else {
                 remedy = "remove the document or write one of \(Self.kindNames)"
             }

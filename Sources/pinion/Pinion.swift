@@ -14,13 +14,14 @@ struct Pinion: AsyncParsableCommand {
               pinion up -f mesh.yaml         the same from your own resources
               pinion check -f mesh.yaml      everything that is wrong with them, before it runs
               pinion get routes              what runs now
+              pinion simulate --help         what would happen on machines you do not have
 
             Exit codes: 0 done, 1 failed, 2 the configuration is wrong, 64 the command line is.
             """,
         version: Version.text,
         subcommands: [
             UpCommand.self, CheckCommand.self, GetCommand.self, SchemaCommand.self,
-            ExplainCommand.self, ReplayCommand.self, PlanCommand.self,
+            ExplainCommand.self, ReplayCommand.self, PlanCommand.self, SimulateCommand.self,
             ModelServerCommand.self, VersionCommand.self, DocsCommand.self,
         ])
 }

@@ -7,7 +7,8 @@ import MeshWire
 ///
 /// Whatever it is told it holds against what the servers said; see `AnswerCheck`.
 final class Caller: SocketHandler {
-    unowned let world: World
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let world: World
     let socket: Socket
     /// Requests that were sent and not answered, in order.
     private var outstanding: [SimulatedRequest] = []
@@ -203,27 +204,33 @@ final class Caller: SocketHandler {
 
     /// Answers whether the body came to its end.
     private func readBody(_ request: SimulatedRequest, at now: Instant) -> Bool {
-        let bytes = inbound.bytes
-        let span = unsafe bytes.span.bytes
+        // Taken out and put back: a second owner would make every read copy the buffer.
+        var bytes: [UInt8] = []
+        swap(&bytes, &inbound.bytes)
         var offset = inbound.at
+        let isComplete = takePayload(unsafe bytes.span.bytes, &offset)
+        swap(&bytes, &inbound.bytes)
+        countTokens(request, at: now)
+        guard let isComplete else { return false }
+        inbound.drop(offset - inbound.at)
+        if isComplete { complete(request, at: now) }
+        return isComplete
+    }
+
+    /// Checks what is at hand of the body; answers whether that was its end, or nil when it is
+    /// none.
+    private func takePayload(_ span: RawSpan, _ offset: inout Int) -> Bool? {
         do throws(Violation) {
             while true {
                 switch try reader.next(span, at: &offset) {
-                case .payload(let range):
-                    check.take(span.extracting(range.range), world)
-                    countTokens(request, at: now)
-                case .needMore:
-                    inbound.drop(offset - inbound.at)
-                    return false
-                case .end:
-                    inbound.drop(offset - inbound.at)
-                    complete(request, at: now)
-                    return true
+                case .payload(let range): check.take(span.extracting(range.range), world)
+                case .needMore: return false
+                case .end: return true
                 }
             }
         } catch {
             world.breach("answers are HTTP", "a caller was sent a malformed body: \(error)")
-            return false
+            return nil
         }
     }
 

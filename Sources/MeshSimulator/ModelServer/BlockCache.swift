@@ -15,7 +15,7 @@ struct BlockCache: Sendable {
     private(set) var idleBlocks = 0
     private var nodes: [Node] = []
     private var vacant: [Int32] = []
-    private var index: [UInt64: Int32] = [:]
+    private var index = BlockIndex()
     /// The idle block that has waited longest, and the one that has waited least; -1 for none.
     private var oldest: Int32 = -1
     private var newest: Int32 = -1

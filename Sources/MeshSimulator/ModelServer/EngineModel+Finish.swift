@@ -66,6 +66,8 @@ extension EngineModel {
     }
 
     private func failure(of slot: Int) -> EngineFailure? {
+        // Asked for every token, and nearly always nothing is wrong.
+        if faults.outOfMemoryAboveTokens == nil, faults.resetAfterTokens == nil { return nil }
         let resident = residents[slot]
         if let limit = faults.outOfMemoryAboveTokens, resident.target > limit {
             return .outOfMemory

@@ -39,7 +39,8 @@ final class Socket {
         case bytes, finish, reset
     }
 
-    unowned let world: World
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let world: World
     /// The server at the far end of the connection, -1 for a connection of a caller.
     let route: Int
     /// What bytes go through that are written here.

@@ -54,15 +54,26 @@ extension ProxyClient {
     /// Relays what is at hand of the body.
     private func relayBody(from upstream: ProxyUpstream, at now: Instant) {
         guard exchange.phase == .relaying else { return }
+        // Taken out and put back: a second owner would make every read copy the buffer.
+        var bytes: [UInt8] = []
+        swap(&bytes, &upstream.inbound.bytes)
+        var offset = upstream.inbound.at
+        let outcome = relay(unsafe bytes.span.bytes, &offset, of: upstream, at: now)
+        swap(&bytes, &upstream.inbound.bytes)
+        upstream.inbound.drop(offset - upstream.inbound.at)
+        finishRead(of: upstream, outcome, at: now)
+    }
+
+    /// Relays what is at hand of `span` from `offset` on.
+    private func relay(
+        _ span: RawSpan, _ offset: inout Int, of upstream: ProxyUpstream, at now: Instant
+    ) -> ReadOutcome {
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras
         loop.piece.removeAll(keepingCapacity: true)
         loop.ranges.removeAll(keepingCapacity: true)
-        let first = upstream.inbound.at
-        var offset = first
+        let first = offset
         var outcome = ReadOutcome()
-        let bytes = upstream.inbound.bytes
-        let span = unsafe bytes.span.bytes
         consume(span, upstream, &offset, &outcome, at: now)
         let isChunked = upstream.head.framing == .chunked
         let isRaw =
@@ -79,8 +90,7 @@ extension ProxyClient {
             emitRanges(span)
         }
         if world.options.sabotage == .repeatsBytes, !loop.ranges.isEmpty { emitRanges(span) }
-        upstream.inbound.drop(offset - first)
-        finishRead(of: upstream, outcome, at: now)
+        return outcome
     }
 
     private func consume(

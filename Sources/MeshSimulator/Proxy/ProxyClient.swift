@@ -31,7 +31,8 @@ final class ProxyClient: SocketHandler {
         case lingering
     }
 
-    unowned let loop: ProxyLoop
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let loop: ProxyLoop
     let socket: Socket
     /// The place of the port that it was accepted on.
     let listening: Int

@@ -9,7 +9,8 @@ import MeshWire
 
 /// What the connections of one event loop share: the shard, the pools of upstream connections.
 final class ProxyLoop {
-    unowned let world: World
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let world: World
     let number: Int
     /// All decision state.
     var shard: Shard

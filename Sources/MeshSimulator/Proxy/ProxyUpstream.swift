@@ -7,7 +7,8 @@ import MeshWire
 /// One connection to an endpoint: holds bytes and reports what happened; the client's side
 /// relays.
 final class ProxyUpstream: SocketHandler {
-    unowned let loop: ProxyLoop
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let loop: ProxyLoop
     let socket: Socket
     let slot: EndpointSlot
     /// Whether the connection ended by an error rather than by the peer's orderly end.

@@ -2,14 +2,14 @@
 
 import MeshBasics
 
-/// The texts of one answer in OpenAI's shape, put together once so that a token costs three
-/// copies of bytes.
-struct AnswerText {
-    /// What stands in front of a token's text, from the chunk's size on.
-    private let front: [UInt8]
-    /// What stands behind it, the chunk's end included.
-    private let back: [UInt8]
-    /// Where the payload begins in `front`, and how much of `back` is framing.
+/// The texts of one answer in OpenAI's shape, put together once so that a token costs one
+/// copy of bytes.
+final class AnswerText {
+    /// The event of a token with its framing; only the token's text changes.
+    private var event: [UInt8]
+    /// Where that text stands.
+    private let textAt: Int
+    /// Bytes of framing in front of the payload, and behind it.
     private let frontFraming: Int
     private let backFraming: Int
     private let identity: [UInt8]
@@ -44,30 +44,24 @@ struct AnswerText {
         }
         frontFraming = head.count
         backFraming = isChunked ? 2 : 0
-        front = head + payload
-        back = tail
+        event = head + payload
+        textAt = event.count
+        event.append(contentsOf: repeatElement(UInt8(ascii: " "), count: Self.tokenBytes))
+        event.append(contentsOf: tail)
         self.isChunked = isChunked
         seed = StableHash.mix(UInt64(attempt))
     }
 
     /// Writes the event of token `index`, and keeps its payload in `log`.
     func writeToken(_ index: Int, to socket: Socket, _ log: AttemptLog?) {
-        var text: [UInt8] = []
-        text.reserveCapacity(8)
-        Self.appendToken(index, seed, to: &text)
-        socket.write(front)
-        socket.write(text)
-        socket.write(back)
-        guard let log else { return }
-        log.produced.append(contentsOf: front[frontFraming...])
-        log.produced.append(contentsOf: text)
-        log.produced.append(contentsOf: back[..<(back.count - backFraming)])
+        setToken(index)
+        socket.write(event)
+        log?.produced.append(contentsOf: event[frontFraming..<event.count - backFraming])
     }
 
     /// Writes the first `bytes` of the event of token `index` and nothing that ends its chunk.
     func writePart(of index: Int, bytes: Int, to socket: Socket, _ log: AttemptLog?) {
-        var event = front
-        Self.appendToken(index, seed, to: &event)
+        setToken(index)
         let part = Array(event.prefix(frontFraming + bytes))
         socket.write(part)
         log?.produced.append(contentsOf: part.dropFirst(frontFraming))
@@ -137,6 +131,15 @@ struct AnswerText {
         out.append(",\"prompt_tokens_details\":{\"cached_tokens\":")
         out.appendDecimal(usage.cachedTokens)
         out.append("}}")
+    }
+
+    /// Makes `event` that of token `index`.
+    private func setToken(_ index: Int) {
+        var bits = StableHash.mix(seed &+ UInt64(index))
+        for place in textAt + 1..<textAt + Self.tokenBytes {
+            event[place] = UInt8(ascii: "a") &+ UInt8(truncatingIfNeeded: bits % 26)
+            bits /= 26
+        }
     }
 
     /// A blank and four letters that depend on the answer and the place.

@@ -8,7 +8,8 @@ final class ServerConnection: SocketHandler {
     /// Where the present answer stands.
     enum Phase { case idle, reading, computing, answering, over }
 
-    unowned let server: SimulatedServer
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let server: SimulatedServer
     let socket: Socket
     let place: Int
     /// The engine's job for the present request, or nil.
@@ -21,7 +22,11 @@ final class ServerConnection: SocketHandler {
     private var ordinal = 0
     private var request = -1
     private var keepsAlive = true
-    private var item: WorkItem?
+    private var item: WorkItem? {
+        didSet { isStream = item?.stream == true }
+    }
+    /// Whether the present answer is a stream; asked for every token.
+    private var isStream = false
     /// Whether the caller itself asked for usage in its stream.
     private var callerAskedForUsage = false
     /// The first bytes of the request's body, where it says what it asks for.
@@ -242,14 +247,14 @@ final class ServerConnection: SocketHandler {
 
     /// The engine made token `index`.
     func token(_ index: Int, at now: Instant) {
-        beginAnswer()
-        guard let text, let item else { return }
+        if phase == .computing { beginAnswer() }
+        guard let text, phase == .answering else { return }
         if let limit = fate.breaksAfter, index >= limit {
             breakOff(at: now)
             return
         }
         log?.tokens = index + 1
-        if item.stream, !fate.isStalled {
+        if isStream, !fate.isStalled {
             text.writeToken(index, to: socket, world.options.verifies ? log : nil)
         }
     }

@@ -7,7 +7,8 @@ import MeshBasics
 /// The engine knows when each token appears; the connections turn that into HTTP, and break it
 /// where the server's habits say so.
 final class SimulatedServer {
-    unowned let world: World
+    /// Held strongly until the world dissolves: an unowned reference costs at every use.
+    let world: World
     /// Its number in the world.
     let number: Int
     let plan: ServerPlan

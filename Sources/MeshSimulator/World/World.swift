@@ -293,6 +293,7 @@ package final class World {
         requests = []
         attempts = []
         for server in servers { server.dissolve() }
+        servers = []
         proxy.dissolve()
         callers = CallerPool()
     }
