@@ -127,6 +127,12 @@ struct PlanThing {
             case ("rules", .list(let rules)): things += routes(rules, in: snapshot)
             case ("backends", .list(let backends)):
                 for backend in backends { things += parts(of: backend) }
+            case ("usageLimits", .list(let limits)):
+                for limit in limits {
+                    var thing = named("limit", by: "name", limit, in: snapshot)
+                    thing.key.name = "\(limit.text("policy"))/\(thing.key.name)"
+                    things.append(thing)
+                }
             case ("models", .list(let models)):
                 things += models.map { named("model", by: "resource", $0, in: snapshot) }
             default: mesh += flattened(member.value, at: member.name, in: snapshot)
@@ -232,6 +238,15 @@ struct PlanThing {
         case .object(let members):
             return members.flatMap { flattened($0.value, at: "\(path).\($0.name)", in: snapshot) }
         case .list(let elements):
+            if path.hasSuffix(".limits") || path == "limits", let limits = snapshot?.usageLimits {
+                let names = elements.map { element in
+                    if case .number(let id) = element, limits.indices.contains(id) {
+                        return limits[id].label
+                    }
+                    return element.scalarText
+                }
+                return [Setting(path: path, value: "[\(names.joined(separator: ", "))]")]
+            }
             if elements.allSatisfy(\.isScalar) {
                 let text = elements.map(\.scalarText).joined(separator: ", ")
                 return [Setting(path: path, value: "[\(text)]")]
@@ -272,7 +287,7 @@ extension JSONText {
 
     fileprivate var isScalar: Bool {
         switch self {
-        case .null, .boolean, .number, .text: true
+        case .null, .boolean, .number, .fixed, .text: true
         case .list, .object: false
         }
     }
@@ -283,7 +298,12 @@ extension JSONText {
         case .boolean(let value): "\(value)"
         case .number(let number): "\(number)"
         case .text(let text): text
-        case .list, .object: ""
+        case .fixed, .list, .object: rendered.trimmedLineBreak
         }
     }
+}
+
+extension String {
+    /// The text without a line break at its end.
+    fileprivate var trimmedLineBreak: String { hasSuffix("\n") ? String(dropLast()) : self }
 }
