@@ -20,17 +20,19 @@ struct SabotageTests {
     static let plants = [
         Plant(
             sabotage: .forgetsCallerLeft, scenario: "CallerLeavesEarly",
-            rule: "one record each"),
+            rule: "attempts are settled"),
         Plant(
             sabotage: .takesBreakForEnd, scenario: "UpstreamDiesMidStream",
             rule: "a cut answer never looks whole"),
-        Plant(sabotage: .repeatsBytes, scenario: "QuietDay", rule: "bytes pass unchanged"),
+        Plant(
+            sabotage: .repeatsBytes, scenario: "ReloadTakesModelAway",
+            rule: "bytes pass unchanged"),
         Plant(sabotage: .ignoresSlowReader, scenario: "SlowReader", rule: "bounds hold"),
         Plant(sabotage: .recordsTwice, scenario: "QuietDay", rule: "one record each"),
         Plant(sabotage: .forgetsDeadlines, scenario: "StalledStream", rule: "deadlines hold"),
-        Plant(sabotage: .ignoresPick, scenario: "PrimaryDown", rule: "only allowed endpoints"),
+        Plant(
+            sabotage: .ignoresPick, scenario: "ReloadUnderLoad", rule: "only allowed endpoints"),
         Plant(sabotage: .adoptsBackwards, scenario: "ReloadUnderLoad", rule: "versions rise"),
-        Plant(sabotage: .reusesUnread, scenario: "CallerLeavesEarly", rule: ""),
     ]
 
     @Test("are found by a checker, and a seed shows them again", arguments: plants)

@@ -58,8 +58,8 @@ extension World {
         // One write above the mark, one read of the endpoint, and what a kernel held when the
         // endpoint ended.
         let most =
-            Limits.writeHigh + 2 * Limits.readBytes + options.serverNetwork.window
-            + client.exchange.snapshot.limits.eventBytesMax
+            Limits.writeHigh + Limits.readBytes + options.serverNetwork.window
+            + Limits.framingBytes
         if client.socket.pending > most {
             breach("bounds hold", "\(client.socket.pending) bytes wait for a caller")
         }

@@ -53,7 +53,7 @@ final class Socket {
     var handler: (any SocketHandler)? {
         didSet {
             guard handler != nil, readable > 0 || gotFinish || gotReset, !toldEnd else { return }
-            world.arrives(self, at: world.now)
+            world.arrives(self, at: world.time)
         }
     }
 
@@ -292,8 +292,7 @@ final class Socket {
         guard !isDelivering else { return }
         isDelivering = true
         defer { isDelivering = false }
-        // Once the other end has finished, everything is read whether it is wanted or not.
-        while readable > 0, isReading || gotFinish || gotReset, let handler {
+        while readable > 0, isReading || isForced, let handler {
             let before = readable
             handler.received(self, at: now)
             guard readable < before else { break }
@@ -307,6 +306,10 @@ final class Socket {
             handler.peerFinished(self, at: now)
         }
     }
+
+    /// Whether the other end's end stands in the kernel: what is in front of it is then read,
+    /// whether it is wanted or not. An end behind more than the kernel holds was not sent yet.
+    private var isForced: Bool { (gotFinish || gotReset) && readable <= profile.window }
 
     /// Moves what has arrived, at most `most` bytes, behind `inbound`.
     func take(into inbound: inout Inbound, most: Int = Limits.readBytes) {
@@ -331,7 +334,7 @@ final class Socket {
                 start = 0
             }
         }
-        other?.gainRoom(at: world.now)
+        other?.gainRoom(at: world.time)
     }
 
     /// The other end took something that was written here.

@@ -136,8 +136,7 @@ extension ProxyClient {
 
     /// Returns a connection to its pool when it can serve again, else closes it.
     func release(_ upstream: ProxyUpstream, at now: Instant) {
-        var isReusable = upstream.isReusable && exchange.isRequestComplete
-        if world.options.sabotage == .reusesUnread { isReusable = upstream.isOpen }
+        let isReusable = upstream.isReusable && exchange.isRequestComplete
         let snapshot = exchange.snapshot
         upstream.detach(at: now)
         guard isReusable, let pick = exchange.currentPick, pick.slot == upstream.slot else {

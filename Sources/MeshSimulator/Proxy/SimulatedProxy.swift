@@ -28,8 +28,8 @@ final class SimulatedProxy {
             loops.append(ProxyLoop(world: world, number: number, seed: random.next()))
         }
         prober = HealthProber(world: world, loops: loops, seed: random.next())
-        publish(snapshot, at: world.now)
-        for loop in loops { loop.start(at: world.now) }
+        publish(snapshot, at: world.time)
+        for loop in loops { loop.start(at: world.time) }
     }
 
     /// Takes a snapshot into use: all loops at once, running exchanges keep theirs.

@@ -10,6 +10,8 @@ enum Limits {
     static var writeHigh: Int { 32 * 1024 }
     /// Bytes waiting to be written below which it may go on.
     static var writeLow: Int { 8 * 1024 }
+    /// Bytes that framing and one event of the mesh add to a read.
+    static var framingBytes: Int { 4 * 1024 }
     /// Bytes of an answer's head, as the proxy accepts them.
     static var answerHeadBytes: Int { 65_535 }
     /// Breaches that are kept; the first is the one that matters.

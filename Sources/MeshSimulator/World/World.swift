@@ -35,6 +35,8 @@ package final class World {
     package let options: WorldOptions
     /// The present.
     package private(set) var now = Instant(nanoseconds: 0)
+    /// The same, for those who hold a world and stand outside an event.
+    var time: Instant { now }
     /// Shown every request when its caller has ended with it.
     package var observe: ((RequestObservation) -> Void)?
 

@@ -59,6 +59,4 @@ package enum Sabotage: String, CaseIterable, Sendable {
     case ignoresPick
     /// The driver puts an older snapshot into use.
     case adoptsBackwards
-    /// The driver reuses a connection whose answer was not read to its end.
-    case reusesUnread
 }
