@@ -138,7 +138,7 @@ struct FleetPlanTests {
         let incidents = try #require(plan).incidents.map { timed in
             (timed.at.nanoseconds / 1_000_000_000, "\(timed.incident)")
         }
-        #expect(incidents.map(\.0) == [5, 10, 15, 20, 30])
+        try #require(incidents.map(\.0) == [5, 10, 15, 20, 30])
         #expect(incidents[0].1.contains("slowPermille: 100"))
         #expect(incidents[0].1.contains("statusPermille: 0"))
         #expect(incidents[1].1.contains("slowPermille: 100"))

@@ -89,9 +89,9 @@ struct TraceTests {
         let trace = try Self.parse(
             """
             {"timestamp": 50, "input_length": 1, "output_length": 1}
-            {"timestamp": 20, "input_length": 2, "output_length": 1}
-            {"timestamp": 50, "input_length": 3, "output_length": 1}
             {"timestamp": 30, "input_length": 4, "output_length": 1}
+            {"timestamp": 50, "input_length": 3, "output_length": 1}
+            {"timestamp": 20, "input_length": 2, "output_length": 1}
             """
         ) { $0.duration = .milliseconds(30) }
         #expect(trace.items.map(\.promptTokens) == [2, 4])
