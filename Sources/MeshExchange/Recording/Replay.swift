@@ -60,7 +60,9 @@ package struct Replay: Sendable {
             case .begin, .unread, .body, .bodyFailed, .bodyProgressed: break
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
                 .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused:
-                return Replay(recording: stage.tape.recording, decision: Decision(stage.exchange, usage: recording.usage))
+                return Replay(
+                    recording: stage.tape.recording,
+                    decision: Decision(stage.exchange, usage: recording.usage))
             }
             try stage.perform(event)
             let outcome = stage.tape.recording.events.last?.outcome
@@ -70,7 +72,9 @@ package struct Replay: Sendable {
                 throw ReplayFailure("this configuration reads the body, which was not read then")
             }
         }
-        return Replay(recording: stage.tape.recording, decision: Decision(stage.exchange, usage: recording.usage))
+        return Replay(
+            recording: stage.tape.recording,
+            decision: Decision(stage.exchange, usage: recording.usage))
     }
 }
 
