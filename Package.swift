@@ -128,7 +128,7 @@ let package = Package(
                 name: "ScenarioTests", dependencies: ["MeshBasics", "MeshSimulator", "Scenarios"],
                 path: "Tests/ScenarioTests", swiftSettings: strict),
             .executableTarget(
-                name: "scenarios", dependencies: ["MeshSimulator", "Scenarios"],
+                name: "scenarios", dependencies: ["MeshBasics", "MeshSimulator", "Scenarios"],
                 path: "Tests/ScenarioRunner", swiftSettings: strict),
         ],
     ].flatMap { $0 }

@@ -5,6 +5,7 @@
 #   SECONDS=n   seed after seed until so many seconds are over
 #   SCENARIO=x  only that one;  SEED=n  only that seed, looked at closely
 #   EACH=1      every operation towards a server fails in turn
+#   CAPACITY=n  n simulated seconds of a large mesh, to see what a world costs
 #   TWICE=1     every play in two processes, which must agree in every digest
 # bash counts SECONDS itself, so make hands what it was given over as SIM_SECONDS.
 source "$(dirname "$0")/toolchain.sh"
@@ -13,7 +14,7 @@ require_swift || exit 1
 swift build -c release --product scenarios 1>&2 || exit 1
 player=$(swift build -c release --show-bin-path)/scenarios
 wishes=("SECONDS=${SIM_SECONDS:-}" "SEEDS=${SEEDS:-}" "SCENARIO=${SCENARIO:-}" "SEED=${SEED:-}"
-    "EACH=${EACH:-}" "$@")
+    "EACH=${EACH:-}" "CAPACITY=${CAPACITY:-}" "$@")
 
 if [ -z "${TWICE:-}" ] || [ "$TWICE" = 0 ]; then
     exec "$player" "${wishes[@]}"

@@ -10,6 +10,7 @@ import Scenarios
 /// scenarios                         every scenario with a few seeds
 /// scenarios SECONDS=600             seed after seed until the time is over
 /// scenarios SCENARIO=RetryStorm SEED=1234
+/// scenarios CAPACITY=60             16 servers, 50 requests a second: what does a world cost?
 /// scenarios EACH=1 SCENARIO=QuietDay SEED=1     fails every upstream operation in turn
 /// ```
 @main
@@ -30,6 +31,7 @@ struct ScenarioRunner {
     private init(wishes: Wishes) { self.wishes = wishes }
 
     private mutating func run() throws -> Bool {
+        if let seconds = wishes.capacity { return try CapacityRun.run(seconds: seconds) }
         if wishes.failsEach { return try runEach() }
         let began = Date()
         var seed = wishes.firstSeed

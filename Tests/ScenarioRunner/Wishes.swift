@@ -16,6 +16,8 @@ struct Wishes {
     var isSingle = false
     /// Whether each play's digest is printed, and nothing else.
     var printsDigests = false
+    /// Simulated seconds of the capacity run, when one is asked for.
+    var capacity: UInt64?
     /// Whether every operation towards a server fails in turn.
     var failsEach = false
 
@@ -43,6 +45,7 @@ struct Wishes {
                 seconds = Double(try Self.number(value, word))
                 firstSeed = max(firstSeed, 1)
             case "DIGESTS": printsDigests = value != "0"
+            case "CAPACITY": capacity = try Self.number(value, word)
             case "EACH": failsEach = value != "0"
             default:
                 throw WishFault("\(parts[0]) is not known: SECONDS, SEEDS, SCENARIO, SEED, EACH")

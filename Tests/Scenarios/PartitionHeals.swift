@@ -21,6 +21,6 @@ extension Scenario {
         }
         return stage
     } expect: { outcome in
-        Expect.met(outcome, .partition) + Expect.most(outcome, end: .whole, percent: 30)
+        Expect.met(outcome, .partition) + Expect.some(outcome, end: .whole)
     }
 }

@@ -278,7 +278,8 @@ final class Caller: SocketHandler {
     }
 
     func peerFinished(_ socket: Socket, at now: Instant) {
-        if hasHead, let request = outstanding.first, reader.peerClosed() {
+        // Who threw bytes away cannot tell whether the answer was whole.
+        if hasHead, !isDeaf, let request = outstanding.first, reader.peerClosed() {
             complete(request, at: now)
         }
         ended(at: now)
