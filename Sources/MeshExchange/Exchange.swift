@@ -153,6 +153,9 @@ package struct Exchange: ~Copyable {
     /// The endpoint of the present attempt, or of the last one.
     package var currentPick: Pick? { pick }
 
+    /// Whether something was taken from limits that is neither settled nor given back.
+    package var hasReservation: Bool { reservation != nil }
+
     /// Whether an attempt at an endpoint was begun whose end was not reported to the fleet.
     package var hasAttempt: Bool { isBegun }
 

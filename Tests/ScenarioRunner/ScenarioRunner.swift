@@ -11,6 +11,7 @@ import Scenarios
 /// scenarios SECONDS=600             seed after seed until the time is over
 /// scenarios SCENARIO=RetryStorm SEED=1234
 /// scenarios CAPACITY=60             16 servers, 50 requests a second: what does a world cost?
+/// scenarios PLANT=forgetsSettlement SCENARIO=LimitsUnderFailover    is a mistake found?
 /// scenarios EACH=1 SCENARIO=QuietDay SEED=1     fails every upstream operation in turn
 /// ```
 @main
@@ -37,7 +38,8 @@ struct ScenarioRunner {
         var seed = wishes.firstSeed
         repeat {
             for scenario in wishes.scenarios {
-                report(try Play.run(scenario, seed: seed), scenario)
+                let plant = wishes.plant
+                report(try Play.run(scenario, seed: seed) { $0.sabotage = plant }, scenario)
             }
             seed &+= 1
             if let seconds = wishes.seconds {
@@ -61,7 +63,8 @@ struct ScenarioRunner {
         } else if !play.complaints.isEmpty {
             print("\(play.scenario), seed \(play.seed): \(scenario.fear)")
             for complaint in play.complaints.prefix(4) { print("    \(complaint)") }
-            print("  again: \(play.command)")
+            let plant = wishes.plant.map { " PLANT=\($0.rawValue)" } ?? ""
+            print("  again: \(play.command)\(plant)")
         } else if wishes.isSingle {
             describe(play)
         }
@@ -89,8 +92,8 @@ struct ScenarioRunner {
                 + "\(tally.firstSeed) to \(tally.lastSeed), in \(rounded(seconds)) s "
                 + "(\(rounded(Double(tally.events) / seconds / 1000)) thousand events a second)")
         print(
-            "\(tally.requests) exchanges; \(tally.faults.distinct.count) kinds of fault "
-                + "injected: \(faults(tally.faults))")
+            "\(tally.requests) exchanges, \(tally.replays) of them decided again to the bit; "
+                + "\(tally.faults.distinct.count) kinds of fault injected: \(faults(tally.faults))")
         print("digest of all \(hexadecimal(tally.digest))")
         print(tally.failures == 0 ? "no promise was broken" : "\(tally.failures) plays FAILED")
     }
@@ -126,6 +129,7 @@ private struct Tally {
     var plays = 0
     var failures = 0
     var requests = 0
+    var replays = 0
     var events: UInt64 = 0
     var faults = FaultCounts()
     var firstSeed: UInt64 = 0
@@ -137,6 +141,7 @@ private struct Tally {
         lastSeed = play.seed
         plays += 1
         requests += play.outcome.records
+        replays += play.outcome.replays
         events += play.outcome.events
         faults.add(play.outcome.faults)
         digest = digest &* 0x9E37_79B9_7F4A_7C15 &+ play.outcome.digest

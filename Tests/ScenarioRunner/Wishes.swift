@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshSimulator
 import Scenarios
 
 /// What a run was asked for, as `NAME=value` words.
@@ -20,6 +21,9 @@ struct Wishes {
     var capacity: UInt64?
     /// Whether every operation towards a server fails in turn.
     var failsEach = false
+
+    /// A mistake that the driver makes on purpose, to see it caught.
+    var plant: Sabotage?
 
     /// The wishes that `words` say.
     ///
@@ -47,8 +51,16 @@ struct Wishes {
             case "DIGESTS": printsDigests = value != "0"
             case "CAPACITY": capacity = try Self.number(value, word)
             case "EACH": failsEach = value != "0"
+            case "PLANT":
+                guard let sabotage = Sabotage(rawValue: value) else {
+                    let names = Sabotage.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw WishFault("there is no mistake \(value) to plant; there are \(names)")
+                }
+                plant = sabotage
             default:
-                throw WishFault("\(parts[0]) is not known: SECONDS, SEEDS, SCENARIO, SEED, EACH")
+                throw WishFault(
+                    "\(parts[0]) is not known: SECONDS, SEEDS, SCENARIO, SEED, EACH, CAPACITY, "
+                        + "DIGESTS, PLANT")
             }
         }
     }

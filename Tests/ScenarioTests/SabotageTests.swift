@@ -32,6 +32,11 @@ struct SabotageTests {
         Plant(sabotage: .forgetsDeadlines, scenario: "StalledStream", rule: "deadlines hold"),
         Plant(
             sabotage: .ignoresPick, scenario: "ReloadUnderLoad", rule: "only allowed endpoints"),
+        Plant(
+            sabotage: .forgetsSettlement, scenario: "LimitsUnderFailover",
+            rule: "reservations are settled"),
+        Plant(
+            sabotage: .forgesRecordings, scenario: "QuietDay", rule: "decisions can be replayed"),
         Plant(sabotage: .adoptsBackwards, scenario: "ReloadUnderLoad", rule: "versions rise"),
     ]
 

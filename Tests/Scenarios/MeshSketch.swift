@@ -37,6 +37,11 @@ package struct MeshSketch: Sendable {
     /// `Mesh.spec.limits`, one line of YAML each.
     package var limits: [String] = []
 
+    /// `LimitPolicy.spec.limits` of model `m`, one line of YAML each.
+    package var usageLimits: [String] = []
+    /// `spec.price` of model `m`, as a flow mapping.
+    package var price: String?
+
     /// One backend of so many endpoints.
     package init(endpoints: Int) {
         backends = [Backend("b", subnet: 0, endpoints: Array(1...endpoints))]
@@ -68,7 +73,7 @@ package struct MeshSketch: Sendable {
 
     /// The configuration as an operator writes it.
     package var text: String {
-        ([gateway, settings] + backends.map(text(of:)) + [isPlain ? route : model])
+        ([gateway, settings] + backends.map(text(of:)) + [isPlain ? route : model] + policies)
             .joined(separator: "---\n")
     }
 
@@ -91,6 +96,7 @@ package struct MeshSketch: Sendable {
             metadata: {name: mesh}
             spec:
               accessLog: {output: off}
+              recording: {perSecond: 1000, keep: 1000}
 
             """
         for (name, lines) in [("limits", limits), ("defaults", defaults)] where !lines.isEmpty {
@@ -109,11 +115,27 @@ package struct MeshSketch: Sendable {
               targets: [{backendRef: {name: \(backends[0].name)}}]
 
             """
+        if let price { text += "  price: \(price)\n" }
         if !fallbacks.isEmpty {
             let list = fallbacks.map { "{backendRef: {name: \($0)}}" }.joined(separator: ", ")
             text += "  fallbacks: [\(list)]\n"
         }
         return text
+    }
+
+    private var policies: [String] {
+        guard !usageLimits.isEmpty, !isPlain else { return [] }
+        var text = """
+            apiVersion: pinion.dev/v1alpha1
+            kind: LimitPolicy
+            metadata: {name: limits}
+            spec:
+              targetRefs: [{group: pinion.dev, kind: Model, name: m}]
+              limits:
+
+            """
+        for line in usageLimits { text += "    - \(line)\n" }
+        return [text]
     }
 
     private var route: String {

@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -27,11 +28,16 @@ extension World {
         if loop.shard.fleet.misuses > 0 {
             breach("reports fit", "\(loop.shard.fleet.misuses) reports to the fleet fitted nothing")
         }
-        for fault in limitFaults(of: loop.shard) { breach("limits hold", fault) }
+        if let fault = loop.shard.ledger.invariants() { breach("limits hold", fault) }
+        if loop.shard.ledger.misuses > 0 {
+            breach("reservations are settled once", "\(loop.shard.ledger.misuses) twice")
+        }
         var attempts = 0
+        var reservations = 0
         var active: Int64 = 0
         for client in loop.clients {
             if client.exchange.hasAttempt { attempts += 1 }
+            if client.exchange.hasReservation { reservations += 1 }
             if client.exchange.phase != .idle, client.exchange.phase != .done { active += 1 }
             check(client)
         }
@@ -39,6 +45,11 @@ extension World {
             breach(
                 "attempts are settled",
                 "\(loop.shard.fleet.inFlight) in flight for \(attempts) exchanges that try")
+        }
+        if reservations != loop.shard.ledger.outstanding {
+            breach(
+                "reservations are settled",
+                "\(loop.shard.ledger.outstanding) outstanding for \(reservations) exchanges")
         }
         if active != loop.shard.metrics.mesh.activeRequests {
             breach(
@@ -79,8 +90,26 @@ extension World {
         }
     }
 
-    /// What is wrong with the limits of a shard.
-    func limitFaults(of shard: borrowing Shard) -> [String] { [] }
+    /// Every exchange that was recorded must be decided the same way again.
+    private func checkReplays(of loop: ProxyLoop) {
+        for kept in loop.shard.recorder.all {
+            var recording = kept
+            if options.sabotage == .forgesRecordings { recording.events[0].outcome.parts ^= 1 }
+            do {
+                let replay = try Replay.run(recording) { version in
+                    proxy.published.last { $0.version == version }
+                }
+                outcome.replays += 1
+                if let difference = replay.difference {
+                    breach("decisions can be replayed", "\(recording.id): \(difference)")
+                }
+            } catch  where recording.gap != nil {
+                continue
+            } catch {
+                breach("decisions can be replayed", "\(recording.id): \(error.reason)")
+            }
+        }
+    }
 
     /// The proxy is about to use `endpoint` for `request`.
     func checkEndpoint(_ endpoint: EndpointID, in snapshot: Snapshot, request number: Int) {
@@ -148,6 +177,12 @@ extension World {
                     "exchanges are settled",
                     "\(loop.shard.metrics.mesh.activeRequests) left at the end")
             }
+            if loop.shard.ledger.outstanding != 0 {
+                breach(
+                    "reservations are settled",
+                    "\(loop.shard.ledger.outstanding) left at the end")
+            }
+            if options.checkEvery > 0 { checkReplays(of: loop) }
         }
         if openRequests > 0 {
             breach("every caller comes to an end", "\(openRequests) still wait")

@@ -18,6 +18,7 @@ extension ProxyClient {
             if exchange.isRequestComplete { body = [] }
         }
         if let pick = step.dispatch {
+            if world.options.sabotage == .forgetsSettlement { loop.forgetSettlement(at: now) }
             for backend in step.mirrors { mirror(to: backend, at: now) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
         }

@@ -86,6 +86,7 @@ final class ProxyClient: SocketHandler {
     /// The connection was accepted.
     func opened(at now: Instant) {
         loop.enter(self)
+        exchange.peer = peer
         loop.shard.metrics.mesh.downstreamOpened += 1
         let open = world.proxy.loops.reduce(0) { $0 + $1.clients.count }
         if open > loop.shard.snapshot.limits.connectionsMax {

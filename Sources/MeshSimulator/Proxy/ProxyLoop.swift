@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -30,11 +31,11 @@ final class ProxyLoop {
     private var highestVersion: UInt64 = 0
     private var former: Snapshot?
 
-    init(world: World, number: Int, seed: UInt64) {
+    init(world: World, number: Int, seed: UInt64, of loops: Int) {
         self.world = world
         self.number = number
         // Calendar time is of no consequence here; any will do.
-        shard = Shard(seed: seed, wallOffset: 1_700_000_000_000_000_000)
+        shard = Shard(seed: seed, wallOffset: 1_700_000_000_000_000_000, loops: loops)
     }
 
     /// Starts what must happen even when no request comes.
@@ -70,6 +71,14 @@ final class ProxyLoop {
         headLimits.fieldCountMax = snapshot.limits.fieldCountMax
         self.portIndex = portIndex
         for client in clients { client.portsChanged(at: now) }
+    }
+
+    /// The mistake `forgetsSettlement`.
+    func forgetSettlement(at now: Instant) {
+        guard !shard.snapshot.usageLimits.isEmpty else { return }
+        shard.ledger.begin()
+        shard.ledger.ask(0, for: 1, at: now)
+        _ = shard.ledger.decide(at: now)
     }
 
     // MARK: Connections

@@ -16,6 +16,8 @@ final class SimulatedProxy {
     private(set) var isListening = true
     /// When it was told to stop.
     private(set) var isDraining = false
+    /// Every snapshot that was ever in use, where replays want it.
+    private(set) var published: [Snapshot] = []
     private var prober: HealthProber?
     /// The ports that were ever listened on, in order; a connection keeps its place in it.
     private var ports: [UInt16] = []
@@ -25,7 +27,10 @@ final class SimulatedProxy {
     func start(in world: World, snapshot: Snapshot, random: SplitMix64) {
         var random = random
         for number in 0..<max(1, world.options.shards) {
-            loops.append(ProxyLoop(world: world, number: number, seed: random.next()))
+            loops.append(
+                ProxyLoop(
+                    world: world, number: number, seed: random.next(),
+                    of: max(1, world.options.shards)))
         }
         prober = HealthProber(world: world, loops: loops, seed: random.next())
         publish(snapshot, at: world.time)
@@ -35,6 +40,7 @@ final class SimulatedProxy {
     /// Takes a snapshot into use: all loops at once, running exchanges keep theirs.
     func publish(_ next: Snapshot, at now: Instant) {
         snapshot = next
+        published.append(next)
         for port in next.ports where !ports.contains(port.number) { ports.append(port.number) }
         let index = ports.map { number in
             next.ports.firstIndex { $0.number == number } ?? -1
@@ -71,6 +77,7 @@ final class SimulatedProxy {
     func dissolve() {
         for loop in loops { loop.dissolve() }
         loops = []
+        published = []
         prober = nil
     }
 }

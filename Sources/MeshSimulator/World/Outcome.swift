@@ -37,6 +37,8 @@ package struct Outcome: Sendable {
     package var faults = FaultCounts()
     /// Operations towards servers: connects, sends, reads of heads and bodies.
     package var operations = 0
+    /// Exchanges that were decided again from their recording, and came out the same.
+    package var replays = 0
     /// What must not be and was.
     package var breaches: [Breach] = []
     /// Events that happened.

@@ -59,4 +59,8 @@ package enum Sabotage: String, CaseIterable, Sendable {
     case ignoresPick
     /// The driver puts an older snapshot into use.
     case adoptsBackwards
+    /// Somebody takes from a limit and never settles it.
+    case forgetsSettlement
+    /// Recordings say that something else was decided.
+    case forgesRecordings
 }
