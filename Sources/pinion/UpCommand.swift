@@ -51,7 +51,7 @@ struct UpCommand: AsyncParsableCommand {
         let started = LiveWorld.now()
         Process.raiseFileLimit()
         let place = try SocketPlace(admin, option: "--admin")
-        let proxy = Proxy(
+        let proxy = try Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
             readCredential: Credentials.read, report: { Terminal.log($0) })
         let builtIn = try await startBuiltIn()
