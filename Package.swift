@@ -88,7 +88,7 @@ let package = Package(
             [
                 "CLinux", "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot",
                 "MeshRouting", "MeshDialects", "MeshExchange", nioCore, nioSSL, nioTLS, nioLocks,
-            ], tested: false),
+            ]),
         room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
         room(
             "MeshControl", ring: 5,

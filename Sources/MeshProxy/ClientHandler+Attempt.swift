@@ -50,7 +50,7 @@ extension ClientHandler {
             return
         }
         let endpoint = snapshot.endpoints[Int(pick.endpoint)]
-        let backend = snapshot.backends[number]
+        let policy = snapshot.backends[number].connections
         guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
             perform(
                 exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
@@ -63,7 +63,7 @@ extension ClientHandler {
             let now = loop.now
             guard token == attempt, isOpen else {
                 // Too late for this exchange; another one may still use the connection.
-                if let upstream { loop.keep(upstream, policy: backend, at: now) }
+                if let upstream { loop.keep(upstream, policy: policy, at: now) }
                 return
             }
             if let upstream {
@@ -218,12 +218,12 @@ extension ClientHandler {
         let isReusable = upstream.isReusable && exchange.isRequestComplete
         let snapshot = exchange.snapshot
         upstream.detach()
-        guard isReusable, let pick = exchange.currentPick, pick.slot == upstream.slot else {
+        guard isReusable, let pick = exchange.currentPick, upstream.leads(to: pick.slot) else {
             upstream.close()
             return
         }
-        let backend = snapshot.backends[Int(snapshot.endpoints[Int(pick.endpoint)].backend)]
-        loop.keep(upstream, policy: backend, at: loop.now)
+        let number = Int(snapshot.endpoints[Int(pick.endpoint)].backend)
+        loop.keep(upstream, policy: snapshot.backends[number].connections, at: loop.now)
     }
 
     /// The connection ended by itself.
@@ -271,13 +271,13 @@ extension Connection {
 
 extension Loop {
     /// Keeps a connection as the backend's policy says, if its endpoint is still there.
-    func keep(_ upstream: UpstreamHandler, policy backend: Backend, at now: Instant) {
+    func keep(
+        _ upstream: UpstreamHandler, policy: ConnectionPoolPolicy, at now: Instant
+    ) {
         guard let pool = presentPool(upstream.slot) else {
             upstream.close()
             return
         }
-        pool.keep(
-            upstream, max: backend.connections.idleMax,
-            until: now + backend.connections.idleTimeout)
+        pool.keep(upstream, max: policy.idleMax, until: now + policy.idleTimeout)
     }
 }

@@ -46,7 +46,7 @@ extension ClientHandler {
 
     /// Relays what is at hand of the body, in one write with the head where that came with it.
     private func relayBody(from upstream: UpstreamHandler, at now: Instant) {
-        guard exchange.phase == .relaying else { return }
+        guard case .relaying = exchange.phase else { return }
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras
         loop.piece.removeAll(keepingCapacity: true)
@@ -58,7 +58,7 @@ extension ClientHandler {
         consume(span, upstream, &offset, &outcome, at: now)
         let isRaw =
             !outcome.isReplaced && !outcome.isBroken
-            && (answerFraming == .asReceived || answerFraming == .none)
+            && passesFraming
             && (!upstream.head.isChunked
                 || (wasAtBoundary && !outcome.isEnded && upstream.reader.isAtBoundary
                     && !upstream.reader.sawExtras && !hadExtras))
@@ -175,8 +175,19 @@ extension ClientHandler {
     // MARK: Framing
 
     private var isChunkedToClient: Bool {
-        answerFraming == .chunked
-            || (answerFraming == .asReceived && answerUpstreamIsChunked)
+        switch answerFraming {
+        case .chunked: true
+        case .asReceived: answerUpstreamIsChunked
+        case .none, .untilClose: false
+        }
+    }
+
+    /// Whether the endpoint's framing is the caller's too.
+    private var passesFraming: Bool {
+        switch answerFraming {
+        case .asReceived, .none: true
+        case .chunked, .untilClose: false
+        }
     }
 
     /// Writes the payload of the present read, as one chunk where the caller gets chunks.
@@ -214,5 +225,5 @@ extension ClientHandler {
 
 extension ResponseHead {
     /// Whether the body comes in chunks.
-    var isChunked: Bool { framing == .chunked }
+    var isChunked: Bool { if case .chunked = framing { true } else { false } }
 }

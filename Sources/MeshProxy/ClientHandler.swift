@@ -339,8 +339,11 @@ final class ClientHandler: Connection {
             closeAfterFlush(at: now)
         } else if step.isDone {
             readyForNext(at: now)
-        } else if exchange.phase != .idle, exchange.phase != .done {
-            rearm(at: now)
+        } else {
+            switch exchange.phase {
+            case .idle, .done: break
+            case .collecting, .dispatched, .sent, .relaying: rearm(at: now)
+            }
         }
     }
 
@@ -459,15 +462,15 @@ final class ClientHandler: Connection {
         upstream.pauseReads()
         let now = loop.now
         exchange.answerPaused(at: now)
-        if exchange.phase == .relaying { rearm(at: now) }
+        if case .relaying = exchange.phase { rearm(at: now) }
     }
 
     private func logRecord(at now: Instant) {
-        let settings = exchange.snapshot.telemetry
-        guard settings.accessLog != .off else { return }
+        let snapshot = exchange.snapshot
+        if case .off = snapshot.telemetry.accessLog { return }
         let bytes = headBytes.window
         loop.log(
             exchange.record, head, bytes.bytes, client: peer,
-            requestID: exchange.keptRequestID ?? [], logsQuery: settings.logQuery)
+            requestID: exchange.keptRequestID ?? [], logsQuery: snapshot.telemetry.logQuery)
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import MeshBasics
 import MeshExchange
 import MeshRouting
@@ -101,14 +102,14 @@ final class Loop: @unchecked Sendable {
         let index = Int(slot.index)
         while pools.count <= index { pools.append(UpstreamPool()) }
         let pool = pools[index]
-        if pool.slot != slot { pool.restart(for: slot) }
+        if !pool.serves(slot) { pool.restart(for: slot) }
         return pool
     }
 
     /// The pool that `slot` still has, or nil when the place belongs to another endpoint by now.
     func presentPool(_ slot: EndpointSlot) -> UpstreamPool? {
         let index = Int(slot.index)
-        return index < pools.count && pools[index].slot == slot ? pools[index] : nil
+        return index < pools.count && pools[index].serves(slot) ? pools[index] : nil
     }
 
     /// Puts the record of a finished exchange into the log. `bytes` are those of `head`, or
@@ -208,10 +209,26 @@ final class Loop: @unchecked Sendable {
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
         flushLog()
-        if shard.output.capacity > 256 * 1024 {
-            shard.output = []
-        }
+        if shard.output.capacity > 256 * 1024 { shard.output = [] }
+        if piece.capacity > 256 * 1024 { piece = [] }
+        returnMemory()
     }
+
+    /// Gives memory back to the system once most connections of a burst are gone: the allocator
+    /// keeps it otherwise, in case of another one.
+    private func returnMemory() {
+        clientsMost = max(clientsMost, clients.count)
+        guard clientsMost >= Self.burst, clients.count < clientsMost / 4 else { return }
+        clientsMost = clients.count
+        clients = Dictionary(uniqueKeysWithValues: clients.map { ($0, $1) })
+        sockets.blocks.shrink()
+        malloc_trim(0)
+    }
+
+    /// The most clients since memory was given back.
+    private var clientsMost = 0
+    /// Fewer clients than these are no burst.
+    private static let burst = 256
 }
 
 /// One snapshot with everything that a loop needs beside it, made once for all loops.

@@ -67,6 +67,11 @@ final class UpstreamHandler: Connection {
     /// Whether the connection ended by an error rather than by the peer's orderly end.
     var hadError: Bool { !problem.isEmpty }
 
+    /// Whether it is a connection to the endpoint in `slot`.
+    func leads(to slot: EndpointSlot) -> Bool {
+        self.slot.index == slot.index && self.slot.generation == slot.generation
+    }
+
     // MARK: Events
 
     override func received() {

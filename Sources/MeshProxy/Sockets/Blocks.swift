@@ -34,6 +34,12 @@ final class Blocks {
         }
     }
 
+    /// Gives all spare memory back to the process.
+    func shrink() {
+        for block in spare { free(block) }
+        spare.removeAll(keepingCapacity: true)
+    }
+
     private static func allocate(_ size: Int) -> UnsafeMutableRawPointer {
         guard let memory = malloc(size) else { fatalError("the process is out of memory") }
         return memory

@@ -6,11 +6,12 @@ import MeshBasics
 
 /// One TCP connection: reads what comes, writes what is given, and says when it ends.
 ///
-/// A subclass is told by the methods it overrides (`received`, `relieved`, `flushed`, `ended`) and finds what
-/// was read in `input`. Bytes to send are gathered by `write` and leave with `flush`, in one
-/// system call. What the kernel does not take waits here, and `isWritable` is false from
-/// `writeHigh` waiting bytes until there are fewer than `writeLow`: whoever produces more must
-/// stop reading its own source until `relieved`.
+/// A subclass is told by the methods it overrides (`received`, `relieved`, `flushed`, `ended`) and
+/// finds what was read in `input`. Bytes to send are gathered by `write`; those of a `flush` leave
+/// in one system call, after all events of the turn: so the code that decides and the code of the
+/// kernel run for many connections each, not in turns. What the kernel does not take waits here,
+/// and `isWritable` is false from `writeHigh` waiting bytes until there are fewer than `writeLow`:
+/// whoever produces more must stop reading its own source until `relieved`.
 ///
 /// Calls back only from its loop, never from within `write`, `flush` or `pauseReads`: a write that
 /// fails is reported after the present event. `close` alone calls `ended` before it returns.
@@ -31,7 +32,13 @@ class Connection: Pollable {
     final var whenUsable: ((Bool) -> Void)?
 
     private final var outgoing: ByteQueue
+    /// Whether the loop will call `sendQueued` in this turn.
+    private final var isQueued = false
     private final var isConnecting = false
+    /// Whether the kernel took less than it was given, and has not told of room since.
+    private final var isFull = false
+    /// Whether the kernel has told of an end behind what is still to be read.
+    private final var hasEndBehind = false
     private final var isPaused = false
     private final var isBroken = false
     private final var isOutputShut = false
@@ -53,7 +60,7 @@ class Connection: Pollable {
     /// More may be written again.
     func relieved() {}
 
-    /// What did not leave with `flush` has left now.
+    /// Everything that was written was given to the kernel.
     func flushed() {}
 
     /// The connection is closed, by the peer, an error (`problem` is not empty then), or `close`.
@@ -64,8 +71,14 @@ class Connection: Pollable {
     /// Takes over an accepted socket.
     final func accepted(_ descriptor: Int32) {
         isOpen = true
-        watch(descriptor, EPOLLIN.rawValue)
+        watch(descriptor, Self.toRead)
     }
+
+    /// Data or the peer's end, told once when it comes. `readable` reads to where the kernel has
+    /// no more, so the level need not be asked for again and again.
+    private static let toRead = EPOLLIN.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+    /// Room for more of what waits to be written, told once when there is some.
+    private static let toWrite = EPOLLOUT.rawValue | EPOLLET.rawValue
 
     /// Connects; `whenUsable` is called, always later, with what came of it. Inside TLS when
     /// `secured`, and then the handshake counts.
@@ -98,7 +111,7 @@ class Connection: Pollable {
         }
         isOpen = true
         isConnecting = true
-        watch(descriptor, EPOLLOUT.rawValue)
+        watch(descriptor, Self.toWrite)
         connectTimer = sockets.schedule(at: sockets.now + limit) { [unowned(unsafe) self] in
             fail("no connection within \(limit.rawValue / 1_000_000) ms")
         }
@@ -127,7 +140,7 @@ class Connection: Pollable {
         }
         isConnecting = false
         hasConnected = true
-        waitFor(EPOLLIN.rawValue)
+        waitFor(isPaused ? 0 : Self.toRead)
         if let tls { tls.begin() } else { usable(true) }
     }
 
@@ -157,15 +170,21 @@ class Connection: Pollable {
         flushRaw()
     }
 
-    /// Whether bytes wait that the kernel did not take.
+    /// Whether every byte was given to the kernel.
     final var isFlushed: Bool { outgoing.isEmpty }
 
     /// The same as `write`, beneath TLS.
     final func writeRaw(_ bytes: UnsafeRawBufferPointer) {
         guard isOpen, !isBroken else { return }
-        if bytes.count <= SocketLimits.gatheredMax || isWaitingToWrite {
+        if isWaitingToWrite {
             outgoing.append(bytes)
             if outgoing.count > SocketLimits.writeHigh { isWritable = false }
+            return
+        }
+        if bytes.count <= SocketLimits.gatheredMax,
+            outgoing.count + bytes.count <= SocketLimits.writeHigh
+        {
+            outgoing.append(bytes)
             return
         }
         let sent = send(outgoing.window, bytes)
@@ -177,22 +196,40 @@ class Connection: Pollable {
 
     /// The same as `flush`, beneath TLS.
     final func flushRaw() {
+        guard !outgoing.isEmpty, isOpen, !isBroken, !isWaitingToWrite, !isQueued else { return }
+        isQueued = true
+        sockets.sendLater(self)
+    }
+
+    /// Called by the loop once all events of a turn were handled.
+    final func sendQueued() {
+        isQueued = false
         guard !outgoing.isEmpty, isOpen, !isBroken, !isWaitingToWrite else { return }
-        let sent = send(outgoing.window)
-        outgoing.drop(sent)
-        if outgoing.isEmpty {
-            outgoing.clear()
-            isWritable = true
-        }
+        sendOutgoing()
         waitToWriteIfNeeded()
     }
 
-    private final var isWaitingToWrite: Bool {
-        isConnecting || awaited & EPOLLOUT.rawValue != 0
+    private final func sendOutgoing() {
+        let sent = send(outgoing.window)
+        outgoing.drop(sent)
+        if isBroken { return }
+        if !isWritable, outgoing.count <= SocketLimits.writeLow {
+            isWritable = true
+            relieved()
+        }
+        guard isOpen, outgoing.isEmpty else { return }
+        outgoing.clear()
+        flushed()
     }
 
+    private final var isWaitingToWrite: Bool { isConnecting || isFull }
+
     private final func waitToWriteIfNeeded() {
-        if !outgoing.isEmpty, !isBroken { waitFor(awaited | EPOLLOUT.rawValue) }
+        if !outgoing.isEmpty, !isBroken, !isQueued {
+            // It stays in the set from now on: the kernel tells only of room after it was full.
+            isFull = true
+            waitFor(awaited | Self.toWrite)
+        }
         if outgoing.count > SocketLimits.writeHigh { isWritable = false }
     }
 
@@ -253,18 +290,10 @@ class Connection: Pollable {
             finishConnecting()
             return
         }
-        let sent = send(outgoing.window)
-        outgoing.drop(sent)
-        guard !isBroken else { return }
-        if outgoing.isEmpty {
-            outgoing.clear()
-            waitFor(awaited & ~EPOLLOUT.rawValue)
-        }
-        if !isWritable, outgoing.count <= SocketLimits.writeLow {
-            isWritable = true
-            relieved()
-        }
-        if isOpen, outgoing.isEmpty { flushed() }
+        isFull = false
+        guard !outgoing.isEmpty else { return }
+        sendOutgoing()
+        if isOpen { waitToWriteIfNeeded() }
     }
 
     // MARK: Reading
@@ -273,14 +302,16 @@ class Connection: Pollable {
     final func pauseReads() {
         guard !isPaused else { return }
         isPaused = true
-        if !isConnecting { waitFor(awaited & ~EPOLLIN.rawValue) }
+        if !isConnecting {
+            waitFor(awaited & ~(EPOLLIN.rawValue | EPOLLRDHUP.rawValue))
+        }
     }
 
     /// Reads again.
     final func resumeReads() {
         guard isPaused else { return }
         isPaused = false
-        if !isConnecting { waitFor(awaited | EPOLLIN.rawValue) }
+        if !isConnecting { waitFor(awaited | Self.toRead) }
     }
 
     override final func ready(_ events: UInt32) {
@@ -293,33 +324,50 @@ class Connection: Pollable {
                 // It was reset; the kernel would say so again and again.
                 fail("the connection was reset")
             } else if !isPaused {
+                if hasFailed || events & EPOLLRDHUP.rawValue != 0 { hasEndBehind = true }
                 readable()
             }
         }
     }
 
-    private final func readable() {
+    /// Reads what is there. A read that did not fill its buffer found all of it, unless an end
+    /// comes behind it; otherwise the others get their turn first.
+    final func readable() {
+        guard isOpen, !isPaused else { return }
+        if readOnce(), isOpen, !isPaused { sockets.readLater(self) }
+    }
+
+    /// Whether there may be more.
+    private final func readOnce() -> Bool {
         let waiting = tls == nil ? input.room() : nil
-        let room = waiting ?? sockets.reading
+        let room = waiting ?? sockets.buffer
         let count = recv(descriptor, room.baseAddress, room.count, 0)
         if count > 0 {
-            if let tls {
-                tls.read(UnsafeRawBufferPointer(rebasing: room[..<count]))
-                return
-            }
-            if waiting != nil {
-                input.filled(count)
-            } else {
-                input.lend(UnsafeRawBufferPointer(rebasing: room[..<count]))
-            }
-            received()
-            input.settle()
-        } else if count == 0 {
+            take(room, count, isBehindOthers: waiting != nil)
+            return count == room.count || hasEndBehind
+        }
+        if count == 0 {
             if let tls { tls.inputEnded() }
             if isOpen { close() }
-        } else if errno != EAGAIN && errno != EINTR {
+        } else if errno == EINTR {
+            return true
+        } else if errno != EAGAIN {
             fail(Self.text(errno))
         }
+        return false
+    }
+
+    private final func take(
+        _ room: UnsafeMutableRawBufferPointer, _ count: Int, isBehindOthers: Bool
+    ) {
+        let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
+        if let tls {
+            tls.read(bytes)
+            return
+        }
+        if isBehindOthers { input.filled(count) } else { input.lend(bytes) }
+        received()
+        input.settle()
     }
 
     // MARK: End
@@ -328,6 +376,8 @@ class Connection: Pollable {
     final func close() {
         guard isOpen else { return }
         tls?.sayGoodbye()
+        // What was flushed in this turn is on its way as far as the caller knows.
+        if isQueued, !outgoing.isEmpty, !isBroken { _ = send(outgoing.window) }
         // The farewell may have been the last thing that TLS waited for.
         guard isOpen else { return }
         isOpen = false

@@ -17,6 +17,7 @@ final class Listener: Pollable, @unchecked Sendable {
     /// **Errors** the reason in the system's words. Without `sharing` the port must be free.
     init(
         sockets: SocketLoop, address: InternetAddress, sharing: Bool,
+        backlog: Int32 = SocketLimits.backlog,
         accept: @escaping (Int32, InternetAddress) -> Void
     ) throws(ListenFailure) {
         self.accept = accept
@@ -31,7 +32,7 @@ final class Listener: Pollable, @unchecked Sendable {
         // Accepted sockets inherit it.
         Connection.set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, 1)
         guard address.withSocketAddress({ bind(descriptor, $0, $1) }) == 0,
-            listen(descriptor, SocketLimits.backlog) == 0
+            listen(descriptor, backlog) == 0
         else {
             let code = errno
             close(descriptor)
@@ -48,6 +49,13 @@ final class Listener: Pollable, @unchecked Sendable {
     func closeUnused() {
         close(bound)
         bound = -1
+    }
+
+    /// The port it is bound to.
+    var port: UInt16 {
+        InternetAddress { address, length in
+            _ = getsockname(bound >= 0 ? bound : descriptor, address, length)
+        }.port
     }
 
     /// Accepts from now on; on the loop's thread.

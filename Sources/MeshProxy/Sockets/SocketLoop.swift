@@ -17,9 +17,9 @@ import Synchronization
 ///  turn:  wait ──> events, each with a new `now` ──> timers ──> messages ──> free what closed
 /// ```
 ///
-/// Level-triggered: what was not read in one go is reported again in the next turn, behind the
-/// other connections. So no connection starves the rest, and no read is made just to hear that
-/// there is nothing more.
+/// Edge-triggered: the kernel tells once that there is something. A read that did not fill its
+/// buffer has found all of it, so none is made just to hear that there is nothing more; one that
+/// did is repeated in the next turn, behind the other connections, so none starves the rest.
 ///
 /// Sendable so that others can call `execute` and `stop`; everything else is the thread's own.
 final class SocketLoop: @unchecked Sendable {
@@ -35,7 +35,7 @@ final class SocketLoop: @unchecked Sendable {
     /// Spare memory of its connections.
     let blocks = Blocks()
     /// Where bytes are read to.
-    let reading = UnsafeMutableRawBufferPointer.allocate(
+    let buffer = UnsafeMutableRawBufferPointer.allocate(
         byteCount: SocketLimits.readMax, alignment: 64)
 
     private let poller: Int32
@@ -48,6 +48,12 @@ final class SocketLoop: @unchecked Sendable {
     private var soon: [() -> Void] = []
     private var dismissed: [Unmanaged<Pollable>] = []
     private var failed: [Connection] = []
+    /// Those that have bytes to send in this turn.
+    private var sending: [Unmanaged<Connection>] = []
+    private var beingSent: [Unmanaged<Connection>] = []
+    /// Those that may have more to be read than one read took.
+    private var reading: [Unmanaged<Connection>] = []
+    private var beingRead: [Unmanaged<Connection>] = []
     private var thread: pthread_t?
     private var isStopping = false
     private var ended: (() -> Void)?
@@ -66,7 +72,7 @@ final class SocketLoop: @unchecked Sendable {
     deinit {
         close(poller)
         close(bell)
-        reading.deallocate()
+        buffer.deallocate()
     }
 
     /// Starts the thread.
@@ -164,6 +170,17 @@ final class SocketLoop: @unchecked Sendable {
     /// Lets go of what `add` kept, once this turn is over.
     func release(_ pollable: Pollable) { dismissed.append(Unmanaged.passUnretained(pollable)) }
 
+    /// Lets `connection` read again in the next turn.
+    func readLater(_ connection: Connection) {
+        reading.append(Unmanaged.passRetained(connection))
+    }
+
+    /// Lets `connection` send once all events of this turn were handled.
+    func sendLater(_ connection: Connection) {
+        // It lives at least until the end of the turn.
+        sending.append(Unmanaged.passUnretained(connection))
+    }
+
     /// Tells `connection` after the present event that a write of it failed.
     func writeFailed(_ connection: Connection) { failed.append(connection) }
 
@@ -200,7 +217,7 @@ final class SocketLoop: @unchecked Sendable {
                 $0.ready(event.events)
             }
         }
-        if !failed.isEmpty { reportFailures() }
+        if !reading.isEmpty { readAgain() }
         while let timer = timers.pop(at: now) { timer.fire() }
         if isCalled { answerBell() }
         finishTurn()
@@ -208,7 +225,7 @@ final class SocketLoop: @unchecked Sendable {
 
     /// -1 for as long as it takes.
     private func millisecondsToWait() -> Int32 {
-        if !soon.isEmpty { return 0 }
+        if !soon.isEmpty || !reading.isEmpty { return 0 }
         guard let next = timers.next else { return -1 }
         guard next > now else { return 0 }
         // Rounded up: waking before the deadline would mean to wait again.
@@ -227,6 +244,29 @@ final class SocketLoop: @unchecked Sendable {
         for task in tasks { task() }
     }
 
+    private func readAgain() {
+        swap(&reading, &beingRead)
+        for connection in beingRead {
+            now = LiveWorld.now()
+            connection._withUnsafeGuaranteedRef { $0.readable() }
+            connection.release()
+        }
+        beingRead.removeAll(keepingCapacity: true)
+    }
+
+    private func sendAll() {
+        // What is relieved by a send may read on and have more to send, and what could not be sent
+        // may be sent elsewhere.
+        while !sending.isEmpty || !failed.isEmpty {
+            swap(&sending, &beingSent)
+            for connection in beingSent {
+                connection._withUnsafeGuaranteedRef { $0.sendQueued() }
+            }
+            beingSent.removeAll(keepingCapacity: true)
+            if !failed.isEmpty { reportFailures() }
+        }
+    }
+
     private func reportFailures() {
         let all = failed
         failed.removeAll(keepingCapacity: true)
@@ -234,12 +274,12 @@ final class SocketLoop: @unchecked Sendable {
     }
 
     private func finishTurn() {
-        while !soon.isEmpty {
+        if !soon.isEmpty {
             let tasks = soon
             soon = []
             for task in tasks { task() }
         }
-        if !failed.isEmpty { reportFailures() }
+        sendAll()
         guard !dismissed.isEmpty else { return }
         // What is freed here may dismiss others.
         let all = dismissed
