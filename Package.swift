@@ -40,10 +40,8 @@ func room(
     return targets
 }
 
-let nio: [Target.Dependency] = [
-    .product(name: "NIOCore", package: "swift-nio"),
-    .product(name: "NIOPosix", package: "swift-nio"),
-]
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nio: [Target.Dependency] = [nioCore, .product(name: "NIOPosix", package: "swift-nio")]
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
@@ -92,12 +90,14 @@ let package = Package(
             ]),
         room(
             "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
+        [.systemLibrary(name: "CLinux")],
         room(
             "MeshProxy", ring: 5,
             [
-                "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
-                "MeshLimits", "MeshDialects", "MeshExchange", nioSSL, nioTLS, nioLocks,
-            ] + nio, tested: false),
+                "CLinux", "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot",
+                "MeshRouting", "MeshLimits", "MeshDialects", "MeshExchange", nioCore, nioSSL,
+                nioTLS, nioLocks,
+            ]),
         room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
         room(
             "MeshControl", ring: 5,

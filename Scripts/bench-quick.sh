@@ -11,10 +11,7 @@ require_swift || exit 1
 swift build -c release --package-path Benchmarks >&2 || exit 1
 swift build -c release --package-path Benchmarks/Baseline --product baseline-proxy >&2 || exit 1
 if [ -z "${PINION:-}" ]; then
-    if [ ! -x .build/release/pinion ]; then
-        say "building the release binary; the first time takes about 6 minutes on two cores"
-    fi
-    swift build -c release --product pinion >&2 || exit 1
+    build_release >&2 || exit 1
 fi
 
 export PYTHONDONTWRITEBYTECODE=1

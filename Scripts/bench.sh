@@ -21,8 +21,7 @@ fi
 say "building the proxy on bare SwiftNIO; the first time takes about a minute"
 swift build -c release --package-path Benchmarks/Baseline --product baseline-proxy >&2 || exit 1
 if [ -z "${PINION:-}" ]; then
-    say "building the release binary; the first time takes about 6 minutes on two cores"
-    swift build -c release --product pinion >&2 || exit 1
+    build_release >&2 || exit 1
 fi
 if [ "$(nproc)" -lt 2 ]; then
     say "there is one processor only: proxy and load share it, so only CPU times will count"

@@ -7,10 +7,7 @@ source "$(dirname "$0")/toolchain.sh"
 pinion=${PINION:-.build/release/pinion}
 if [ -z "${PINION:-}" ]; then
     require_swift || exit 1
-    if [ ! -x "$pinion" ]; then
-        say "building the release binary; the first time takes about 6 minutes on two cores"
-    fi
-    swift build -c release --product pinion || exit 1
+    build_release || exit 1
 fi
 
 # Children get process groups of their own: an interrupt from the terminal reaches this script

@@ -22,6 +22,15 @@ require_swift() {
     fi
 }
 
+# Builds the release binary, which needs no Swift installed where it runs and calls the runtime
+# without a detour.
+build_release() {
+    if [ ! -x .build/release/pinion ]; then
+        say "building the release binary; the first time takes about 6 minutes on two cores"
+    fi
+    swift build -c release --product pinion --static-swift-stdlib
+}
+
 # Builds everything, tests included, in the one debug configuration that tests run in.
 #
 # The import check fails the build by its exit code only: the log still says that it completed.

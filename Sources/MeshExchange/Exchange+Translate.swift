@@ -141,9 +141,11 @@ extension Exchange {
         shard.output.append("\r\ntraceparent: ")
         record.trace.append(traceparentTo: &shard.output)
         shard.output.append("\r\nx-forwarded-for: ")
-        for field in head.fields where field.name == .xForwardedFor {
-            shard.output.append(bytes.extracting(field.valueRange.range))
-            shard.output.append(", ")
+        if head.present.contains(.xForwardedFor) {
+            for field in head.fields where field.name == .xForwardedFor {
+                shard.output.append(bytes.extracting(field.valueRange.range))
+                shard.output.append(", ")
+            }
         }
         shard.output.append(contentsOf: peer)
         shard.output.append("\r\nx-forwarded-proto: http\r\n")

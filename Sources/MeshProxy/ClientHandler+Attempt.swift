@@ -6,13 +6,8 @@ import MeshExchange
 import MeshRouting
 import MeshSnapshot
 import MeshWire
-import NIOCore
-import NIOPosix
-import NIOSSL
 
 extension ClientHandler {
-    /// Bodies up to this size are copied into the same write as their head.
-    static let copiedBodyMax = 16 * 1024
     /// Bodies up to this size are kept for a second attempt although nothing needs to read them.
     static let replayedBodyMax = 256 * 1024
 
@@ -25,10 +20,9 @@ extension ClientHandler {
             return
         }
         let token = attempt
-        loop.eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.rawValue)) {
-            [self] in
-            guard token == attempt, !isClosed else { return }
-            let now = LiveWorld.now()
+        loop.sockets.schedule(at: now + delay) { [self] in
+            guard token == attempt, isOpen else { return }
+            let now = loop.now
             connect(pick, fresh: fresh, at: now)
             flushIfNeeded()
         }
@@ -36,15 +30,15 @@ extension ClientHandler {
 
     /// Takes the body out of `inbound` when all of it is there, so that it can be sent twice.
     private func keepSmallBody() {
-        guard !exchange.isRequestComplete, body == nil else { return }
+        guard !exchange.isRequestComplete, !hasBody else { return }
         guard case .length(let count) = head.framing, count <= UInt64(Self.replayedBodyMax),
-            let whole = inbound.readSlice(length: Int(count))
+            let whole = input.take(Int(count))
         else {
             reading = .streaming
             return
         }
-        body = whole
-        exchange.requestCompleted(bytes: Int(count), at: LiveWorld.now())
+        keepBody(whole)
+        exchange.requestCompleted(bytes: Int(count), at: loop.now)
     }
 
     private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
@@ -56,7 +50,7 @@ extension ClientHandler {
             return
         }
         let endpoint = snapshot.endpoints[Int(pick.endpoint)]
-        let backend = snapshot.backends[number]
+        let policy = snapshot.backends[number].connections
         guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
             perform(
                 exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
@@ -66,10 +60,10 @@ extension ClientHandler {
         loop.connect(
             to: address, slot: pick.slot, tls: tls, timeout: exchange.connectTimeout
         ) { [self] upstream in
-            let now = LiveWorld.now()
-            guard token == attempt, !isClosed else {
+            let now = loop.now
+            guard token == attempt, isOpen else {
                 // Too late for this exchange; another one may still use the connection.
-                if let upstream { loop.keep(upstream, policy: backend, at: now) }
+                if let upstream { loop.keep(upstream, policy: policy, at: now) }
                 return
             }
             if let upstream {
@@ -85,55 +79,39 @@ extension ClientHandler {
     private func send(on upstream: UpstreamHandler, at now: Instant) {
         self.upstream = upstream
         upstream.attach(self)
-        let bytes = headBytes
-        if let body {
+        let bytes = headBytes.window
+        if hasBody {
+            let payload = body.window
             let edits = exchange.forwardedHead(
-                head, bytes.readableBytesSpan, body: body.readableBytesSpan, peer: peer,
-                shard: &loop.shard)
-            write(body, edits, on: upstream)
+                head, bytes.bytes, body: payload.bytes, peer: peer, shard: &loop.shard)
+            upstream.write(loop.shard.output)
+            write(payload, edits, on: upstream)
         } else {
             _ = exchange.forwardedHead(
-                head, bytes.readableBytesSpan, body: nil, peer: peer, shard: &loop.shard)
-            loop.scratch.clear()
-            loop.scratch.writeBytes(loop.shard.output)
-            upstream.write(loop.scratch)
+                head, bytes.bytes, body: nil, peer: peer, shard: &loop.shard)
+            upstream.write(loop.shard.output)
         }
         upstream.flush()
-        // The flush may have found the connection closed and begun another attempt.
-        guard self.upstream === upstream else { return }
         exchange.requestSent(at: now)
         if reading == .streaming {
             continueIfExpected()
             resumeReads()
-            if inbound.readableBytes > 0 { advance() }
+            if !input.isEmpty { advance() }
         }
         rearm(at: now)
     }
 
-    /// Writes `loop.shard.output` and the edited body.
-    private func write(_ body: ByteBuffer, _ edits: BodyEdits, on upstream: UpstreamHandler) {
-        loop.scratch.clear()
-        loop.scratch.writeBytes(loop.shard.output)
-        let start = body.readerIndex
+    /// Writes a body with the edits that were made to it.
+    private func write(
+        _ body: UnsafeRawBufferPointer, _ edits: BodyEdits, on upstream: UpstreamHandler
+    ) {
         var at = 0
-        func pass(_ end: Int) {
-            guard end > at else { return }
-            let slice = body.getSlice(at: start + at, length: end - at) ?? ByteBuffer()
-            if end - at <= Self.copiedBodyMax {
-                loop.scratch.writeImmutableBuffer(slice)
-            } else {
-                upstream.write(loop.scratch)
-                upstream.write(slice)
-                loop.scratch.clear()
-            }
-        }
         for splice in edits.splices {
-            pass(splice.range.start)
-            loop.scratch.writeBytes(splice.replacement)
+            upstream.write(UnsafeRawBufferPointer(rebasing: body[at..<splice.range.start]))
+            upstream.write(splice.replacement)
             at = splice.range.end
         }
-        pass(body.readableBytes)
-        if loop.scratch.readableBytes > 0 { upstream.write(loop.scratch) }
+        upstream.write(UnsafeRawBufferPointer(rebasing: body[at...]))
     }
 
     /// Passes on what came of a streamed body; answers whether there may be more to do.
@@ -143,12 +121,12 @@ extension ClientHandler {
             pauseReads()
             return false
         }
-        let now = LiveWorld.now()
+        let now = loop.now
         var offset = 0
         var ended = false
         loop.ranges.removeAll(keepingCapacity: true)
-        let bytes = inbound
-        let span = bytes.readableBytesSpan
+        let bytes = input.window
+        let span = bytes.bytes
         do throws(Violation) {
             pieces: while true {
                 switch try reader.next(span, at: &offset) {
@@ -168,22 +146,21 @@ extension ClientHandler {
         for range in loop.ranges { count += range.count }
         if count > 0 {
             exchange.requestProgressed(bytes: count, at: now)
-            if isChunked { upstream.write(Self.chunkHead(count)) }
+            if isChunked { upstream.writeChunkHead(count) }
             for range in loop.ranges {
-                let from = inbound.readerIndex + range.start
-                if let slice = inbound.getSlice(at: from, length: range.count) {
-                    upstream.write(slice)
-                }
+                upstream.write(UnsafeRawBufferPointer(rebasing: bytes[range.range]))
             }
-            if isChunked { upstream.write(ByteBuffer(string: ended ? "\r\n0\r\n\r\n" : "\r\n")) }
+            if isChunked { upstream.write(ended ? "\r\n0\r\n\r\n" : "\r\n") }
         } else if isChunked, ended {
-            upstream.write(ByteBuffer(string: "0\r\n\r\n"))
+            upstream.write("0\r\n\r\n")
             // Nothing of it was sent before: a second attempt sends it as an empty body.
-            if exchange.canReplay { body = ByteBuffer() }
+            if exchange.canReplay {
+                body.clear()
+                hasBody = true
+            }
         }
-        inbound.moveReaderIndex(forwardBy: offset)
+        input.drop(offset)
         upstream.flush()
-        guard self.upstream === upstream else { return false }
         if ended {
             exchange.requestCompleted(bytes: 0, at: now)
             reading = .waiting
@@ -198,18 +175,12 @@ extension ClientHandler {
         return false
     }
 
-    static func chunkHead(_ size: Int) -> ByteBuffer {
-        var line: [UInt8] = []
-        HeadWriter.appendChunkHead(size, to: &line)
-        return ByteBuffer(bytes: line)
-    }
-
     /// The upstream takes more of a streamed body.
     func upstreamWritable() {
         guard reading == .streaming else { return }
         exchange.isPaused = false
         resumeReads()
-        if inbound.readableBytes > 0 { advance() }
+        if !input.isEmpty { advance() }
     }
 
     /// Gives up the present attempt's connection; keeps it when its answer was read whole.
@@ -232,14 +203,14 @@ extension ClientHandler {
     /// Reads an answer that nobody wants to its end, if it is at hand already.
     private func drainSmallAnswer(of upstream: UpstreamHandler) {
         guard upstream.hasHead, !upstream.reader.isComplete else { return }
-        if upstream.head.length <= upstream.inbound.readableBytes, !upstream.isHeadTaken {
-            upstream.inbound.moveReaderIndex(forwardBy: upstream.head.length)
+        if upstream.head.length <= upstream.input.count, !upstream.isHeadTaken {
+            upstream.input.drop(upstream.head.length)
         }
         var offset = 0
-        let bytes = upstream.inbound
-        let span = bytes.readableBytesSpan
+        let bytes = upstream.input.window
+        let span = bytes.bytes
         while case .payload? = try? upstream.reader.next(span, at: &offset) {}
-        upstream.inbound.moveReaderIndex(forwardBy: offset)
+        upstream.input.drop(offset)
     }
 
     /// Returns a connection to its pool when it can serve again, else closes it.
@@ -247,22 +218,22 @@ extension ClientHandler {
         let isReusable = upstream.isReusable && exchange.isRequestComplete
         let snapshot = exchange.snapshot
         upstream.detach()
-        guard isReusable, let pick = exchange.currentPick, pick.slot == upstream.slot else {
+        guard isReusable, let pick = exchange.currentPick, upstream.leads(to: pick.slot) else {
             upstream.close()
             return
         }
-        let backend = snapshot.backends[Int(snapshot.endpoints[Int(pick.endpoint)].backend)]
-        loop.keep(upstream, policy: backend, at: LiveWorld.now())
+        let number = Int(snapshot.endpoints[Int(pick.endpoint)].backend)
+        loop.keep(upstream, policy: snapshot.backends[number].connections, at: loop.now)
     }
 
     /// The connection ended by itself.
     func upstreamClosed(_ upstream: UpstreamHandler) {
         guard self.upstream === upstream else { return }
-        let now = LiveWorld.now()
+        let now = loop.now
         if upstream.hasHead {
             relayEnd(of: upstream, at: now)
         } else {
-            let wasReused = upstream.served > 0 && upstream.inbound.readableBytes == 0
+            let wasReused = upstream.served > 0 && upstream.input.isEmpty
             perform(
                 exchange.attemptFailed(
                     .reset(wasReused: wasReused), shard: &loop.shard, at: now), at: now)
@@ -273,22 +244,40 @@ extension ClientHandler {
     /// What came is not an answer.
     func upstreamMalformed(_ upstream: UpstreamHandler) {
         guard self.upstream === upstream else { return }
-        let now = LiveWorld.now()
+        let now = loop.now
         dropUpstream()
         perform(exchange.attemptFailed(.malformed, shard: &loop.shard, at: now), at: now)
         flushIfNeeded()
     }
 }
 
+extension Connection {
+    /// Writes what stands in front of a chunk.
+    func writeChunkHead(_ size: Int) {
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { line in
+            var at = line.count - 2
+            line[at] = UInt8(ascii: "\r")
+            line[at + 1] = UInt8(ascii: "\n")
+            var rest = size
+            repeat {
+                at -= 1
+                line[at] = ASCII.hexDigit(UInt8(rest & 15))
+                rest >>= 4
+            } while rest > 0
+            write(UnsafeRawBufferPointer(rebasing: line[at...]))
+        }
+    }
+}
+
 extension Loop {
     /// Keeps a connection as the backend's policy says, if its endpoint is still there.
-    func keep(_ upstream: UpstreamHandler, policy backend: Backend, at now: Instant) {
+    func keep(
+        _ upstream: UpstreamHandler, policy: ConnectionPoolPolicy, at now: Instant
+    ) {
         guard let pool = presentPool(upstream.slot) else {
             upstream.close()
             return
         }
-        pool.keep(
-            upstream, max: backend.connections.idleMax,
-            until: now + backend.connections.idleTimeout)
+        pool.keep(upstream, max: policy.idleMax, until: now + policy.idleTimeout)
     }
 }

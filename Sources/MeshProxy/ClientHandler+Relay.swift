@@ -3,7 +3,6 @@
 import MeshBasics
 import MeshExchange
 import MeshWire
-import NIOCore
 
 /// How an answer gets from the endpoint's connection to the caller's.
 ///
@@ -14,21 +13,17 @@ import NIOCore
 extension ClientHandler {
     /// More of the answer was read.
     func relay(from upstream: UpstreamHandler) {
-        let now = LiveWorld.now()
-        if upstream.isHeadTaken {
-            loop.scratch.clear()
-        } else {
-            guard passHead(of: upstream, at: now) else { return }
-        }
+        let now = loop.now
+        if !upstream.isHeadTaken, !passHead(of: upstream, at: now) { return }
         relayBody(from: upstream, at: now)
     }
 
     /// Decides about the answer's head; false when the answer is not relayed.
     private func passHead(of upstream: UpstreamHandler, at now: Instant) -> Bool {
         let minor = UInt8(truncatingIfNeeded: head.minorVersion)
-        let bytes = upstream.inbound
+        let bytes = upstream.input.window
         let step = exchange.answerHead(
-            upstream.head, bytes.readableBytesSpan, clientMinorVersion: minor,
+            upstream.head, bytes.bytes, clientMinorVersion: minor,
             shard: &loop.shard, at: now)
         guard step.relaysBody else {
             perform(step, at: now)
@@ -38,43 +33,43 @@ extension ClientHandler {
         answerFraming = exchange.answerFraming(upstream.head, clientMinorVersion: minor)
         answerUpstreamIsChunked = upstream.head.isChunked
         upstream.isHeadTaken = true
-        upstream.inbound.moveReaderIndex(forwardBy: upstream.head.length)
-        loop.scratch.clear()
-        loop.scratch.writeBytes(loop.shard.output)
+        upstream.input.drop(upstream.head.length)
+        write(loop.shard.output)
         rearm(at: now)
-        if upstream.inbound.readableBytes == 0, !upstream.reader.isComplete {
+        if upstream.input.isEmpty, !upstream.reader.isComplete {
             // The body comes later; the head need not wait for it.
-            write(loop.scratch)
             flushIfNeeded()
             return false
         }
         return true
     }
 
-    /// Relays what is at hand of the body. `loop.scratch` holds the head on the first call.
+    /// Relays what is at hand of the body, in one write with the head where that came with it.
     private func relayBody(from upstream: UpstreamHandler, at now: Instant) {
-        guard exchange.phase == .relaying else { return }
+        guard case .relaying = exchange.phase else { return }
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras
         loop.piece.removeAll(keepingCapacity: true)
         loop.ranges.removeAll(keepingCapacity: true)
         var offset = 0
         var outcome = ReadOutcome(isReplaced: false, isEnded: false, isBroken: false)
-        let bytes = upstream.inbound
-        let span = bytes.readableBytesSpan
+        let bytes = upstream.input.window
+        let span = bytes.bytes
         consume(span, upstream, &offset, &outcome, at: now)
         let isRaw =
             !outcome.isReplaced && !outcome.isBroken
-            && (answerFraming == .asReceived || answerFraming == .none)
+            && passesFraming
             && (!upstream.head.isChunked
                 || (wasAtBoundary && !outcome.isEnded && upstream.reader.isAtBoundary
                     && !upstream.reader.sawExtras && !hadExtras))
         if isRaw {
-            emit(upstream.inbound.readSlice(length: offset) ?? ByteBuffer())
+            write(UnsafeRawBufferPointer(rebasing: bytes[..<offset]))
+        } else if outcome.isReplaced {
+            emitFramed(loop.piece)
         } else {
-            emitPayload(of: upstream, isReplaced: outcome.isReplaced)
-            upstream.inbound.moveReaderIndex(forwardBy: offset)
+            emitPayload(bytes)
         }
+        upstream.input.drop(offset)
         finishRead(of: upstream, outcome, at: now)
     }
 
@@ -135,13 +130,11 @@ extension ClientHandler {
         of upstream: UpstreamHandler, _ outcome: ReadOutcome, at now: Instant
     ) {
         if outcome.isBroken {
-            endScratch()
             dropUpstream()
             perform(exchange.answerBroke(shard: &loop.shard, at: now), at: now)
         } else if outcome.isEnded {
             endAnswer(of: upstream, at: now)
         } else {
-            endScratch()
             rearm(at: now)
         }
         flushIfNeeded()
@@ -154,9 +147,8 @@ extension ClientHandler {
         release(upstream)
         if step.writesBody { emitFramed(loop.shard.output) }
         if step.endsAnswer, isChunkedToClient {
-            loop.scratch.writeStaticString("0\r\n\r\n")
+            write("0\r\n\r\n")
         }
-        endScratch()
         var rest = step
         rest.writesBody = false
         rest.endsAnswer = false
@@ -172,7 +164,6 @@ extension ClientHandler {
                     .reset(wasReused: false), shard: &loop.shard, at: now), at: now)
             return
         }
-        loop.scratch.clear()
         // An error is no orderly end, even where the connection's end is that of the body.
         if upstream.reader.peerClosed(), !upstream.hadError {
             endAnswer(of: upstream, at: now)
@@ -184,82 +175,55 @@ extension ClientHandler {
     // MARK: Framing
 
     private var isChunkedToClient: Bool {
-        answerFraming == .chunked
-            || (answerFraming == .asReceived && answerUpstreamIsChunked)
-    }
-
-    /// Appends a slice to the present write; a large one goes out by itself.
-    private func emit(_ slice: ByteBuffer) {
-        if slice.readableBytes <= Self.copiedBodyMax {
-            loop.scratch.writeImmutableBuffer(slice)
-        } else {
-            if loop.scratch.readableBytes > 0 { write(loop.scratch) }
-            write(slice)
-            loop.scratch.clear()
+        switch answerFraming {
+        case .chunked: true
+        case .asReceived: answerUpstreamIsChunked
+        case .none, .untilClose: false
         }
     }
 
-    private func emitPayload(of upstream: UpstreamHandler, isReplaced: Bool) {
-        if isReplaced {
-            emitFramed(loop.piece)
-            return
+    /// Whether the endpoint's framing is the caller's too.
+    private var passesFraming: Bool {
+        switch answerFraming {
+        case .asReceived, .none: true
+        case .chunked, .untilClose: false
         }
+    }
+
+    /// Writes the payload of the present read, as one chunk where the caller gets chunks.
+    private func emitPayload(_ bytes: UnsafeRawBufferPointer) {
         var count = 0
         for range in loop.ranges { count += range.count }
         guard count > 0 else { return }
         let isChunked = isChunkedToClient
-        if isChunked { appendChunkHead(count) }
-        let start = upstream.inbound.readerIndex
+        if isChunked { writeChunkHead(count) }
         for range in loop.ranges {
-            if let slice = upstream.inbound.getSlice(
-                at: start + range.start, length: range.count)
-            {
-                emit(slice)
-            }
+            write(UnsafeRawBufferPointer(rebasing: bytes[range.range]))
         }
-        if isChunked { loop.scratch.writeStaticString("\r\n") }
+        if isChunked { write("\r\n") }
     }
 
-    /// Appends payload of ours, as a chunk where the caller gets chunks.
+    /// Writes payload of ours, as a chunk where the caller gets chunks.
     private func emitFramed(_ payload: [UInt8]) {
         guard !payload.isEmpty else { return }
-        if isChunkedToClient { appendChunkHead(payload.count) }
-        loop.scratch.writeBytes(payload)
-        if isChunkedToClient { loop.scratch.writeStaticString("\r\n") }
-    }
-
-    private func appendChunkHead(_ size: Int) {
-        var line: [UInt8] = []
-        line.reserveCapacity(20)
-        HeadWriter.appendChunkHead(size, to: &line)
-        loop.scratch.writeBytes(line)
-    }
-
-    private func endScratch() {
-        if loop.scratch.readableBytes > 0 { write(loop.scratch) }
+        if isChunkedToClient { writeChunkHead(payload.count) }
+        write(payload)
+        if isChunkedToClient { write("\r\n") }
     }
 
     /// Writes `shard.output` as it is.
-    func writeOutput() {
-        loop.scratch.clear()
-        loop.scratch.writeBytes(loop.shard.output)
-        endScratch()
-    }
+    func writeOutput() { write(loop.shard.output) }
 
     /// Writes `shard.output` as one more piece of the answer.
-    func writePayloadOutput() {
-        loop.scratch.clear()
-        emitFramed(loop.shard.output)
-        endScratch()
-    }
+    func writePayloadOutput() { emitFramed(loop.shard.output) }
 
     /// Writes what ends the answer's body.
     func writeAnswerEnd() {
-        if isChunkedToClient { write(ByteBuffer(string: "0\r\n\r\n")) }
+        if isChunkedToClient { write("0\r\n\r\n") }
     }
 }
 
 extension ResponseHead {
     /// Whether the body comes in chunks.
-    var isChunked: Bool { framing == .chunked }
+    var isChunked: Bool { if case .chunked = framing { true } else { false } }
 }

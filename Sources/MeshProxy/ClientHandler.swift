@@ -7,9 +7,8 @@ import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
 import MeshWire
-import NIOCore
 
-/// One client connection: the only handler of its channel.
+/// One client connection.
 ///
 /// It reads requests one after another, asks the `Exchange` what to do, and does it. The answer
 /// is relayed in ClientHandler+Relay, attempts at endpoints are in ClientHandler+Attempt.
@@ -18,10 +17,7 @@ import NIOCore
 ///  head ──> collecting ──> waiting ──> (answer relayed) ──> head …
 ///     └──> streaming ───────┘                         └──> lingering ──> closed
 /// ```
-final class ClientHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+final class ClientHandler: Connection {
     /// What is read from the caller now.
     enum Reading: UInt8 {
         /// The head of the next request.
@@ -39,17 +35,16 @@ final class ClientHandler: ChannelInboundHandler {
     unowned(unsafe) let loop: Loop
     /// The number of the socket it was accepted on.
     let socket: Int
-    var context: ChannelHandlerContext?
     var reading = Reading.head
     var head = RequestHead()
     var exchange = Exchange()
 
-    /// Bytes that were read and not yet used.
-    var inbound = ByteBuffer()
-    /// The bytes of the present request's head.
-    var headBytes = ByteBuffer()
-    /// The collected payload of the present request.
-    var body: ByteBuffer?
+    /// The bytes of the present request's head, kept until its record is final.
+    var headBytes: ByteQueue
+    /// The collected payload of the present request, when `hasBody`.
+    var body: ByteQueue
+    /// Whether the payload was collected, be it empty.
+    var hasBody = false
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: UpstreamHandler?
@@ -58,42 +53,38 @@ final class ClientHandler: ChannelInboundHandler {
     var answerFraming = AnswerFraming.none
     /// Whether the endpoint's answer comes in chunks.
     var answerUpstreamIsChunked = false
-    /// Whether bytes were written that are not flushed.
-    var needsFlush = false
 
     /// When `timerFired` must be called.
     var deadline = Instant.distantFuture
     /// When the wheel will look at the deadline.
     var armedAt = Instant.distantFuture
-    var isClosed = false
-    private(set) var peer: [UInt8] = []
+    /// The caller's address as text.
+    let peer: [UInt8]
 
     private var isAdvancing = false
-    private var isPaused = false
+    /// How the connection ends once everything is written: at once, or with a reset.
+    private var isAbort = false
+    private var isReset = false
     private var isIdle = false
-    private var closesAfterAnswer = false
 
-    init(loop: Loop, socket: Int) {
+    init(loop: Loop, socket: Int, peer: InternetAddress) {
         self.loop = loop
         self.socket = socket
+        self.peer = Array(peer.host.utf8)
+        headBytes = ByteQueue(loop.sockets.blocks)
+        body = ByteQueue(loop.sockets.blocks)
+        super.init(sockets: loop.sockets)
+        exchange.peer = self.peer
     }
 
     // MARK: Connection
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        if context.channel.isActive { opened(context) }
-    }
-
-    func channelActive(context: ChannelHandlerContext) { opened(context) }
-
-    private func opened(_ context: ChannelHandlerContext) {
-        guard peer.isEmpty, !isClosed else { return }
-        peer = Array((context.remoteAddress?.ipAddress ?? "unknown").utf8)
-        exchange.peer = peer
+    /// Serves the connection that was accepted as `descriptor`.
+    func open(_ descriptor: Int32) {
+        accepted(descriptor)
         loop.clients[ObjectIdentifier(self)] = self
         loop.shard.metrics.mesh.downstreamOpened += 1
-        let now = LiveWorld.now()
+        let now = loop.now
         if !loop.connections.take() {
             perform(
                 exchange.refuseUnread(
@@ -105,35 +96,22 @@ final class ClientHandler: ChannelInboundHandler {
         loop.wheel.arm(self, at: now)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    override func ended() {
         gone()
-        isClosed = true
-        if !peer.isEmpty { loop.connections.giveBack() }
+        loop.connections.giveBack()
         setIdle(false)
-        inbound = ByteBuffer()
-        headBytes = ByteBuffer()
-        body = nil
         loop.clientClosed(self)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        gone()
-        context.close(promise: nil)
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent {
-            gone()
-            context.close(promise: nil)
-        }
+    override func dismissed() {
+        super.dismissed()
+        dropRequest()
     }
 
     /// The caller went away: whatever runs for it is given up.
     private func gone() {
         guard reading != .head, reading != .lingering else { return }
-        let now = LiveWorld.now()
+        let now = loop.now
         perform(exchange.clientGone(shard: &loop.shard, at: now), at: now)
     }
 
@@ -141,10 +119,10 @@ final class ClientHandler: ChannelInboundHandler {
     /// can wait no longer.
     func abort() {
         if reading == .head || reading == .lingering {
-            context?.close(promise: nil)
+            close()
             return
         }
-        let now = LiveWorld.now()
+        let now = loop.now
         perform(exchange.cutOff(shard: &loop.shard, at: now), at: now)
         flushIfNeeded()
     }
@@ -152,7 +130,7 @@ final class ClientHandler: ChannelInboundHandler {
     /// The process is stopping.
     func drain() {
         exchange.keepsAlive = false
-        if reading == .head, inbound.readableBytes == 0 { context?.close(promise: nil) }
+        if reading == .head, input.isEmpty { close() }
     }
 
     /// The set of listened ports changed; a connection of a closed port ends when it is idle.
@@ -171,10 +149,11 @@ final class ClientHandler: ChannelInboundHandler {
 
     // MARK: Reading
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard reading != .lingering else { return }
-        var bytes = unwrapInboundIn(data)
-        if inbound.readableBytes == 0 { inbound = bytes } else { inbound.writeBuffer(&bytes) }
+    override func received() {
+        guard reading != .lingering else {
+            input.drop(input.count)
+            return
+        }
         advance()
     }
 
@@ -185,12 +164,12 @@ final class ClientHandler: ChannelInboundHandler {
         isAdvancing = true
         defer { isAdvancing = false }
         var goesOn = true
-        while goesOn, inbound.readableBytes > 0 || reading == .collecting, !isClosed {
+        while goesOn, !input.isEmpty || reading == .collecting, isOpen {
             switch reading {
             case .head:
                 // Whoever sends requests without reading the answers waits.
                 flushIfNeeded()
-                if context?.channel.isWritable == false {
+                if !isWritable {
                     pauseReads()
                     goesOn = false
                 } else {
@@ -199,25 +178,26 @@ final class ClientHandler: ChannelInboundHandler {
             case .collecting: goesOn = collect()
             case .streaming: goesOn = streamBody()
             case .waiting:
-                if inbound.readableBytes > 64 * 1024 { pauseReads() }
+                if input.count > 64 * 1024 { pauseReads() }
                 goesOn = false
             case .lingering:
-                inbound.clear()
+                input.drop(input.count)
                 goesOn = false
             }
         }
         flushIfNeeded()
+        input.settle()
     }
 
     private func readHead() -> Bool {
-        let now = LiveWorld.now()
+        let now = loop.now
         if isIdle {
             setIdle(false)
             deadline = now + loop.shard.snapshot.limits.headTimeout
         }
         do {
-            let bytes = inbound
-            guard try head.parse(bytes.readableBytesSpan, limits: loop.headLimits) else {
+            let bytes = input.window
+            guard try head.parse(bytes.bytes, limits: loop.headLimits) else {
                 loop.wheel.arm(self, at: now)
                 return false
             }
@@ -226,29 +206,29 @@ final class ClientHandler: ChannelInboundHandler {
                 exchange.refuseMalformed(error, shard: &loop.shard, at: now), at: now)
             return false
         }
-        headBytes = inbound.readSlice(length: head.length) ?? ByteBuffer()
+        if let bytes = input.take(head.length) { headBytes.append(bytes) }
         reading = .waiting
         reader = BodyReader(head.framing, limits: loop.headLimits)
-        let bytes = headBytes
+        let bytes = headBytes.window
         perform(
             exchange.begin(
-                head, bytes.readableBytesSpan, port: port, shard: &loop.shard, at: now),
+                head, bytes.bytes, port: port, shard: &loop.shard, at: now),
             at: now)
         return true
     }
 
     /// Collects the body for a decision; answers whether there may be more to do.
     private func collect() -> Bool {
-        let now = LiveWorld.now()
+        let now = loop.now
         let limit = exchange.snapshot.limits.bufferedBodyBytesMax
         switch takeBody(limit: limit) {
         case .whole:
             reading = .waiting
-            let bytes = headBytes
-            let payload = body ?? ByteBuffer()
+            let bytes = headBytes.window
+            let payload = body.window
             perform(
                 exchange.bodyCollected(
-                    payload.readableBytesSpan, head, bytes.readableBytesSpan,
+                    payload.bytes, head, bytes.bytes,
                     shard: &loop.shard, at: now), at: now)
             return true
         case .partial:
@@ -275,32 +255,32 @@ final class ClientHandler: ChannelInboundHandler {
         case malformed(Violation)
     }
 
-    /// Moves payload from `inbound` to `body`, without a copy when the whole body is there.
+    /// Moves payload from `input` to `body`.
     func takeBody(limit: Int) -> Taken {
-        if body == nil, case .length(let count) = head.framing {
+        if !hasBody, case .length(let count) = head.framing {
             if count > UInt64(limit) { return .tooLarge }
-            if let whole = inbound.readSlice(length: Int(count)) {
-                body = whole
+            if let whole = input.take(Int(count)) {
+                keepBody(whole)
                 reader = BodyReader(.none, limits: loop.headLimits)
                 return .whole
             }
-            body = ByteBufferAllocator().buffer(capacity: Int(count))
+            // Room for all of it at once, so that nothing is moved while it comes.
+            _ = body.room(Int(count))
         }
+        hasBody = true
         var offset = 0
         var result = Taken.partial
-        var collected = body ?? ByteBuffer()
-        body = nil
-        let bytes = inbound
-        let span = bytes.readableBytesSpan
+        let bytes = input.window
+        let span = bytes.bytes
         do throws(Violation) {
             pieces: while true {
                 switch try reader.next(span, at: &offset) {
                 case .payload(let range):
-                    if collected.readableBytes + range.count > limit {
+                    if body.count + range.count > limit {
                         result = .tooLarge
                         break pieces
                     }
-                    span.extracting(range.range).withUnsafeBytes { _ = collected.writeBytes($0) }
+                    body.append(UnsafeRawBufferPointer(rebasing: bytes[range.range]))
                 case .end:
                     result = .whole
                     break pieces
@@ -310,17 +290,30 @@ final class ClientHandler: ChannelInboundHandler {
         } catch {
             result = .malformed(error)
         }
-        inbound.moveReaderIndex(forwardBy: offset)
-        body = collected
+        input.drop(offset)
         return result
+    }
+
+    /// Keeps `bytes` as the whole payload.
+    func keepBody(_ bytes: UnsafeRawBufferPointer) {
+        body.clear()
+        body.append(bytes)
+        hasBody = true
+    }
+
+    /// Forgets the present request's bytes.
+    private func dropRequest() {
+        headBytes.clear()
+        body.clear()
+        hasBody = false
     }
 
     /// Tells a caller that waits for it to send the body.
     func continueIfExpected() {
         guard head.expectsContinue, !hasContinued else { return }
         hasContinued = true
-        write(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n"))
-        context?.flush()
+        write("HTTP/1.1 100 Continue\r\n\r\n")
+        flush()
     }
 
     private var hasContinued = false
@@ -332,8 +325,8 @@ final class ClientHandler: ChannelInboundHandler {
         if step.abandonsUpstream { abandonUpstream() }
         if step.collectsBody {
             reading = .collecting
-            body = nil
-            if exchange.isRequestComplete { body = ByteBuffer() }
+            body.clear()
+            hasBody = exchange.isRequestComplete
         }
         if let pick = step.dispatch {
             for backend in step.mirrors { mirror(to: backend) }
@@ -347,8 +340,11 @@ final class ClientHandler: ChannelInboundHandler {
             closeAfterFlush(at: now)
         } else if step.isDone {
             readyForNext(at: now)
-        } else if exchange.phase != .idle, exchange.phase != .done {
-            rearm(at: now)
+        } else {
+            switch exchange.phase {
+            case .idle, .done: break
+            case .collecting, .dispatched, .sent, .relaying: rearm(at: now)
+            }
         }
     }
 
@@ -359,8 +355,7 @@ final class ClientHandler: ChannelInboundHandler {
     }
 
     private func readyForNext(at now: Instant) {
-        headBytes = ByteBuffer()
-        body = nil
+        dropRequest()
         hasContinued = false
         attempt &+= 1
         reading = .head
@@ -368,12 +363,12 @@ final class ClientHandler: ChannelInboundHandler {
             closeAfterFlush(at: now)
             return
         }
-        setIdle(inbound.readableBytes == 0)
+        setIdle(input.isEmpty)
         let limits = loop.shard.snapshot.limits
-        deadline = now + (inbound.readableBytes == 0 ? limits.idleTimeout : limits.headTimeout)
+        deadline = now + (input.isEmpty ? limits.idleTimeout : limits.headTimeout)
         loop.wheel.arm(self, at: now)
         resumeReads()
-        if inbound.readableBytes > 0 { advance() }
+        if !input.isEmpty { advance() }
     }
 
     /// Closes once everything written has left, so that the caller can still read it: then sends
@@ -381,16 +376,15 @@ final class ClientHandler: ChannelInboundHandler {
     private func closeAfterFlush(at now: Instant) {
         flushIfNeeded()
         attempt &+= 1
-        guard let context, !isClosed, reading != .lingering else { return }
+        guard isOpen, reading != .lingering else { return }
         let flags = exchange.record.flags
-        let isRead = exchange.isRequestComplete && inbound.readableBytes == 0
+        let isRead = exchange.isRequestComplete && input.isEmpty
         reading = .lingering
-        inbound = ByteBuffer()
-        headBytes = ByteBuffer()
-        body = nil
+        input.drop(input.count)
+        dropRequest()
         resumeReads()
         if flags.contains(.clientAborted) {
-            context.close(promise: nil)
+            close()
             return
         }
         // A caller that takes nothing any more is given up as an idle one is.
@@ -398,29 +392,27 @@ final class ClientHandler: ChannelInboundHandler {
         loop.wheel.arm(self, at: now)
         let isCut = flags.contains(.truncated)
         // Where only the connection's end marks that of the body, a cut must not look like it.
-        let isReset = isCut && answerFraming == .untilClose
-        let written = context.eventLoop.makePromise(of: Void.self)
-        written.futureResult.assumeIsolated().whenComplete { [self] _ in
-            lingerAfterWrites(isAbort: isCut || isRead, isReset: isReset)
-        }
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer()), promise: written)
+        isReset = isCut && answerFraming == .untilClose
+        isAbort = isCut || isRead
+        if isFlushed { lingerAfterWrites() }
     }
 
-    private func lingerAfterWrites(isAbort: Bool, isReset: Bool) {
-        guard let context, !isClosed else { return }
-        if isReset {
-            // RFC 9293 section 3.6: what is not delivered by then is lost, but so is the illusion.
-            let channel = context.channel as? any SocketOptionProvider
-            _ = channel?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        }
+    override func flushed() {
+        if reading == .lingering { lingerAfterWrites() }
+    }
+
+    private func lingerAfterWrites() {
+        guard isOpen else { return }
+        // RFC 9293 section 3.6: what is not delivered by then is lost, but so is the illusion.
+        if isReset { resetOnClose() }
         if isAbort || isReset {
-            context.close(promise: nil)
+            close()
             return
         }
-        let now = LiveWorld.now()
+        let now = loop.now
         deadline = now + .seconds(2)
         loop.wheel.arm(self, at: now)
-        context.close(mode: .output, promise: nil)
+        shutOutput()
     }
 
     /// The deadline passed.
@@ -428,11 +420,11 @@ final class ClientHandler: ChannelInboundHandler {
         switch reading {
         case .lingering:
             deadline = .distantFuture
-            context?.close(promise: nil)
+            close()
         case .head:
             deadline = .distantFuture
             if isIdle {
-                context?.close(promise: nil)
+                close()
             } else {
                 perform(
                     exchange.refuseUnread(
@@ -447,27 +439,17 @@ final class ClientHandler: ChannelInboundHandler {
 
     // MARK: Writing
 
-    func write(_ buffer: ByteBuffer) {
-        guard let context else { return }
-        context.write(wrapOutboundOut(buffer), promise: nil)
-        needsFlush = true
-    }
-
+    /// Sends what was written, and stops the endpoint's answer when the caller does not take it.
     func flushIfNeeded() {
-        guard needsFlush, let context else { return }
-        needsFlush = false
-        context.flush()
-        if !context.channel.isWritable { pauseUpstream() }
+        guard isOpen, !isFlushed else { return }
+        flush()
+        if !isWritable { pauseUpstream() }
     }
 
-    func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable else {
-            pauseUpstream()
-            return
-        }
+    override func relieved() {
         if let upstream {
             upstream.resumeReads()
-            let now = LiveWorld.now()
+            let now = loop.now
             exchange.answerResumed(at: now)
             rearm(at: now)
         } else if reading == .head {
@@ -479,30 +461,17 @@ final class ClientHandler: ChannelInboundHandler {
     private func pauseUpstream() {
         guard let upstream else { return }
         upstream.pauseReads()
-        let now = LiveWorld.now()
+        let now = loop.now
         exchange.answerPaused(at: now)
-        if exchange.phase == .relaying { rearm(at: now) }
-    }
-
-    /// Stops reading from the caller until `resumeReads`.
-    func pauseReads() {
-        guard !isPaused, !isClosed else { return }
-        isPaused = true
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: false)
-    }
-
-    func resumeReads() {
-        guard isPaused else { return }
-        isPaused = false
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: true)
+        if case .relaying = exchange.phase { rearm(at: now) }
     }
 
     private func logRecord(at now: Instant) {
-        let settings = exchange.snapshot.telemetry
-        guard settings.accessLog != .off else { return }
-        let bytes = headBytes
+        let snapshot = exchange.snapshot
+        if case .off = snapshot.telemetry.accessLog { return }
+        let bytes = headBytes.window
         loop.log(
-            exchange.record, head, bytes.readableBytesSpan, client: peer,
-            requestID: exchange.keptRequestID ?? [], logsQuery: settings.logQuery)
+            exchange.record, head, bytes.bytes, client: peer,
+            requestID: exchange.keptRequestID ?? [], logsQuery: snapshot.telemetry.logQuery)
     }
 }

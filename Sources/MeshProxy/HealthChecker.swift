@@ -4,11 +4,9 @@ import MeshBasics
 import MeshRouting
 import MeshSnapshot
 import MeshWire
-import NIOCore
-import NIOPosix
 import NIOSSL
 
-/// Probes endpoints on one event loop and tells every loop what it found.
+/// Probes endpoints on one loop and tells every loop what it found.
 ///
 /// Sendable only so that it can be handed to its event loop; nothing but that loop touches it.
 final class HealthChecker: @unchecked Sendable {
@@ -24,25 +22,25 @@ final class HealthChecker: @unchecked Sendable {
         var check: HealthCheck
     }
 
-    private let eventLoop: any EventLoop
+    private let sockets: SocketLoop
     private let report: (_ backend: String, _ authority: String, _ isHealthy: Bool) -> Void
     private var targets: [Key: Target] = [:]
     private var publication: Publication?
     private var random: SplitMix64
-    private var task: RepeatedTask?
+    private var isTicking = false
 
     init(
-        eventLoop: any EventLoop, seed: UInt64,
+        sockets: SocketLoop, seed: UInt64,
         report: @escaping (String, String, Bool) -> Void
     ) {
-        self.eventLoop = eventLoop
+        self.sockets = sockets
         self.report = report
         random = SplitMix64(seed: seed)
     }
 
     /// Probes the endpoints of the new snapshot; what is known of those that stay is kept.
     func adopt(_ publication: Publication) {
-        let now = LiveWorld.now()
+        let now = sockets.now
         self.publication = publication
         let snapshot = publication.snapshot
         var next: [Key: Target] = [:]
@@ -69,22 +67,24 @@ final class HealthChecker: @unchecked Sendable {
             report(key.backend, key.authority, true)
         }
         targets = next
-        if targets.isEmpty {
-            task?.cancel()
-            task = nil
-        } else if task == nil {
-            task = eventLoop.scheduleRepeatedTask(
-                initialDelay: .milliseconds(10), delay: .milliseconds(50)
-            ) { [unowned self] _ in tick(at: LiveWorld.now()) }
+        if !targets.isEmpty, !isTicking {
+            isTicking = true
+            sockets.schedule(at: now + .milliseconds(10)) { [unowned self] in tick() }
         }
     }
 
-    func stop() {
-        task?.cancel()
-        task = nil
+    func stop() { targets = [:] }
+
+    private func tick() {
+        guard !targets.isEmpty else {
+            isTicking = false
+            return
+        }
+        sockets.schedule(at: sockets.now + .milliseconds(50)) { [unowned self] in tick() }
+        probeDue(at: sockets.now)
     }
 
-    private func tick(at now: Instant) {
+    private func probeDue(at now: Instant) {
         for key in targets.keys {
             guard var target = targets[key], target.machine.probeDue(at: now) else { continue }
             targets[key] = target
@@ -94,8 +94,7 @@ final class HealthChecker: @unchecked Sendable {
 
     private func probe(_ key: Key, _ target: Target) {
         guard let publication,
-            let address = try? SocketAddress(
-                ipAddress: target.endpoint.address, port: Int(target.endpoint.port))
+            let address = InternetAddress(target.endpoint.address, port: target.endpoint.port)
         else { return }
         let backend = publication.snapshot.backends[Int(target.backend)]
         var request: [UInt8] = []
@@ -104,86 +103,75 @@ final class HealthChecker: @unchecked Sendable {
         request.append(" HTTP/1.1\r\nhost: ")
         request.append(contentsOf: backend.hostHeader ?? Array(target.endpoint.authority.utf8))
         request.append("\r\nuser-agent: pinion-health\r\nconnection: close\r\n\r\n")
-        let timeout = TimeAmount.nanoseconds(target.check.timeout.rawValue)
-        let tls = backend.tls.flatMap { publication.tls[$0] }
         let statuses = target.check.expectedStatuses
-        let payload = request
-        ClientBootstrap(group: eventLoop)
-            .connectTimeout(timeout)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if let settings = backend.tls, let tls {
-                        try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(
-                                context: tls, serverHostname: settings.nameSent))
-                    }
-                    try channel.pipeline.syncOperations.addHandler(
-                        ProbeHandler(request: payload, timeout: timeout) { status in
-                            self.finished(key, isGood: status.map(statuses.contains) ?? false)
-                        })
-                }
-            }
-            .connect(to: address).assumeIsolated().whenFailure { _ in
-                self.finished(key, isGood: false)
-            }
+        var secured: TLSClient?
+        if let settings = backend.tls, let context = publication.tls[settings] {
+            secured = TLSClient(context: context, serverName: settings.nameSent)
+        }
+        let probe = Probe(sockets: sockets, request: request, timeout: target.check.timeout) {
+            [self] status in
+            finished(key, isGood: status.map(statuses.contains) ?? false)
+        }
+        probe.start(address, secured)
     }
 
     private func finished(_ key: Key, isGood: Bool) {
         guard var target = targets[key] else { return }
-        let change = target.machine.result(ok: isGood, using: &random, at: LiveWorld.now())
+        let change = target.machine.result(ok: isGood, using: &random, at: sockets.now)
         targets[key] = target
         if let isHealthy = change { report(key.backend, key.authority, isHealthy) }
     }
 }
 
 /// One probe: sends the request, reads the status, closes.
-private final class ProbeHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-
+private final class Probe: Connection {
     private let request: [UInt8]
-    private let timeout: TimeAmount
+    private let timeout: Nanoseconds
     private var done: ((Int?) -> Void)?
-    private var inbound = ByteBuffer()
     private var head = ResponseHead()
+    private var limit: Timer?
 
-    init(request: [UInt8], timeout: TimeAmount, done: @escaping (Int?) -> Void) {
+    init(
+        sockets: SocketLoop, request: [UInt8], timeout: Nanoseconds,
+        done: @escaping (Int?) -> Void
+    ) {
         self.request = request
         self.timeout = timeout
         self.done = done
+        super.init(sockets: sockets)
     }
 
-    func channelActive(context: ChannelHandlerContext) {
-        context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: request)), promise: nil)
-        let channel = context.channel
-        context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { [self] in
-            finish(nil)
-            channel.close(promise: nil)
+    func start(_ address: InternetAddress, _ secured: TLSClient?) {
+        whenUsable = { [self] isGood in
+            guard isGood else {
+                finish(nil)
+                return
+            }
+            limit = sockets.schedule(at: sockets.now + timeout) { [unowned(unsafe) self] in
+                close()
+            }
+            write(request)
+            flush()
         }
+        connect(to: address, within: timeout, secured: secured)
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        var bytes = unwrapInboundIn(data)
-        inbound.writeBuffer(&bytes)
-        guard done != nil else { return }
+    override func received() {
         do {
-            let bytes = inbound
+            let bytes = input.window
             guard
-                try head.parse(
-                    bytes.readableBytesSpan, requestMethod: .get, limits: HeadLimits())
+                try head.parse(bytes.bytes, requestMethod: .get, limits: HeadLimits())
             else { return }
             finish(head.status)
         } catch {
             finish(nil)
         }
-        context.close(promise: nil)
+        close()
     }
 
-    func channelInactive(context: ChannelHandlerContext) { finish(nil) }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    override func ended() {
+        if let limit { sockets.cancel(limit) }
         finish(nil)
-        context.close(promise: nil)
     }
 
     private func finish(_ status: Int?) {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CLinux
 import MeshBasics
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
 import MeshWire
-import NIOCore
-import NIOPosix
 import NIOSSL
 import Synchronization
 
@@ -16,7 +15,7 @@ import Synchronization
 ///
 /// Sendable only so that it can be handed to its event loop; nothing but that loop touches it.
 final class Loop: @unchecked Sendable {
-    let eventLoop: any EventLoop
+    let sockets: SocketLoop
     /// All decision state.
     var shard: Shard
     let wheel: Wheel
@@ -31,8 +30,6 @@ final class Loop: @unchecked Sendable {
     private let report: @Sendable (String) -> Void
     private let record: @Sendable ([ExchangeRecording]) -> Void
 
-    /// Where the bytes of the next write are put together.
-    var scratch: ByteBuffer
     /// Payload that replaces what an upstream sent.
     var piece: [UInt8] = []
     /// Payload ranges of the read being relayed.
@@ -44,15 +41,14 @@ final class Loop: @unchecked Sendable {
     private var logWriter = AccessLogWriter()
 
     private var pools: [UpstreamPool] = []
-    private var addresses: [SocketAddress?] = []
+    private var addresses: [InternetAddress?] = []
     private var tls: [UpstreamTLS: NIOSSLContext] = [:]
     /// Those of the snapshot before, for exchanges that began with it.
     private var previousTLS: [UpstreamTLS: NIOSSLContext] = [:]
-    private var maintenance: RepeatedTask?
-    private var drained: (() -> Void)?
+    private var drained: ((Bool) -> Void)?
 
     init(
-        eventLoop: any EventLoop, seed: UInt64, loops: Int, log: AccessLog,
+        sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
         connections: ConnectionCount,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Void
@@ -60,25 +56,25 @@ final class Loop: @unchecked Sendable {
         self.connections = connections
         self.report = report
         self.record = record
-        self.eventLoop = eventLoop
+        self.sockets = sockets
         self.log = log
         let now = LiveWorld.now()
         shard = Shard(seed: seed, wallOffset: LiveWorld.wallOffset(), loops: loops)
-        wheel = Wheel(eventLoop: eventLoop, at: now)
-        scratch = ByteBufferAllocator().buffer(capacity: 16 * 1024)
+        wheel = Wheel(sockets: sockets, at: now)
     }
+
+    /// The time of the present event.
+    var now: Instant { sockets.now }
 
     /// Starts what must happen even when no request comes.
     func start() {
-        maintenance = eventLoop.scheduleRepeatedTask(
-            initialDelay: .milliseconds(250), delay: .milliseconds(250)
-        ) { [unowned self] _ in maintain(at: LiveWorld.now()) }
+        sockets.repeat(every: .milliseconds(250)) { [unowned self] in maintain(at: now) }
     }
 
     /// Takes a snapshot for all exchanges that begin from now on.
     func adopt(_ publication: Publication) {
         let snapshot = publication.snapshot
-        let now = LiveWorld.now()
+        let now = now
         shard.wallOffset = LiveWorld.wallOffset()
         shard.adopt(snapshot, credentials: publication.credentials, at: now)
         headLimits.headBytesMax = snapshot.limits.headBytesMax
@@ -92,10 +88,10 @@ final class Loop: @unchecked Sendable {
     }
 
     /// The address of an endpoint of the present snapshot, parsed once.
-    func address(of endpoint: Endpoint, id: EndpointID, in snapshot: Snapshot) -> SocketAddress? {
+    func address(of endpoint: Endpoint, id: EndpointID, in snapshot: Snapshot) -> InternetAddress? {
         let isPresent = snapshot === shard.snapshot
         if isPresent, let known = addresses[Int(id)] { return known }
-        let made = try? SocketAddress(ipAddress: endpoint.address, port: Int(endpoint.port))
+        let made = InternetAddress(endpoint.address, port: endpoint.port)
         if isPresent { addresses[Int(id)] = made }
         return made
     }
@@ -110,14 +106,14 @@ final class Loop: @unchecked Sendable {
         let index = Int(slot.index)
         while pools.count <= index { pools.append(UpstreamPool()) }
         let pool = pools[index]
-        if pool.slot != slot { pool.restart(for: slot) }
+        if !pool.serves(slot) { pool.restart(for: slot) }
         return pool
     }
 
     /// The pool that `slot` still has, or nil when the place belongs to another endpoint by now.
     func presentPool(_ slot: EndpointSlot) -> UpstreamPool? {
         let index = Int(slot.index)
-        return index < pools.count && pools[index].slot == slot ? pools[index] : nil
+        return index < pools.count && pools[index].serves(slot) ? pools[index] : nil
     }
 
     /// Puts the record of a finished exchange into the log. `bytes` are those of `head`, or
@@ -160,7 +156,7 @@ final class Loop: @unchecked Sendable {
 
     /// A copy of what was counted here.
     func metrics() -> ShardMetrics {
-        shard.refreshGauges(at: LiveWorld.now())
+        shard.refreshGauges(at: now)
         var copy = shard.metrics
         copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients)
         copy.mesh.downstreamIdle = Int64(idleClients)
@@ -171,7 +167,6 @@ final class Loop: @unchecked Sendable {
 
     /// Tells the operator of something that no metric can say, once in a few seconds at most.
     func note(_ text: String) {
-        let now = LiveWorld.now()
         guard now >= nextNote else { return }
         nextNote = now + .seconds(5)
         report(text)
@@ -187,19 +182,19 @@ final class Loop: @unchecked Sendable {
     var activeUpstreams = 0
 
     /// Begins to stop: idle connections close now, the others with their present answer.
-    /// `done` is called once none is left.
-    func drain(done: @escaping () -> Void) {
+    /// `done` is called once none is left, or `limit` has passed: with false then.
+    func drain(within limit: Nanoseconds, done: @escaping (Bool) -> Void) {
         shard.isDraining = true
         drained = done
         for client in Array(clients.values) { client.drain() }
         checkDrained()
+        sockets.schedule(at: now + limit) { [self] in endDraining(false) }
     }
 
     /// Closes whatever is left.
     func abortAll() {
         for client in Array(clients.values) { client.abort() }
         for pool in pools { pool.closeAll() }
-        maintenance?.cancel()
         flushLog()
         flushRecordings()
     }
@@ -210,10 +205,14 @@ final class Loop: @unchecked Sendable {
     }
 
     private func checkDrained() {
-        guard clients.isEmpty, let drained else { return }
+        if clients.isEmpty { endDraining(true) }
+    }
+
+    private func endDraining(_ isClean: Bool) {
+        guard let drained else { return }
         self.drained = nil
         flushLog()
-        drained()
+        drained(isClean)
     }
 
     private func maintain(at now: Instant) {
@@ -221,13 +220,26 @@ final class Loop: @unchecked Sendable {
         for pool in pools { pool.prune(at: now) }
         flushLog()
         flushRecordings()
-        if scratch.capacity > 256 * 1024 {
-            scratch = ByteBufferAllocator().buffer(capacity: 16 * 1024)
-        }
-        if shard.output.capacity > 256 * 1024 {
-            shard.output = []
-        }
+        if shard.output.capacity > 256 * 1024 { shard.output = [] }
+        if piece.capacity > 256 * 1024 { piece = [] }
+        returnMemory()
     }
+
+    /// Gives memory back to the system once most connections of a burst are gone: the allocator
+    /// keeps it otherwise, in case of another one.
+    private func returnMemory() {
+        clientsMost = max(clientsMost, clients.count)
+        guard clientsMost >= Self.burst, clients.count < clientsMost / 4 else { return }
+        clientsMost = clients.count
+        clients = Dictionary(uniqueKeysWithValues: clients.map { ($0, $1) })
+        sockets.blocks.shrink()
+        malloc_trim(0)
+    }
+
+    /// The most clients since memory was given back.
+    private var clientsMost = 0
+    /// Fewer clients than these are no burst.
+    private static let burst = 256
 }
 
 /// One snapshot with everything that a loop needs beside it, made once for all loops.

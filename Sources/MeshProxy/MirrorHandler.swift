@@ -4,9 +4,6 @@ import MeshBasics
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
-import NIOCore
-import NIOPosix
-import NIOSSL
 
 extension ClientHandler {
     /// Sends a copy of the present request to `backend` and forgets it.
@@ -14,7 +11,7 @@ extension ClientHandler {
     /// A mirror never delays or fails the request itself: a copy for which there is no endpoint,
     /// no connection or no room is dropped.
     func mirror(to backend: BackendID) {
-        let now = LiveWorld.now()
+        let now = loop.now
         let snapshot = exchange.snapshot
         guard loop.mirrorsInFlight < Loop.mirrorsMax,
             let pick = loop.shard.pick(backend: backend, at: now),
@@ -24,20 +21,13 @@ extension ClientHandler {
         guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
             return
         }
-        let bytes = headBytes
-        var copy = ByteBuffer()
-        if let body {
-            exchange.mirroredHead(
-                head, bytes.readableBytesSpan, body: body.readableBytesSpan, backend: backend,
-                peer: peer, shard: &loop.shard)
-            copy.writeBytes(loop.shard.output)
-            copy.writeImmutableBuffer(body)
-        } else {
-            exchange.mirroredHead(
-                head, bytes.readableBytesSpan, body: nil, backend: backend, peer: peer,
-                shard: &loop.shard)
-            copy.writeBytes(loop.shard.output)
-        }
+        let bytes = headBytes.window
+        var copy: [UInt8] = []
+        exchange.mirroredHead(
+            head, bytes.bytes, body: hasBody ? body.window.bytes : nil, backend: backend,
+            peer: peer, shard: &loop.shard)
+        copy.append(contentsOf: loop.shard.output)
+        if hasBody { copy.append(contentsOf: body.window) }
         loop.sendMirror(copy, to: address, tls: snapshot.backends[Int(backend)].tls)
     }
 }
@@ -47,50 +37,45 @@ extension Loop {
     static let mirrorsMax = 256
 
     /// Sends `request` on a connection of its own and throws the answer away.
-    func sendMirror(_ request: ByteBuffer, to address: SocketAddress, tls: UpstreamTLS?) {
-        let context = tls.flatMap(tlsContext)
-        if tls != nil, context == nil { return }
+    func sendMirror(_ request: [UInt8], to address: InternetAddress, tls: UpstreamTLS?) {
+        guard let secured = client(of: tls) else { return }
         mirrorsInFlight += 1
-        let loop = self
-        ClientBootstrap(group: eventLoop)
-            .connectTimeout(.seconds(2))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if let tls, let context {
-                        try channel.pipeline.syncOperations.addHandler(
-                            NIOSSLClientHandler(context: context, serverHostname: tls.nameSent))
-                    }
-                    try channel.pipeline.syncOperations.addHandler(MirrorHandler())
-                }
+        let handler = MirrorHandler(loop: self)
+        handler.whenUsable = { [self] isGood in
+            guard isGood else {
+                mirrorsInFlight -= 1
+                return
             }
-            .connect(to: address).assumeIsolated().whenComplete { result in
-                guard case .success(let channel) = result else {
-                    loop.mirrorsInFlight -= 1
-                    return
-                }
-                channel.closeFuture.assumeIsolated().whenComplete { _ in
-                    loop.mirrorsInFlight -= 1
-                }
-                channel.writeAndFlush(request, promise: nil)
-            }
+            handler.send(request)
+        }
+        handler.connect(to: address, within: .seconds(2), secured: secured)
     }
 }
 
-/// Reads and drops the answer to a mirrored request; closes when it falls silent.
-private final class MirrorHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
+/// Reads and drops the answer to a mirrored request; closes when it takes too long.
+private final class MirrorHandler: Connection {
+    private unowned(unsafe) let loop: Loop
+    private var limit: Timer?
 
-    func channelActive(context: ChannelHandlerContext) {
-        let limit = TimeAmount.seconds(30)
-        let channel = context.channel
-        context.eventLoop.assumeIsolated().scheduleTask(in: limit) { channel.close(promise: nil) }
+    init(loop: Loop) {
+        self.loop = loop
+        super.init(sockets: loop.sockets)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        context.close(promise: nil)
+    func send(_ request: [UInt8]) {
+        limit = sockets.schedule(at: sockets.now + .seconds(30)) { [unowned(unsafe) self] in
+            close()
+        }
+        write(request)
+        flush()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        context.close(promise: nil)
+    override func received() { input.drop(input.count) }
+
+    override func ended() {
+        // Without a limit it was never usable, and that was counted.
+        guard let limit else { return }
+        sockets.cancel(limit)
+        loop.mirrorsInFlight -= 1
     }
 }

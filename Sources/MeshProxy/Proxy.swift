@@ -6,16 +6,13 @@ package import MeshLimits
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
-import NIOCore
-import NIOPosix
 import NIOSSL
 
-/// The data plane: listening sockets, one `Loop` for each event loop, and the snapshot in use.
+/// The data plane: listening sockets, one `Loop` for each thread, and the snapshot in use.
 ///
 /// Event loops share nothing on the path of a request. What concerns all of them (a new
 /// snapshot, the health of an endpoint, a scrape) is sent to each as a message by this actor.
 package actor Proxy {
-    private let group: MultiThreadedEventLoopGroup
     private let loops: [Loop]
     private let log: AccessLog
     private let checker: HealthChecker
@@ -35,46 +32,48 @@ package actor Proxy {
     private struct Listening {
         /// The number that connections accepted on it carry.
         var number: Int
-        var channels: [any Channel]
+        var sockets: [Listener]
     }
 
     /// A proxy with `loopCount` event loops that does not listen yet.
     ///
     /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file;
     /// `report` gets what an operator should read, `record` what was recorded for a file.
+    ///
+    /// **Errors** when the system has no more threads' worth of descriptors.
     package init(
         loopCount: Int, seed: UInt64,
         readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Void = { _ in }
-    ) {
+    ) throws {
         self.readCredential = readCredential
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, loopCount))
-        self.group = group
         let log = AccessLog()
         self.log = log
         var random = SplitMix64(seed: seed)
         let connections = ConnectionCount()
         var loops: [Loop] = []
-        for eventLoop in group.makeIterator() {
+        for _ in 0..<max(1, loopCount) {
             loops.append(
                 Loop(
-                    eventLoop: eventLoop, seed: random.next(), loops: max(1, loopCount), log: log,
-                    connections: connections, report: report, record: record))
+                    sockets: try SocketLoop(), seed: random.next(), loops: max(1, loopCount),
+                    log: log, connections: connections, report: report, record: record))
         }
         self.loops = loops
         let all = loops
-        checker = HealthChecker(eventLoop: loops[0].eventLoop, seed: random.next()) {
+        checker = HealthChecker(sockets: loops[0].sockets, seed: random.next()) {
             backend, authority, isHealthy in
             for loop in all {
-                loop.eventLoop.execute {
+                loop.sockets.execute {
                     loop.shard.fleet.setHealth(
-                        backend: backend, authority: authority, healthy: isHealthy,
-                        at: LiveWorld.now())
+                        backend: backend, authority: authority, healthy: isHealthy, at: loop.now)
                 }
             }
         }
-        for loop in loops { loop.eventLoop.execute { loop.start() } }
+        for loop in loops {
+            loop.sockets.start()
+            loop.sockets.execute { loop.start() }
+        }
     }
 
     /// Takes `next` into use: opens new ports, hands it to every loop, closes ports that are no
@@ -89,11 +88,11 @@ package actor Proxy {
             guard listeners[key] == nil else { continue }
             let number = listened + opened.count
             do {
-                let channels = try await listen(
+                let sockets = try listen(
                     address: key.address, port: key.port, number: number, loops: loops)
-                opened.append((key, Listening(number: number, channels: channels)))
+                opened.append((key, Listening(number: number, sockets: sockets)))
             } catch {
-                for (_, listening) in opened { await Self.close(listening.channels) }
+                for (_, listening) in opened { await Self.close(listening.sockets) }
                 throw error
             }
         }
@@ -109,28 +108,29 @@ package actor Proxy {
             snapshot: next, credentials: credentials, tls: tls, portIndex: portIndex)
         log.direct(to: next.telemetry.accessLog)
         // All loops at once: requests on two connections should not differ for long.
-        let adopted = loops.map { loop in loop.eventLoop.submit { loop.adopt(publication) } }
-        for future in adopted { try await future.get() }
+        await withTaskGroup { group in
+            for loop in loops {
+                group.addTask { await loop.sockets.run { loop.adopt(publication) } }
+            }
+        }
         let checker = checker
-        try await loops[0].eventLoop.submit { checker.adopt(publication) }.get()
+        await loops[0].sockets.run { checker.adopt(publication) }
         snapshot = next
 
         let kept = Set(next.ports.map { ListenKey(address: $0.address, port: $0.number) })
         for (key, listening) in listeners where !kept.contains(key) {
-            await Self.close(listening.channels)
+            await Self.close(listening.sockets)
             listeners[key] = nil
         }
         if opened.isEmpty { return }
-        await startAccepting(opened.flatMap { $0.1.channels })
+        startAccepting(opened.flatMap { $0.1.sockets })
     }
 
     /// What all loops counted, merged.
     package func metrics() async -> ShardMetrics {
         var merged = ShardMetrics()
         for loop in loops {
-            if let part = try? await loop.eventLoop.submit({ loop.metrics() }).get() {
-                merged.merge(part)
-            }
+            merged.merge(await loop.sockets.run { loop.metrics() })
         }
         return merged
     }
@@ -139,11 +139,10 @@ package actor Proxy {
     package func recordings(named id: String? = nil) async -> [ExchangeRecording] {
         var all: [ExchangeRecording] = []
         for loop in loops {
-            let part = try? await loop.eventLoop.submit {
+            all += await loop.sockets.run {
                 let kept = loop.shard.recorder.all
                 return id.map { id in kept.filter { $0.isNamed(id) } } ?? kept
-            }.get()
-            all += part ?? []
+            }
         }
         return all.sorted { $0.startedNanoseconds < $1.startedNanoseconds }
     }
@@ -152,10 +151,7 @@ package actor Proxy {
     package func endpoints() async -> [[BackendStatistics]] {
         var all: [[BackendStatistics]] = []
         for loop in loops {
-            let part = try? await loop.eventLoop.submit {
-                loop.shard.fleet.statistics(at: LiveWorld.now())
-            }.get()
-            all.append(part ?? [])
+            all.append(await loop.sockets.run { loop.shard.fleet.statistics(at: loop.now) })
         }
         return all
     }
@@ -164,10 +160,8 @@ package actor Proxy {
     package func limits() async -> [[LimitStatistics]] {
         var all: [[LimitStatistics]] = []
         for loop in loops {
-            let part = try? await loop.eventLoop.submit {
-                loop.shard.ledger.statistics(at: LiveWorld.now())
-            }.get()
-            all.append(part ?? [])
+            all.append(
+                await loop.sockets.run { loop.shard.ledger.statistics(at: loop.now) })
         }
         return all
     }
@@ -177,29 +171,35 @@ package actor Proxy {
     package func drain(timeout: Nanoseconds) async -> Bool {
         guard !isStopping else { return true }
         isStopping = true
-        for listening in listeners.values { await Self.close(listening.channels) }
+        for listening in listeners.values { await Self.close(listening.sockets) }
         listeners = [:]
-        let eventLoop = loops[0].eventLoop
-        let all = eventLoop.makePromise(of: Bool.self)
-        let futures = loops.map { loop in
-            let ended = loop.eventLoop.makePromise(of: Void.self)
-            loop.eventLoop.execute { loop.drain { ended.succeed() } }
-            return ended.futureResult
-        }
-        let late = eventLoop.scheduleTask(in: .nanoseconds(timeout.rawValue)) {
-            all.succeed(false)
-        }
-        EventLoopFuture.andAllComplete(futures, on: eventLoop).whenComplete { _ in
-            late.cancel()
-            all.succeed(true)
-        }
-        let isClean = (try? await all.futureResult.get()) ?? false
+        let isClean = await waitUntilDrained(timeout)
         let checker = checker
-        try? await eventLoop.submit { checker.stop() }.get()
-        for loop in loops { try? await loop.eventLoop.submit { loop.abortAll() }.get() }
+        await loops[0].sockets.run { checker.stop() }
+        for loop in loops { await loop.sockets.run { loop.abortAll() } }
         log.stop()
-        try? await group.shutdownGracefully()
+        for loop in loops {
+            await withCheckedContinuation { ended in loop.sockets.stop { ended.resume() } }
+        }
         return isClean
+    }
+
+    /// Whether every exchange ended before `timeout`.
+    private func waitUntilDrained(_ timeout: Nanoseconds) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            for loop in loops {
+                group.addTask {
+                    await withCheckedContinuation { ended in
+                        loop.sockets.execute {
+                            loop.drain(within: timeout) { ended.resume(returning: $0) }
+                        }
+                    }
+                }
+            }
+            var isClean = true
+            for await isPartClean in group where !isPartClean { isClean = false }
+            return isClean
+        }
     }
 
     private func resolve(

@@ -12,6 +12,13 @@ package struct ProxyError: Error, Sendable, CustomStringConvertible {
                 + "there, or give the listener another port")
     }
 
+    /// The system has no more of what a loop needs.
+    static func noLoop(reason: String) -> ProxyError {
+        ProxyError(
+            description: "cannot wait for sockets: \(reason); raise the limit of open files "
+                + "(ulimit -n)")
+    }
+
     /// A file of certificate authorities could not be used.
     static func badAuthorities(backend: String, reason: String) -> ProxyError {
         ProxyError(

@@ -13,6 +13,12 @@ final class UpstreamPool {
     /// Count of idle connections.
     var count: Int { idle.count }
 
+    /// Whether the connections lead to the endpoint in `slot`.
+    func serves(_ slot: EndpointSlot) -> Bool {
+        guard let own = self.slot else { return false }
+        return own.index == slot.index && own.generation == slot.generation
+    }
+
     /// Drops everything and serves another endpoint.
     func restart(for slot: EndpointSlot) {
         closeAll()
@@ -22,7 +28,7 @@ final class UpstreamPool {
     /// A connection that is still open and encrypted as `tls` says, or nil.
     func take(tls: UpstreamTLS?) -> UpstreamHandler? {
         while let last = idle.popLast() {
-            if last.isOpen, last.tls == tls { return last }
+            if last.isOpen, tls == nil ? last.tls == nil : last.tls == tls { return last }
             last.close()
         }
         return nil

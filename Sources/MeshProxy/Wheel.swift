@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
-import NIOCore
 
 /// One coarse timer for all connections of an event loop.
 ///
@@ -26,10 +25,10 @@ final class Wheel {
     private var nextSlot: UInt64
     private var entries = 0
     private var scheduled: UInt64 = .max
-    private unowned let eventLoop: any EventLoop
+    private unowned let sockets: SocketLoop
 
-    init(eventLoop: any EventLoop, at now: Instant) {
-        self.eventLoop = eventLoop
+    init(sockets: SocketLoop, at now: Instant) {
+        self.sockets = sockets
         slots = Array(repeating: [], count: Int(Self.slotCount))
         nextSlot = now.nanoseconds / Self.slotNanoseconds
     }
@@ -54,10 +53,10 @@ final class Wheel {
     private func wake(atSlot slot: UInt64) {
         guard slot < scheduled else { return }
         scheduled = slot
-        let time = NIODeadline.uptimeNanoseconds(slot &* Self.slotNanoseconds)
-        eventLoop.assumeIsolated().scheduleTask(deadline: time) { [self] in
+        sockets.schedule(at: Instant(nanoseconds: slot &* Self.slotNanoseconds)) {
+            [unowned(unsafe) self] in
             if scheduled == slot { scheduled = .max }
-            turn(at: LiveWorld.now())
+            turn(at: sockets.now)
         }
     }
 
@@ -77,9 +76,9 @@ final class Wheel {
                     continue
                 }
                 client.armedAt = .distantFuture
-                if client.isClosed { continue }
+                if !client.isOpen { continue }
                 if client.deadline <= now { client.timerFired(at: now) }
-                if !client.isClosed, client.deadline < client.armedAt { insert(client, at: now) }
+                if client.isOpen, client.deadline < client.armedAt { insert(client, at: now) }
             }
         }
         if entries > 0, scheduled == .max { wake(atSlot: nextOccupied()) }

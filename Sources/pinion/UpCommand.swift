@@ -52,7 +52,7 @@ struct UpCommand: AsyncParsableCommand {
         Process.raiseFileLimit()
         let place = try SocketPlace(admin, option: "--admin")
         let recordings = RecordingWriter { Terminal.log($0) }
-        let proxy = Proxy(
+        let proxy = try Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
             readCredential: Credentials.read, report: { Terminal.log($0) },
             record: { recordings.append($0) })

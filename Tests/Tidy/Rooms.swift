@@ -43,8 +43,9 @@ struct Room: Sendable {
         Room(name: "MeshExchange", ring: 4, rooms: rings03),
         Room(
             name: "MeshProxy", ring: 5, rooms: rings04,
-            modules: nio + [
-                "NIOSSL", "NIOConcurrencyHelpers", "NIOTLS", "Synchronization", "Glibc",
+            modules: [
+                "NIOCore", "NIOSSL", "NIOConcurrencyHelpers", "NIOTLS", "CLinux", "Dispatch",
+                "Synchronization", "Glibc",
             ]),
         Room(
             name: "MeshControl", ring: 5, rooms: rings04 + ["MeshProxy"],
