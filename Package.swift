@@ -67,9 +67,11 @@ let package = Package(
         room("MeshTelemetry", ring: 1, ["MeshBasics"]),
         // Ring 2: what was written, and what a proxy needs.
         room("MeshModel", ring: 2, ["MeshBasics", yams]),
-        room("MeshSnapshot", ring: 2, ["MeshBasics", "MeshWire"]),
+        room("MeshSnapshot", ring: 2, ["MeshBasics", "MeshWire", "MeshPolicy"]),
         // Ring 3: decisions.
-        room("MeshCompiler", ring: 3, ["MeshBasics", "MeshWire", "MeshModel", "MeshSnapshot"]),
+        room(
+            "MeshCompiler", ring: 3,
+            ["MeshBasics", "MeshWire", "MeshPolicy", "MeshModel", "MeshSnapshot"]),
         room("MeshRouting", ring: 3, ["MeshBasics", "MeshWire", "MeshSnapshot"]),
         room("MeshLimits", ring: 3, ["MeshBasics", "MeshSnapshot"]),
         room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
@@ -77,8 +79,8 @@ let package = Package(
         room(
             "MeshExchange", ring: 4,
             [
-                "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
-                "MeshLimits", "MeshDialects",
+                "MeshBasics", "MeshWire", "MeshPolicy", "MeshTelemetry", "MeshSnapshot",
+                "MeshRouting", "MeshLimits", "MeshDialects",
             ]),
         // Ring 5: worlds.
         // The simulator decides and never does, so it is built as the rings below are.
@@ -111,8 +113,8 @@ let package = Package(
             .executableTarget(
                 name: "pinion",
                 dependencies: [
-                    "MeshBasics", "MeshTelemetry", "MeshModel", "MeshSnapshot", "MeshCompiler",
-                    "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy", "MeshAdmin",
+                    "MeshBasics", "MeshPolicy", "MeshTelemetry", "MeshModel", "MeshSnapshot",
+                    "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy", "MeshAdmin",
                     "MeshControl",
                     "MeshModelServer", "MeshSimulator", arguments,
                 ] + nio,

@@ -21,6 +21,8 @@ struct Catalog {
     let policies: [TrafficPolicyResource]
     /// The LimitPolicies.
     let limits: [LimitPolicyResource]
+    /// The AccessPolicies.
+    let access: [AccessPolicyResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -35,6 +37,7 @@ struct Catalog {
         models = Self.unique(resources.models, \.metadata, &report)
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
+        access = Self.unique(resources.access, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -62,7 +65,7 @@ struct Catalog {
         case .httpRoute: routes.map(\.metadata.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
-        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy: []
+        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy: []
         }
     }
 

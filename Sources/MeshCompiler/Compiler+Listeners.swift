@@ -19,6 +19,8 @@ struct ListenerDraft {
     var settings: TrafficSettings
     /// The limits of the Gateway.
     var limits: [LimitID]
+    /// The AccessPolicies of the Gateway.
+    var access: [AccessID]
     /// The matches of attached routes.
     var entries: [RouteEntry] = []
     /// The matches of attached routes, for finding equal ones.
@@ -65,7 +67,8 @@ extension Compiler {
                         addresses: addresses,
                         hostname: listener.hostname.map { Hostname(written: $0.value) },
                         settings: settings,
-                        limits: limits.limits(of: .gateway, gateway.metadata.id)))
+                        limits: limits.limits(of: .gateway, gateway.metadata.id),
+                        access: access.policies(of: .gateway, gateway.metadata.id)))
             }
         }
         checkBindings()

@@ -28,6 +28,22 @@ struct TargetDraft {
     var responseEdits: [HeaderEdit]
 }
 
+/// What a Gateway says about everything on it.
+private struct Surroundings: Equatable {
+    /// Its settings.
+    var settings: TrafficSettings
+    /// Its limits.
+    var limits: [LimitID]
+    /// Its AccessPolicies.
+    var access: [AccessID]
+
+    init(_ listener: ListenerDraft) {
+        settings = listener.settings
+        limits = listener.limits
+        access = listener.access
+    }
+}
+
 extension Compiler {
     /// Compiles every route of the catalog.
     mutating func compileRoutes() {
@@ -47,18 +63,15 @@ extension Compiler {
         let hostnames = route.hostnames.map { Hostname(written: $0.value) }
         let attached = attach(metadata, route.parents, hostnames: hostnames)
         // Rules differ between Gateways only by what policies say about them.
-        var instances: [(settings: TrafficSettings, limits: [LimitID], rules: [RuleID])] = []
+        var instances: [(around: Surroundings, rules: [RuleID])] = []
         for listener in attached {
-            let settings = listeners[listener].settings
+            let around = Surroundings(listeners[listener])
             let rules: [RuleID]
-            let limits = listeners[listener].limits
-            if let known = instances.first(where: {
-                $0.settings == settings && $0.limits == limits
-            }) {
+            if let known = instances.first(where: { $0.around == around }) {
                 rules = known.rules
             } else {
-                rules = instantiate(drafts, of: metadata, settings, limits)
-                instances.append((settings, limits, rules))
+                rules = instantiate(drafts, of: metadata, around)
+                instances.append((around, rules))
             }
             place(drafts, rules, of: index, hostnames, on: listener)
         }
@@ -148,13 +161,16 @@ extension Compiler {
         }
     }
 
-    /// Adds the rules of `drafts` where `settings` and `outer` limits hold around them, and
-    /// answers with their ids.
+    /// Adds the rules of `drafts` where `around` holds, and answers with their ids.
     private mutating func instantiate(
-        _ drafts: [RuleDraft], of route: Metadata, _ settings: TrafficSettings,
-        _ outer: [LimitID]
+        _ drafts: [RuleDraft], of route: Metadata, _ around: Surroundings
     ) -> [RuleID] {
-        let limits = LimitBook.joined(outer, self.limits.limits(of: .httpRoute, route.id))
+        let settings = around.settings
+        let limits = LimitBook.joined(
+            around.limits, self.limits.limits(of: .httpRoute, route.id))
+        // Both are numbers, and joined in the same way.
+        let access = LimitBook.joined(
+            around.access, self.access.policies(of: .httpRoute, route.id))
         let merged = policies.settings(of: .httpRoute, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
@@ -165,7 +181,7 @@ extension Compiler {
                     responseEdits: draft.filters.responseEdits,
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
-                    needsFacts: needsFacts, limits: limits))
+                    needsFacts: needsFacts, limits: limits, access: access))
             return RuleID(rules.count - 1)
         }
     }

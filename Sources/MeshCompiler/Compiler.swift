@@ -27,6 +27,8 @@ package struct Compiler {
     var policies: PolicyBook
     /// What LimitPolicies say about which resource.
     let limits: LimitBook
+    /// What AccessPolicies say about which resource.
+    let access: AccessBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -58,15 +60,17 @@ package struct Compiler {
         let catalog = Catalog(resources, &report)
         let policies = PolicyBook(catalog, &report)
         let limits = LimitBook(catalog, &report)
+        let access = AccessBook(catalog, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits)
+            limits: limits, access: access)
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
         compiler.attachModels()
         compiler.compileRoutes()
         compiler.checkLimits()
+        compiler.attachAccess()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
         let isUsable = resources.isComplete && !compiler.report.hasErrors
@@ -78,13 +82,14 @@ package struct Compiler {
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook
+        limits: LimitBook, access: AccessBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
         self.report = report
         self.policies = policies
         self.limits = limits
+        self.access = access
     }
 
     private var uniqueNames: [DNSName] {
@@ -116,7 +121,7 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
-            limits: connectionLimits(mesh), telemetry: telemetry(mesh),
+            access: access.table, limits: connectionLimits(mesh), telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }
 }

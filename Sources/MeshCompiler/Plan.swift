@@ -95,7 +95,7 @@ struct PlanThing {
     var settings: [Setting]
 
     static let subjects = [
-        "mesh", "listener", "route", "model", "limit", "backend", "endpoint",
+        "mesh", "listener", "route", "model", "limit", "access", "backend", "endpoint",
     ]
 
     /// The settings that differ, each with both values.
@@ -133,6 +133,8 @@ struct PlanThing {
                     thing.key.name = "\(limit.text("policy"))/\(thing.key.name)"
                     things.append(thing)
                 }
+            case ("accessPolicies", .list(let policies)):
+                things += policies.map { named("access", by: "name", $0, in: snapshot) }
             case ("models", .list(let models)):
                 things += models.map { named("model", by: "resource", $0, in: snapshot) }
             default: mesh += flattened(member.value, at: member.name, in: snapshot)
@@ -242,6 +244,17 @@ struct PlanThing {
                 let names = elements.map { element in
                     if case .number(let id) = element, limits.indices.contains(id) {
                         return limits[id].label
+                    }
+                    return element.scalarText
+                }
+                return [Setting(path: path, value: "[\(names.joined(separator: ", "))]")]
+            }
+            if path.hasSuffix(".access") || path == "access",
+                let policies = snapshot?.access.policies
+            {
+                let names = elements.map { element in
+                    if case .number(let id) = element, policies.indices.contains(id) {
+                        return policies[id].name
                     }
                     return element.scalarText
                 }

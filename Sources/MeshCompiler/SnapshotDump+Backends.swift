@@ -36,6 +36,7 @@ extension SnapshotDump {
             members.append(.init("pathPrefix", text(backend.pathPrefix)))
         }
         if let host = backend.hostHeader { members.append(.init("hostHeader", text(host))) }
+        members += ids(access: backend.access)
         if let credential = backend.credential {
             members.append(.init("credential", self.credential(credential)))
         }

@@ -34,6 +34,7 @@ extension SnapshotDump {
         }
         if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
         members += limitMembers(rule.timeouts, rule.retry) + ids(rule.limits)
+        members += ids(access: rule.access)
         return .object(members)
     }
 

@@ -137,7 +137,7 @@ extension Exchange {
         let amount: Int64 =
             switch limits[number].unit {
             case .requests: 1
-            case .tokens: Int64(clamping: inputEstimate &+ outputEstimate)
+            case .tokens: Int64(clamping: tokensEstimate)
             case .cost:
                 price?.cost(
                     input: inputEstimate, output: outputEstimate, cachedInput: 0) ?? 0
@@ -156,6 +156,9 @@ extension Exchange {
             unsafe ledger.appendKey(name.span.bytes)
         }
     }
+
+    /// Tokens that are reserved for the request.
+    var tokensEstimate: UInt64 { inputEstimate &+ outputEstimate }
 
     /// Tokens that the request probably has: four bytes each, in English and in JSON.
     private var inputEstimate: UInt64 {

@@ -104,6 +104,11 @@ extension Exchange {
             return route(
                 head, bytes, body: bytes.extracting(0..<0), shard: &shard, at: now)
         }
+        if let refused = authorizeBody(
+            head, bytes, body: nil, isLast: true, shard: &shard, at: now)
+        {
+            return refused
+        }
         var body: [UInt8] = []
         let path = canonicalPath ?? bytes.extracting(head.pathRange.range).array
         if let name = Self.modelName(inPath: path) {
@@ -194,6 +199,7 @@ enum StatusText {
         case 307: "Temporary Redirect"
         case 308: "Permanent Redirect"
         case 400: "Bad Request"
+        case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"
         case 408: "Request Timeout"

@@ -38,19 +38,25 @@ extension Exchange {
         retry = rules[number].retry
         if let limit = timeouts.request { requestDeadline = now + limit }
 
+        let needsFacts = rules[number].needsFacts
+        if needsFacts { operation = operationOfPath(head, bytes) }
+        if let refused = authorizeHead(head, bytes, shard: &shard, at: now) { return refused }
         switch rules[number].action {
         case .refuse(let status):
             return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)
         case .redirect(let redirect):
+            if let refused = authorizeBody(
+                head, bytes, body: nil, isLast: true, shard: &shard, at: now)
+            {
+                return refused
+            }
             return answerRedirect(redirect, head, bytes, shard: &shard, at: now)
         case .listModels:
             return answerModels(head, bytes, shard: &shard, at: now)
         case .forward, .modelByBody:
             break
         }
-        let needsFacts = rules[number].needsFacts
         if needsFacts {
-            operation = operationOfPath(head, bytes)
             for field in head.fields
             where field.name == .contentEncoding && !isIdentity(field, bytes) {
                 return refuse(Refusal(.encodedBody), shard: &shard, at: now)
@@ -193,7 +199,8 @@ extension Exchange {
             method: method, head: head, bytes: bytes) ?? -1
     }
 
-    private func operationOfPath(
+    /// What the path asks for.
+    func operationOfPath(
         _ head: borrowing RequestHead, _ bytes: RawSpan
     ) -> Operation {
         if let canonicalPath { return .openAI(path: unsafe canonicalPath.span.bytes) }

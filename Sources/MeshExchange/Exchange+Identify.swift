@@ -132,6 +132,9 @@ extension Exchange {
         attemptsOnTarget = 0
         ringHash = nil
         usedFreshConnectionAfterReset = false
+        destinationFacts = nil
+        judgedHops.removeAll(keepingCapacity: true)
+        auditedPolicies.removeAll(keepingCapacity: true)
         reservation = nil
         wasAsked = false
         requestDeadline = .distantFuture

@@ -50,6 +50,11 @@ extension Exchange {
         if model >= 0, backend < 0 {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
+        if let refused = authorizeBody(head, bytes, body: body, shard: &shard, at: now)
+            ?? authorizeDestinations(head, bytes, body: body, shard: &shard, at: now)
+        {
+            return refused
+        }
         if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }
         hashForRing(head, bytes)
         if ringHash != nil { tape?.say(.route, "a header's value decides on the hash ring") }
@@ -58,7 +63,12 @@ extension Exchange {
         if step.dispatch != nil, !rules[number].mirrors.isEmpty, snapshot === shard.snapshot {
             for mirror in rules[number].mirrors
             where shard.random.below(mirror.denominator) < mirror.numerator {
-                step.mirrors.append(mirror.backend)
+                if hopDenial(to: mirror.backend, &shard) != nil {
+                    let name = snapshot.backends[Int(mirror.backend)].name
+                    tape?.say(.authorize, "no copy goes to backend \(name)")
+                } else {
+                    step.mirrors.append(mirror.backend)
+                }
             }
         }
         return step
@@ -68,6 +78,13 @@ extension Exchange {
     mutating func dispatch(
         after delay: Nanoseconds = .zero, shard: inout Shard, at now: Instant
     ) -> Step {
+        if let denial = hopDenial(to: backend, &shard) {
+            tape?.say(
+                .authorize,
+                "backend \(snapshot.backends[Int(backend)].name) is not for this request")
+            if let step = nextTarget(shard: &shard, at: now) { return step }
+            return refuse(denial, shard: &shard, at: now)
+        }
         guard let chosen = pickEndpoint(shard: &shard, at: now) else {
             tape?.say(
                 .route,

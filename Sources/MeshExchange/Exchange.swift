@@ -3,6 +3,7 @@
 package import MeshBasics
 import MeshDialects
 import MeshLimits
+import MeshPolicy
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
@@ -18,7 +19,8 @@ import MeshWire
 /// ```
 ///  begin ─> Identify ─> Classify ─> Route ─> Admit ─> Translate ─> Forward ─> StreamBack ─┐
 ///              │            │         │        │                      │                  Account
-///              └────────────┴─────────┴────────┴──── Refusal ─────────┘                     │
+///              │            └─────Authorize────┤                      │                     │
+///              └───────────────────────────────┴──── Refusal ─────────┘                     │
 ///                                                                          done: one record <─┘
 /// ```
 ///
@@ -101,6 +103,13 @@ package struct Exchange: ~Copyable {
     var attemptsOnTarget = 0
     var ringHash: UInt64?
     var usedFreshConnectionAfterReset = false
+
+    /// What rules about destinations read; nil when there are none.
+    var destinationFacts: FactTable?
+    /// The backends that they were asked about.
+    var judgedHops: [JudgedHop] = []
+    /// Policies that only count and have counted this request.
+    var auditedPolicies: [AccessID] = []
 
     /// What was taken from the limits that apply, until `finish` settles it.
     var reservation: Reservation?

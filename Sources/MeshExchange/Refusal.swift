@@ -82,6 +82,8 @@ package struct Refusal: Error, Sendable, Hashable {
         case tokenLimit
         /// A limit of money is used up.
         case costLimit
+        /// A rule does not let the request pass.
+        case accessDenied
 
         /// The code as callers, logs and metrics show it.
         package var name: StaticString {
@@ -111,6 +113,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .requestLimit: "request-limit"
             case .tokenLimit: "token-limit"
             case .costLimit: "cost-limit"
+            case .accessDenied: "access-denied"
             }
         }
 
@@ -119,6 +122,7 @@ package struct Refusal: Error, Sendable, Hashable {
             switch self {
             case .malformedRequest, .ambiguousPath, .invalidJSON, .duplicateKey, .modelMissing:
                 400
+            case .accessDenied: 403
             case .noRoute, .modelNotFound: 404
             case .requestTimeout: 408
             case .bodyTooLarge: 413
@@ -140,6 +144,7 @@ package struct Refusal: Error, Sendable, Hashable {
                 .methodNotSupported, .ambiguousPath, .noRoute, .invalidJSON, .duplicateKey,
                 .encodedBody, .modelMissing, .modelNotFound:
                 .client
+            case .accessDenied: .policy
             case .noBackend, .draining: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
@@ -211,6 +216,10 @@ package struct Refusal: Error, Sendable, Hashable {
                 "a LimitPolicy allows no more tokens at present; wait as long as Retry-After "
                     + "says, ask for fewer with max_tokens, or raise `tokens` of the limit that "
                     + "the message names"
+            case .accessDenied:
+                "an AccessPolicy does not let this request pass; the message names the policy and "
+                    + "the rule, and `pinion explain` with the request id shows what each rule "
+                    + "said. Change the request, or the rule"
             case .costLimit:
                 "a LimitPolicy allows no more to be spent at present; wait as long as Retry-After "
                     + "says, use a cheaper model, or raise `cost` of the limit that the message "

@@ -3,6 +3,7 @@
 package import MeshBasics
 import MeshDialects
 package import MeshLimits
+import MeshPolicy
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
@@ -42,6 +43,12 @@ package struct Shard: Sendable {
     private var routeSeries: [UInt64: RouteSeriesID] = [:]
     private var modelSeries: [UInt64: ModelSeriesID] = [:]
     private var backendSeries: [BackendSeriesID] = []
+    /// Facts of the request that is judged at present, in the layout of `snapshot`.
+    private var facts = FactTable(FactLayout())
+    /// The series of each AccessPolicy's default and of its rules, one policy after another.
+    private var accessSeries: [AccessSeriesID] = []
+    /// Where the series of each policy begin.
+    private var accessSeriesStart: [Int] = []
 
     struct ModelNames: Sendable {
         var name: String
@@ -85,6 +92,45 @@ package struct Shard: Sendable {
         routeSeries.removeAll(keepingCapacity: true)
         modelSeries.removeAll(keepingCapacity: true)
         backendSeries = next.backends.map { metrics.backendSeries(backend: $0.name) }
+        facts = FactTable(next.access.layout)
+        accessSeries.removeAll(keepingCapacity: true)
+        accessSeriesStart = next.access.policies.map { policy in
+            let start = accessSeries.count
+            accessSeries.append(metrics.accessSeries(policy: policy.name, rule: "default"))
+            for rule in policy.rules {
+                accessSeries.append(metrics.accessSeries(policy: policy.name, rule: rule.name))
+            }
+            return start
+        }
+    }
+
+    /// An empty table for the facts that rules of `wanted` read; `putBack` takes it again.
+    mutating func takeFacts(for wanted: Snapshot) -> FactTable {
+        guard wanted === snapshot else { return FactTable(wanted.access.layout) }
+        // Taken out so that it is changed in place.
+        var table = FactTable(FactLayout())
+        swap(&table, &facts)
+        return table
+    }
+
+    /// Takes back what `takeFacts` gave.
+    mutating func putBack(_ table: consuming FactTable, of wanted: Snapshot) {
+        guard wanted === snapshot else { return }
+        facts = table
+        facts.clear()
+    }
+
+    /// Counts what a rule of a policy of `judged`, or its default (-1), led to.
+    mutating func countAccess(
+        _ decision: AccessDecision, _ policy: Int, _ rule: Int, of judged: Snapshot
+    ) {
+        if judged === snapshot {
+            let series = accessSeries[accessSeriesStart[policy] + rule + 1]
+            return metrics.countAccess(decision, series)
+        }
+        let former = judged.access.policies[policy]
+        let name = rule < 0 ? "default" : former.rules[rule].name
+        metrics.countAccess(decision, metrics.accessSeries(policy: former.name, rule: name))
     }
 
     /// The series of `rule` with `backend` (-1 for none), in the present snapshot.

@@ -28,6 +28,11 @@ extension Format {
         case .environmentName: Self.isEnvironmentName(bytes)
         case .currency: bytes.count == 3 && bytes.allSatisfy { $0 &- UInt8(ascii: "A") < 26 }
         case .limitKey: Notation.limitKey(text) != nil
+        case .expression:
+            !bytes.isEmpty
+                && bytes.allSatisfy {
+                    $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D
+                }
         case .line: !bytes.isEmpty && bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
         }
     }

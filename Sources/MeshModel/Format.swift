@@ -40,6 +40,8 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
     case currency
     /// What a limit counts apart: `global`, `source`, `model` or `header:NAME`.
     case limitKey
+    /// A condition in CEL, on one line or several.
+    case expression
     /// Any text that is not empty and has no control characters.
     case line
 
@@ -65,6 +67,7 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .environmentName: "^[A-Za-z_][A-Za-z0-9_]*$"
         case .currency: "^[A-Z]{3}$"
         case .limitKey: "^(global|source|model|header:[A-Za-z0-9!#$%&'*+\\-.^_`|~]+)$"
+        case .expression: #"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]+$"#
         case .line: #"^[^\u0000-\u001f\u007f]+$"#
         }
     }
@@ -77,6 +80,7 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .headerName: 256
         case .currency: 3
         case .limitKey: 263
+        case .expression: 16_384
         case .headerValue: 4096
         case .absolutePath, .line: 1024
         case .duration: 32
@@ -108,6 +112,7 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .environmentName: "the name of an environment variable"
         case .currency: "the code of a currency"
         case .limitKey: "something that can be counted apart"
+        case .expression: "a condition in CEL"
         case .line: "a line of text"
         }
     }
@@ -134,6 +139,7 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .environmentName: "write it like `OPENAI_API_KEY`"
         case .currency: "write three capital letters: `USD`"
         case .limitKey: "write `global`, `source`, `model` or `header:NAME`"
+        case .expression: "write it like `request.headers['x-team'] == 'search'`"
         case .line: "write at least one character and no control characters"
         }
     }

@@ -18,12 +18,15 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case trafficPolicy = "TrafficPolicy"
     /// How much of what it targets may be used, in which time.
     case limitPolicy = "LimitPolicy"
+    /// Who may do what with what it targets.
+    case accessPolicy = "AccessPolicy"
 
     /// The API group.
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy: "pinion.dev"
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+            "pinion.dev"
         }
     }
 
@@ -32,7 +35,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy: ["\(group)/v1alpha1"]
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+            ["\(group)/v1alpha1"]
         }
     }
 
@@ -49,6 +53,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
             "Time limits, retries, balancing and health checks of what it targets."
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
+        case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
         }
     }
 
@@ -63,6 +68,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .model: ModelShape.spec
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
+        case .accessPolicy: AccessPolicyShape.spec
         }
     }
 

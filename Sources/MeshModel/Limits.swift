@@ -11,4 +11,6 @@ enum Limits {
     static let duplicateKeysMax = 50
     /// Characters of a value that a message repeats.
     static let quotedCharactersMax = 80
+    /// Blank lines in front of a block of text that are looked past for its first line.
+    static let blankLinesMax = 8
 }

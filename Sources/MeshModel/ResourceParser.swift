@@ -70,6 +70,8 @@ struct ResourceParser {
             set.policies.append(TrafficPolicyResource(metadata: metadata, spec: spec))
         case .limitPolicy:
             set.limits.append(LimitPolicyResource(metadata: metadata, spec: spec))
+        case .accessPolicy:
+            set.access.append(AccessPolicyResource(metadata: metadata, spec: spec))
         }
     }
 

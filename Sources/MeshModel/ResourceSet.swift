@@ -23,6 +23,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var policies: [TrafficPolicyResource] = []
     /// The LimitPolicies.
     package var limits: [LimitPolicyResource] = []
+    /// The AccessPolicies.
+    package var access: [AccessPolicyResource] = []
     /// Whether parsing found no error.
     package var isComplete = true
 

@@ -114,12 +114,14 @@ struct YAMLReader {
                 throw Self.failure(error, text)
             }
             guard let root else { return trees }
-            let tree = try convert(root, depth: 0)
+            let tree = try convert(root, of: text, depth: 0)
             if !tree.isNull { trees.append(tree) }
         }
     }
 
-    private mutating func convert(_ node: Node, depth: Int) throws(Failure) -> YAMLTree {
+    private mutating func convert(
+        _ node: Node, of text: String, depth: Int
+    ) throws(Failure) -> YAMLTree {
         nodeCount += 1
         guard nodeCount <= Limits.documentNodesMax else {
             throw .tooLarge("the document has more than \(Limits.documentNodesMax) values")
@@ -136,11 +138,14 @@ struct YAMLReader {
             let isNull = !isQuoted && CoreSchema.isNull(scalar.string)
             return YAMLTree(
                 line: line, column: column,
-                content: isNull ? .null : .scalar(scalar.string, isQuoted: isQuoted))
+                content: isNull ? .null : .scalar(scalar.string, isQuoted: isQuoted),
+                style: Self.style(of: scalar, below: mark?.line ?? 1, in: text))
         case .sequence(let sequence):
             var elements: [YAMLTree] = []
             elements.reserveCapacity(sequence.count)
-            for element in sequence { elements.append(try convert(element, depth: depth + 1)) }
+            for element in sequence {
+                elements.append(try convert(element, of: text, depth: depth + 1))
+            }
             return YAMLTree(line: line, column: column, content: .list(elements))
         case .mapping(let mapping):
             var entries: [YAMLTree.Entry] = []
@@ -151,7 +156,7 @@ struct YAMLReader {
                         "a key is not a scalar", line: key.mark?.line ?? 1,
                         column: key.mark?.column ?? 1)
                 }
-                let tree = try convert(value, depth: depth + 1)
+                let tree = try convert(value, of: text, depth: depth + 1)
                 guard !placeholders.contains(scalar.string) else { continue }
                 entries.append(
                     YAMLTree.Entry(
@@ -161,6 +166,28 @@ struct YAMLReader {
             return YAMLTree(line: line, column: column, content: .map(entries))
         case .alias:
             throw .syntax("an alias stands for nothing", line: line - lineOffset, column: column)
+        }
+    }
+
+    /// How `scalar`, whose mark is on `line` of `text`, was written.
+    private static func style(
+        of scalar: Node.Scalar, below line: Int, in text: String
+    ) -> ScalarStyle {
+        switch scalar.style {
+        case .singleQuoted: return .singleQuoted
+        case .doubleQuoted: return .doubleQuoted
+        case .literal:
+            let lines = text.utf8.split(
+                separator: UInt8(ascii: "\n"), maxSplits: line + Limits.blankLinesMax,
+                omittingEmptySubsequences: false)
+            // What stands in front of the text is found in its first line that is not empty.
+            for (below, content) in lines.dropFirst(line).enumerated() {
+                let blanks = content.prefix { $0 == UInt8(ascii: " ") }.count
+                if blanks < content.count { return below == 0 ? .literal(indent: blanks) : .other }
+            }
+            return .other
+        case .folded: return .other
+        case .any, .plain: return .plain
         }
     }
 

@@ -13,6 +13,8 @@ package struct YAMLTree: Hashable, Sendable {
     package var column: Int
     /// What was written.
     package var content: Content
+    /// How a scalar was written.
+    package var style = ScalarStyle.plain
 
     /// What a YAML value is made of.
     package indirect enum Content: Hashable, Sendable {
@@ -47,10 +49,13 @@ package struct YAMLTree: Hashable, Sendable {
     }
 
     /// A value of the given parts.
-    package init(line: Int, column: Int, content: Content) {
+    package init(
+        line: Int, column: Int, content: Content, style: ScalarStyle = .plain
+    ) {
         self.line = line
         self.column = column
         self.content = content
+        self.style = style
     }
 
     /// The entry with `key`, or nil when this is no mapping or has none.

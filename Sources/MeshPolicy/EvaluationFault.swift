@@ -15,6 +15,8 @@ package struct EvaluationFault: Error, Hashable, Sendable, CustomStringConvertib
         case noSuchOverload
         /// The map has no such entry, or the list no such place.
         case noSuchKey, indexOutOfRange
+        /// The request says it more than once, so that nobody knows which counts.
+        case ambiguousFact
         /// The name is not declared; only in programs that were not checked.
         case unknownName
         /// Arithmetic that has no result.
@@ -45,6 +47,7 @@ package struct EvaluationFault: Error, Hashable, Sendable, CustomStringConvertib
         case .noSuchOverload: "no such overload: \(detail)"
         case .noSuchKey: "no such key: \(detail)"
         case .indexOutOfRange: "index out of range: \(detail)"
+        case .ambiguousFact: "there more than once: \(detail)"
         case .unknownName: "undeclared name: \(detail)"
         case .overflow: "range error: \(detail)"
         case .divisionByZero: "division by zero: \(detail)"

@@ -47,6 +47,8 @@ package struct FactTable: Sendable {
         case unknown
         /// The map has no such entry, or the request no such fact.
         case absent
+        /// There is more than one, and nobody can say which of them counts.
+        case ambiguous
         /// A text, as a range of `bytes`.
         case text(ByteRange)
         case value(Value)
@@ -54,6 +56,8 @@ package struct FactTable: Sendable {
 
     private(set) var contents: [Content]
     private(set) var bytes: [UInt8] = []
+    /// The slots to be forgotten by `clear`.
+    private var filled: [Int] = []
 
     /// A table with room for the facts of `layout`.
     package init(_ layout: FactLayout) {
@@ -61,8 +65,11 @@ package struct FactTable: Sendable {
     }
 
     /// Forgets all facts.
+    ///
+    /// **Complexity** O(n) in the facts that were filled, not in those there could be.
     package mutating func clear() {
-        for index in contents.indices { contents[index] = .unknown }
+        for index in filled { contents[index] = .unknown }
+        filled.removeAll(keepingCapacity: true)
         bytes.removeAll(keepingCapacity: true)
     }
 
@@ -77,7 +84,7 @@ package struct FactTable: Sendable {
     package mutating func set(_ slot: Int, text: RawSpan) {
         let start = bytes.count
         bytes.append(text)
-        contents[slot] = .text(ByteRange(start, bytes.count))
+        fill(slot, .text(ByteRange(start, bytes.count)))
     }
 
     /// Fills `slot` with a text.
@@ -87,8 +94,17 @@ package struct FactTable: Sendable {
     }
 
     /// Fills `slot` with a value.
-    package mutating func set(_ slot: Int, _ value: Value) { contents[slot] = .value(value) }
+    package mutating func set(_ slot: Int, _ value: Value) { fill(slot, .value(value)) }
 
     /// Says that there is nothing for `slot`.
-    package mutating func setAbsent(_ slot: Int) { contents[slot] = .absent }
+    package mutating func setAbsent(_ slot: Int) { fill(slot, .absent) }
+
+    /// Says that there is more than one text for `slot`: whoever reads it, or asks whether it is
+    /// there, fails.
+    package mutating func setAmbiguous(_ slot: Int) { fill(slot, .ambiguous) }
+
+    private mutating func fill(_ slot: Int, _ content: Content) {
+        if case .unknown = contents[slot] { filled.append(slot) }
+        contents[slot] = content
+    }
 }

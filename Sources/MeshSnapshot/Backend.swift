@@ -31,6 +31,8 @@ package struct Backend: Sendable, Hashable {
     package var credential: Credential?
     /// Bounds on the connections to it.
     package var connections: ConnectionPoolPolicy
+    /// The AccessPolicies that every request to it must meet, ascending.
+    package var access: [AccessID]
 
     /// The tongue of a backend's endpoints.
     package enum Dialect: Sendable, Hashable {
@@ -47,7 +49,7 @@ package struct Backend: Sendable, Hashable {
         healthCheck: HealthCheck? = nil, outlier: OutlierPolicy? = OutlierPolicy(),
         tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [], pathPrefix: [UInt8] = [],
         hostHeader: [UInt8]? = nil, credential: Credential? = nil,
-        connections: ConnectionPoolPolicy = ConnectionPoolPolicy()
+        connections: ConnectionPoolPolicy = ConnectionPoolPolicy(), access: [AccessID] = []
     ) {
         self.name = name
         self.provider = provider
@@ -62,6 +64,7 @@ package struct Backend: Sendable, Hashable {
         self.hostHeader = hostHeader
         self.credential = credential
         self.connections = connections
+        self.access = access
     }
 }
 

@@ -20,12 +20,14 @@ package struct Model: Sendable, Hashable {
     package var owner: String
     /// The limits of its own that its requests must meet, ascending.
     package var limits: [LimitID]
+    /// The AccessPolicies of its own, ascending.
+    package var access: [AccessID]
 
     /// A model of the given parts.
     package init(
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
-        owner: String = "pinion", limits: [LimitID] = []
+        owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = []
     ) {
         self.name = name
         self.resource = resource
@@ -35,6 +37,7 @@ package struct Model: Sendable, Hashable {
         self.retry = retry
         self.owner = owner
         self.limits = limits
+        self.access = access
     }
 }
 

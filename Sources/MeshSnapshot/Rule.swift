@@ -26,6 +26,8 @@ package struct Rule: Sendable, Hashable {
     package var needsFacts: Bool
     /// The limits of its Gateway and route that its requests must meet, ascending.
     package var limits: [LimitID]
+    /// The AccessPolicies of its Gateway and route, ascending.
+    package var access: [AccessID]
 
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
@@ -47,7 +49,8 @@ package struct Rule: Sendable, Hashable {
         route: String, index: Int, action: Action, requestEdits: [HeaderEdit] = [],
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
-        needsFacts: Bool = false, limits: [LimitID] = []
+        needsFacts: Bool = false, limits: [LimitID] = [],
+        access: [AccessID] = []
     ) {
         self.route = route
         self.index = index
@@ -60,6 +63,7 @@ package struct Rule: Sendable, Hashable {
         self.retry = retry
         self.needsFacts = needsFacts
         self.limits = limits
+        self.access = access
     }
 }
 

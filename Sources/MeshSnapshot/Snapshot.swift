@@ -32,6 +32,8 @@ package final class Snapshot: Sendable {
     package let models: [Model]
     /// Every limit of every LimitPolicy; `LimitID` is an index into this.
     package let usageLimits: [Limit]
+    /// Every AccessPolicy; `AccessID` is an index into its policies.
+    package let access: AccessTable
     /// Bounds that hold for every connection.
     package let limits: ConnectionLimits
     /// What is written about every exchange.
@@ -43,7 +45,8 @@ package final class Snapshot: Sendable {
     package init(
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
-        limits: ConnectionLimits, telemetry: TelemetrySettings, drainTimeout: Nanoseconds
+        access: AccessTable = AccessTable(), limits: ConnectionLimits,
+        telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
         self.version = version
         self.ports = ports
@@ -52,6 +55,7 @@ package final class Snapshot: Sendable {
         self.endpoints = endpoints
         self.models = models
         self.usageLimits = usageLimits
+        self.access = access
         self.limits = limits
         self.telemetry = telemetry
         self.drainTimeout = drainTimeout

@@ -9,8 +9,8 @@ import MeshBasics
 /// `connect_ms`, `ttfb_ms`, `ttft_ms`, `bytes_in`, `bytes_out`, `route`, `backend`, `endpoint`,
 /// `attempts`, `model`, `upstream_model`, `operation`, `stream`, `tokens_in`, `tokens_out`,
 /// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `error_code`, `error_scope`, `limit`,
-/// `fallback`, `truncated`, `client_aborted`, `usage_missing`, `limit_audited`, `client`,
-/// `user_agent`, `snapshot`.
+/// `access_rule`, `fallback`, `truncated`, `client_aborted`, `usage_missing`, `limit_audited`,
+/// `access_audited`, `client`, `user_agent`, `snapshot`.
 ///
 /// What it never writes: headers beside the user agent, bodies, the query of a path, and the user
 /// name and password of an address. Paths and hosts are cut down here and not where they are
@@ -137,9 +137,13 @@ package struct AccessLogWriter: Sendable {
         if let code = record.refusal { sink.word(",\"error_code\":\"", code) }
         if let fault = record.fault { sink.word(",\"error_scope\":\"", fault.label) }
         sink.name(",\"limit\":\"", record.limit)
+        sink.name(",\"access_rule\":\"", record.accessRule)
         let flags = record.flags
         if flags.isDisjoint(
-            with: [.fallback, .truncated, .clientAborted, .usageMissing, .limitAudited])
+            with: [
+                .fallback, .truncated, .clientAborted, .usageMissing, .limitAudited,
+                .accessAudited,
+            ])
         {
             return
         }
@@ -148,5 +152,6 @@ package struct AccessLogWriter: Sendable {
         if flags.contains(.clientAborted) { sink.literal(",\"client_aborted\":true") }
         if flags.contains(.usageMissing) { sink.literal(",\"usage_missing\":true") }
         if flags.contains(.limitAudited) { sink.literal(",\"limit_audited\":true") }
+        if flags.contains(.accessAudited) { sink.literal(",\"access_audited\":true") }
     }
 }

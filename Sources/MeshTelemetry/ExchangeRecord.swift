@@ -38,6 +38,8 @@ package struct ExchangeRecord: Sendable {
     package var cost: Cost?
     /// `policy/limit`: what refused it, or would have, were it not an audit.
     package var limit: String?
+    /// `policy/rule`: what refused it, or would have, were it not an audit.
+    package var accessRule: String?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.
@@ -119,6 +121,8 @@ package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     package static let fallback = ExchangeFlags(rawValue: 32)
     /// A limit that only counts would have refused it.
     package static let limitAudited = ExchangeFlags(rawValue: 64)
+    /// An AccessPolicy that only counts would have refused it.
+    package static let accessAudited = ExchangeFlags(rawValue: 128)
 }
 
 /// A sum of money.

@@ -65,6 +65,23 @@ package struct LimitLabels: Hashable, Sendable {
     static let other = LimitLabels(policy: LabelValue.other, limit: LabelValue.other)
 }
 
+/// The labels of what a rule of an AccessPolicy led to.
+package struct AccessLabels: Hashable, Sendable {
+    /// `namespace/name` of the AccessPolicy.
+    package let policy: String
+    /// The rule's name within it, or `default`.
+    package let rule: String
+
+    /// Labels made fit for the page: see `LabelValue`.
+    package init(policy: String, rule: String) {
+        self.policy = LabelValue.bounded(policy)
+        self.rule = LabelValue.bounded(rule)
+    }
+
+    /// What came after the table was full.
+    static let other = AccessLabels(policy: LabelValue.other, rule: LabelValue.other)
+}
+
 /// Makes text fit to be a label value: bounded, and without control characters.
 ///
 /// A NUL or an escape sequence in a model name that a caller chose must not be able to break the

@@ -131,6 +131,28 @@ package enum LimitCount: UInt8, CaseIterable, Sendable {
     }
 }
 
+/// What a rule of an AccessPolicy led to.
+package enum AccessDecision: UInt8, CaseIterable, Sendable {
+    /// The request passed the policy by it.
+    case allowed
+    /// The request was refused by it.
+    case denied
+    /// An audit would have refused the request by it.
+    case audited
+    /// It could not be evaluated.
+    case failed
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .allowed: "allowed"
+        case .denied: "denied"
+        case .audited: "audited"
+        case .failed: "failed"
+        }
+    }
+}
+
 /// What a token was.
 package enum TokenType: UInt8, CaseIterable, Sendable {
     /// Read by the model.

@@ -94,6 +94,11 @@ package enum MetricCatalogue {
     static let limitEvictions = Metric(
         "pinion_limit_evictions_total", .counter, labels: ["policy", "limit"],
         help: "Keys that a limit forgot for want of room before their buckets were full again.")
+    static let accessDecisions = Metric(
+        "pinion_access_decisions_total", .counter, labels: ["policy", "rule", "decision"],
+        help: "Requests that a rule of an AccessPolicy (or its default) let pass (allowed), "
+            + "refused (denied), or would have refused were it not an audit (audited), and how "
+            + "often it could not be evaluated (failed).")
     static let truncations = Metric(
         "pinion_streams_truncated_total", .counter, labels: ["backend"],
         help: "Streams that the upstream ended without their terminal event.")
@@ -116,7 +121,7 @@ package enum MetricCatalogue {
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
-        truncations, clientAborts, usageMissing,
+        accessDecisions, truncations, clientAborts, usageMissing,
         accessLogDropped, seriesDropped, pageTruncated,
     ]
 

@@ -110,10 +110,32 @@ extension MetricsPage {
         }
     }
 
+    /// What is told by rule of an AccessPolicy; denials are shown at zero too.
+    mutating func writeAccess(_ metrics: ShardMetrics) {
+        let keys = metrics.access.keys
+        let isOver = (0..<metrics.accessCounts.width).contains { metrics.accessCounts[0, $0] > 0 }
+        let order = keys.indices.dropFirst(isOver ? 0 : 1).sorted {
+            (keys[$0].policy, keys[$0].rule) < (keys[$1].policy, keys[$1].rule)
+        }
+        begin(MetricCatalogue.accessDecisions)
+        for row in order {
+            for decision in AccessDecision.allCases {
+                let values = [keys[row].policy, keys[row].rule, decision.label.description]
+                let count = metrics.accessCounts[row, Int(decision.rawValue)]
+                if decision == .denied {
+                    sample(LabelText(MetricCatalogue.accessDecisions.labels, values), count)
+                } else {
+                    nonzero(MetricCatalogue.accessDecisions.labels, values, count)
+                }
+            }
+        }
+    }
+
     /// What the metrics say of themselves.
     mutating func writeSelf(_ metrics: ShardMetrics) {
         begin(MetricCatalogue.seriesDropped)
         let names = MetricCatalogue.seriesDropped.labels
+        sample(LabelText(names, ["access"]), metrics.access.dropped)
         sample(LabelText(names, ["backends"]), metrics.backends.dropped)
         sample(LabelText(names, ["limits"]), metrics.limits.dropped)
         sample(LabelText(names, ["models"]), metrics.models.dropped)

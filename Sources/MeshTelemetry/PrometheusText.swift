@@ -40,6 +40,7 @@ package enum PrometheusText {
         page.writeMesh(metrics)
         page.writeBackends(metrics)
         page.writeLimits(metrics)
+        page.writeAccess(metrics)
         page.writeSelf(metrics)
         page.writeRequests(metrics)
         page.writeModels(metrics)

@@ -13,6 +13,7 @@ extension ShardMetrics {
         let backendNumbers = backends.merge(other.backends)
         let errorNumbers = errors.merge(other.errors)
         let limitNumbers = limits.merge(other.limits)
+        let accessNumbers = access.merge(other.access)
         growBanks()
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)
@@ -26,6 +27,9 @@ extension ShardMetrics {
         }
         for (source, row) in limitNumbers.enumerated() {
             limitCounts.add(other.limitCounts, row: source, to: row)
+        }
+        for (source, row) in accessNumbers.enumerated() {
+            accessCounts.add(other.accessCounts, row: source, to: row)
         }
         for (source, row) in errorNumbers.enumerated() {
             refusals.add(other.refusals, row: source, to: row)

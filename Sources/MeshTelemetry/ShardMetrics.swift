@@ -21,6 +21,7 @@ package struct ShardMetrics: Sendable {
     var models = SeriesTable(overflow: ModelLabels.other, limit: Limits.seriesPerTable)
     var backends = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
     var limits = SeriesTable(overflow: LimitLabels.other, limit: Limits.seriesPerTable)
+    var access = SeriesTable(overflow: AccessLabels.other, limit: Limits.seriesPerTable)
     var errors = ErrorCodeTable()
 
     /// By route: which backend row it belongs to.
@@ -49,6 +50,9 @@ package struct ShardMetrics: Sendable {
 
     /// By limit and `LimitCount`.
     var limitCounts = CounterBank(width: LimitCount.allCases.count)
+
+    /// By rule and `AccessDecision`.
+    var accessCounts = CounterBank(width: AccessDecision.allCases.count)
 
     /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `EndpointState`.
     var attempts = CounterBank(width: AttemptResult.allCases.count)
@@ -109,6 +113,19 @@ package struct ShardMetrics: Sendable {
         }
     }
 
+    /// The number of a rule of an AccessPolicy, or of its default. Slow, as
+    /// `routeSeries(route:backend:)`.
+    package mutating func accessSeries(policy: String, rule: String) -> AccessSeriesID {
+        let number = access.number(of: AccessLabels(policy: policy, rule: rule))
+        accessCounts.grow(to: access.count)
+        return AccessSeriesID(number: Int32(number))
+    }
+
+    /// Counts what a rule led to.
+    package mutating func countAccess(_ decision: AccessDecision, _ series: AccessSeriesID) {
+        accessCounts.add(1, row: Int(series.number), column: Int(decision.rawValue))
+    }
+
     /// Makes a row in every bank for every number given out.
     mutating func growBanks() {
         if backendOfRoute.isEmpty { backendOfRoute.append(0) }
@@ -125,6 +142,7 @@ package struct ShardMetrics: Sendable {
         modelCurrencies.grow(to: models.count)
         modelCosts.grow(to: modelCurrencies.entries.count)
         limitCounts.grow(to: limits.count)
+        accessCounts.grow(to: access.count)
         attempts.grow(to: backends.count)
         retries.grow(to: backends.count)
         ejections.grow(to: backends.count)
@@ -149,6 +167,11 @@ package struct ModelSeriesID: Hashable, Sendable {
 
 /// The number of a backend in one `ShardMetrics`; valid as long as that lives.
 package struct BackendSeriesID: Hashable, Sendable {
+    let number: Int32
+}
+
+/// The number of a rule of an AccessPolicy in one `ShardMetrics`; valid as long as that lives.
+package struct AccessSeriesID: Hashable, Sendable {
     let number: Int32
 }
 

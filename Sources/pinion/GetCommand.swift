@@ -19,6 +19,7 @@ struct GetCommand: ParsableCommand {
         case backends
         case endpoints
         case limits
+        case access
         case status
         case snapshot
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshPolicy
 import MeshSnapshot
 import MeshWire
 
@@ -13,7 +14,33 @@ enum Listings {
         case "routes": routes(snapshot)
         case "models": models(snapshot)
         case "backends": backends(snapshot)
+        case "access": access(snapshot)
         default: nil
+        }
+    }
+
+    /// Every rule of every AccessPolicy in the order in which it is asked, and behind them what
+    /// holds when none decides.
+    private static func access(_ snapshot: Snapshot) -> [[(String, Cell)]] {
+        snapshot.access.policies.flatMap { policy in
+            let mode = policy.isAudit ? "audit" : "enforce"
+            let targets = policy.targets.joined(separator: ", ")
+            let rules = policy.rules.map { rule in
+                [
+                    ("policy", Cell.text(policy.name)), ("rule", .text(rule.name)),
+                    ("action", .text(rule.action.label)), ("mode", .text(mode)),
+                    ("stage", .text(rule.stage.label)), ("targets", .text(targets)),
+                    ("when", .text(rule.program.text)),
+                ]
+            }
+            return rules + [
+                [
+                    ("policy", .text(policy.name)), ("rule", .text("default")),
+                    ("action", .text(policy.allowsByDefault ? "allow" : "deny")),
+                    ("mode", .text(mode)), ("stage", .text(policy.settledAt.label)),
+                    ("targets", .text(targets)), ("when", .text("")),
+                ]
+            ]
         }
     }
 

@@ -194,9 +194,11 @@ struct RefusalTests {
             names.insert("\(code.name)")
             #expect((400...599).contains(code.status) && !code.summary.isEmpty)
             let isClient = code.scope == .client
-            // A limit is not the fault of the caller, though its status is one of a client.
+            // A limit or a rule is not the fault of the caller, though its status is one of a
+            // client.
             #expect(
-                isClient == (400..<500).contains(code.status) || [429, 501].contains(code.status))
+                isClient == (400..<500).contains(code.status)
+                    || [403, 429, 501].contains(code.status))
             #expect(Refusal(code).answer.code == "\(code.name)")
         }
         #expect(names.count == Refusal.Code.allCases.count)

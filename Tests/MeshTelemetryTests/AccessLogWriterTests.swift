@@ -75,6 +75,10 @@ struct AccessLogWriterTests {
                 #""error_code":"token-limit","error_scope":"limit","limit":"default/team/daily","#))
         record.flags = [.limitAudited]
         #expect(line(record).contains(#""limit":"default/team/daily","limit_audited":true,"#))
+        record.limit = nil
+        record.accessRule = "default/p/r"
+        record.flags = [.accessAudited]
+        #expect(line(record).contains(#""access_rule":"default/p/r","access_audited":true,"#))
     }
 
     @Test("a plain line leaves out what is not known")

@@ -3,6 +3,7 @@
 package import MeshBasics
 package import MeshLimits
 package import MeshRouting
+import MeshPolicy
 import MeshSnapshot
 
 /// Everything that one exchange was told and asked of its shard, and what it decided: enough to
@@ -101,6 +102,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var quota: Quota?
     /// What each stage had to say, in order.
     package var notes: [RecordedNote] = []
+    /// What rules said that read blotted out values; nil when none did.
+    package var verdicts: [RecordedVerdict]?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
@@ -173,6 +176,32 @@ package struct RecordedNote: Codable, Hashable, Sendable {
         case forward
         /// What it cost.
         case account
+    }
+}
+
+/// What one rule said.
+package struct RecordedVerdict: Codable, Hashable, Sendable {
+    /// `policy/rule`.
+    package var rule: String
+    /// Whether it held; nil when it could not be evaluated.
+    package var holds: Bool?
+
+    init(_ rule: String, _ verdict: Verdict) {
+        self.rule = rule
+        switch verdict {
+        case .holds: holds = true
+        case .fails: holds = false
+        case .unknown: holds = nil
+        }
+    }
+
+    /// The verdict again.
+    var verdict: Verdict {
+        switch holds {
+        case true?: .holds
+        case false?: .fails
+        case nil: .unknown(EvaluationFault(.invalidArgument, ""))
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshLimits
+import MeshPolicy
 import MeshRouting
 import MeshSnapshot
 
@@ -162,6 +163,16 @@ package final class Tape {
         let answer = isReplay ? script?.quota ?? answer : answer
         current?.quota = answer
         return answer
+    }
+
+    /// What the rule called `label` says: `answer`, or what it said then. Asked of rules that
+    /// read what is blotted out here.
+    func verdict(_ answer: Verdict, of label: String) -> Verdict {
+        let then = script?.verdicts?.first { $0.rule == label }
+        let verdict = isReplay ? then?.verdict ?? answer : answer
+        let noted = RecordedVerdict(label, verdict)
+        if current?.verdicts?.append(noted) == nil { current?.verdicts = [noted] }
+        return verdict
     }
 
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.

@@ -11,6 +11,7 @@ extension Evaluation {
         case .text(let range):
             return .string(unsafe facts.bytes.span.bytes.extracting(range.range).text)
         case .absent: throw located(EvaluationFault(.noSuchKey, name(slot)), at: index)
+        case .ambiguous: throw located(EvaluationFault(.ambiguousFact, name(slot)), at: index)
         case .unknown: throw EvaluationFault(.factNotProvided, name(slot))
         }
     }
@@ -20,6 +21,7 @@ extension Evaluation {
         switch facts.contents[Int(slot)] {
         case .value, .text: return true
         case .absent: return false
+        case .ambiguous: throw EvaluationFault(.ambiguousFact, name(slot))
         case .unknown: throw EvaluationFault(.factNotProvided, name(slot))
         }
     }

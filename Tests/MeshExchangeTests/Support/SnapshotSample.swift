@@ -16,6 +16,7 @@ struct SnapshotSample {
     /// Names under which models are offered, with the model.
     var names: [(String, ModelID)] = []
     var usageLimits: [Limit] = []
+    var access = AccessTable()
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
@@ -49,7 +50,7 @@ struct SnapshotSample {
             version: version,
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
             rules: rules, backends: known, endpoints: endpoints, models: models,
-            usageLimits: usageLimits, limits: limits,
+            usageLimits: usageLimits, access: access, limits: limits,
             telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
     }

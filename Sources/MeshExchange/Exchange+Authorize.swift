@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshPolicy
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+
+/// Whether a request may do what it asks for.
+///
+/// A rule is asked as soon as all that it reads is known, and never later:
+///
+/// ```
+///  head read ──> rules on the head ──> body read, model known ──> rules on the body ──> limits
+///                                                                                         │
+///        each attempt, fallback and copy <── rules on the destination <──── backend chosen
+/// ```
+///
+/// Within a policy `deny` goes before `require` before `allow` before the default; the `allow`
+/// rules and the default are settled together, once the last of them can be asked. Every policy
+/// that applies must let the request pass. A rule that has no value refuses: `deny` counts as
+/// true, `require` and `allow` do not.
+///
+/// What is asked of a backend is a function of the request and the backend, so a retry on the
+/// same one is judged by the first answer. The time is a fact of the request, too.
+///
+/// Invariant: without a policy nothing here costs more than looking at an empty array.
+extension Exchange {
+    /// Asks the rules that need the head only. Answers a refusal, or nil.
+    mutating func authorizeHead(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step? {
+        let ids = snapshot.rules[Int(rule)].access
+        if ids.isEmpty { return nil }
+        var facts = shard.takeFacts(for: snapshot)
+        let scope = AccessScope(stage: .head, floor: .head)
+        fill(&facts, for: ids, in: scope, head, bytes, body: nil)
+        let denial = judge(ids, but: [], in: scope, facts, &shard)
+        shard.putBack(facts, of: snapshot)
+        return denial.map { refuse($0, shard: &shard, at: now) }
+    }
+
+    /// Asks the rules that need the body or the model. Answers a refusal, or nil.
+    ///
+    /// **Shape** `isLast` when the mesh answers by itself: no backend will be chosen, and what
+    /// would be settled there is settled now.
+    mutating func authorizeBody(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, isLast: Bool = false,
+        shard: inout Shard, at now: Instant
+    ) -> Step? {
+        let ofRule = snapshot.rules[Int(rule)].access
+        let ofModel = model >= 0 ? snapshot.models[Int(model)].access : []
+        if ofRule.isEmpty, ofModel.isEmpty { return nil }
+        var facts = shard.takeFacts(for: snapshot)
+        let inherited = AccessScope(stage: .body, floor: .head, isLast: isLast)
+        let own = AccessScope(stage: .body, floor: .body, isLast: isLast)
+        fill(&facts, for: ofRule, in: inherited, head, bytes, body: body)
+        fill(&facts, for: ofModel, in: own, head, bytes, body: body)
+        let denial =
+            judge(ofRule, but: [], in: inherited, facts, &shard)
+            ?? judge(ofModel, but: ofRule, in: own, facts, &shard)
+        shard.putBack(facts, of: snapshot)
+        return denial.map { refuse($0, shard: &shard, at: now) }
+    }
+
+    /// Keeps what rules about destinations read, and asks them about the chosen backend and, as
+    /// long as they refuse, about the model's fallbacks. Answers a refusal when every one is
+    /// refused, else nil: `hopDenial` then says which are.
+    mutating func authorizeDestinations(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
+        at now: Instant
+    ) -> Step? {
+        if snapshot.access.policies.isEmpty { return nil }
+        let ids = policiesOfDestinations()
+        if ids.isEmpty { return nil }
+        var facts = FactTable(snapshot.access.layout)
+        for floor in [FactStage.head, .destination] {
+            let scope = AccessScope(stage: .destination, floor: floor)
+            fill(&facts, for: ids, in: scope, head, bytes, body: body)
+        }
+        destinationFacts = facts
+        guard let denial = hopDenial(to: backend, &shard) else { return nil }
+        if model >= 0 {
+            for fallback in snapshot.models[Int(model)].fallbacks
+            where hopDenial(to: fallback.backend, &shard) == nil {
+                return nil
+            }
+        }
+        return refuse(denial, shard: &shard, at: now)
+    }
+
+    /// Why the request may not be sent to `backend`, or nil when it may.
+    mutating func hopDenial(to backend: BackendID, _ shard: inout Shard) -> AccessDenial? {
+        guard var facts = destinationFacts else { return nil }
+        if let known = judgedHops.first(where: { $0.backend == backend }) { return known.denial }
+        // Taken out and put back so that the table is changed in place.
+        destinationFacts = nil
+        fillDestination(&facts, backend)
+        let ofRule = snapshot.rules[Int(rule)].access
+        let ofModel = model >= 0 ? snapshot.models[Int(model)].access : []
+        let ofBackend = snapshot.backends[Int(backend)].access
+        let inherited = AccessScope(stage: .destination, floor: .head)
+        let own = AccessScope(stage: .destination, floor: .destination)
+        let denial =
+            judge(ofRule, but: [], in: inherited, facts, &shard)
+            ?? judge(ofModel, but: ofRule, in: inherited, facts, &shard)
+            ?? judge(ofBackend, but: ofRule + ofModel, in: own, facts, &shard)
+        destinationFacts = facts
+        judgedHops.append(JudgedHop(backend: backend, denial: denial))
+        return denial
+    }
+
+    /// Answers that the request may not do what it asks for.
+    mutating func refuse(
+        _ denial: AccessDenial, shard: inout Shard, at now: Instant
+    ) -> Step {
+        let policy = snapshot.access.policies[denial.policy]
+        record.accessRule = policy.label(of: denial.rule)
+        record.flags.remove(.accessAudited)
+        return refuse(Refusal(denial, by: policy), shard: &shard, at: now)
+    }
+
+    /// The policies that are asked about some backend that the request can reach.
+    private func policiesOfDestinations() -> [AccessID] {
+        var found: [AccessID] = []
+        let policies = snapshot.access.policies
+        let ofModel = model >= 0 ? snapshot.models[Int(model)].access : []
+        for id in snapshot.rules[Int(rule)].access + ofModel
+        where policies[Int(id)].asksDestination {
+            found.append(id)
+        }
+        var reachable = snapshot.rules[Int(rule)].mirrors.map(\.backend) + [backend]
+        if model >= 0 { reachable += snapshot.models[Int(model)].fallbacks.map(\.backend) }
+        for id in reachable { found += snapshot.backends[Int(id)].access }
+        return found
+    }
+
+    /// What those of `ids` say that are asked in `scope`; those in `others` were asked before.
+    /// Audits count and say so, and never refuse.
+    private mutating func judge(
+        _ ids: [AccessID], but others: [AccessID], in scope: AccessScope, _ facts: FactTable,
+        _ shard: inout Shard
+    ) -> AccessDenial? {
+        for id in ids where !others.contains(id) && !auditedPolicies.contains(id) {
+            let policies = snapshot.access.policies
+            let number = Int(id)
+            guard let denial = judge(policies[number], number, in: scope, facts, &shard) else {
+                continue
+            }
+            if !policies[number].isAudit {
+                shard.countAccess(.denied, number, denial.rule, of: snapshot)
+                return denial
+            }
+            let label = policies[number].label(of: denial.rule)
+            shard.countAccess(.audited, number, denial.rule, of: snapshot)
+            auditedPolicies.append(id)
+            record.flags.insert(.accessAudited)
+            record.accessRule = label
+            tape?.say(
+                .authorize,
+                "policy \(policies[number].name) would refuse it by \(label), "
+                    + "and only counts")
+        }
+        return nil
+    }
+
+    private mutating func judge(
+        _ policy: AccessPolicy, _ number: Int, in scope: AccessScope, _ facts: FactTable,
+        _ shard: inout Shard
+    ) -> AccessDenial? {
+        for rule in policy.rules.indices where policy.rules[rule].action != .allow {
+            guard scope.asks(policy.rules[rule], of: policy) else { continue }
+            let verdict = ask(policy, number, rule, facts, &shard)
+            let isRefusal =
+                policy.rules[rule].action == .deny
+                ? verdict != .fails : verdict != .holds
+            if isRefusal {
+                tape?.say(.authorize, policy.rules[rule].said(verdict))
+                return AccessDenial(policy: number, rule: rule, isFault: verdict.isUnknown)
+            }
+        }
+        guard scope.settles(policy) else { return nil }
+        var isFault = false
+        for rule in policy.rules.indices where policy.rules[rule].action == .allow {
+            let verdict = ask(policy, number, rule, facts, &shard)
+            if verdict == .holds {
+                tape?.say(.authorize, policy.rules[rule].said(verdict))
+                shard.countAccess(.allowed, number, rule, of: snapshot)
+                return nil
+            }
+            if verdict.isUnknown {
+                isFault = true
+                tape?.say(.authorize, policy.rules[rule].said(verdict))
+            }
+        }
+        if policy.allowsByDefault {
+            tape?.say(.authorize, "policy \(policy.name) lets it pass by default")
+            shard.countAccess(.allowed, number, -1, of: snapshot)
+            return nil
+        }
+        tape?.say(.authorize, "no rule of policy \(policy.name) allows it")
+        return AccessDenial(policy: number, rule: -1, isFault: isFault)
+    }
+
+    private mutating func ask(
+        _ policy: AccessPolicy, _ number: Int, _ rule: Int, _ facts: FactTable,
+        _ shard: inout Shard
+    ) -> Verdict {
+        var verdict = policy.rules[rule].program.verdict(facts)
+        if let tape, policy.rules[rule].program.readsSecret(snapshot.access.layout) {
+            verdict = tape.verdict(verdict, of: policy.rules[rule].label)
+        }
+        if verdict.isUnknown { shard.countAccess(.failed, number, rule, of: snapshot) }
+        return verdict
+    }
+}
+
+/// Which rules are asked at one moment.
+struct AccessScope {
+    /// What is known.
+    var stage: FactStage
+    /// The earliest moment at which the policy applies: that of what it is attached to.
+    var floor: FactStage
+    /// Whether no later moment comes.
+    var isLast = false
+
+    /// Whether it is now that `rule` of `policy` is asked.
+    func asks(_ rule: AccessRule, of policy: AccessPolicy) -> Bool {
+        rule.action == .allow ? settles(policy) : max(rule.stage, floor) == stage
+    }
+
+    /// Whether it is now that the `allow` rules of `policy` and its default are settled.
+    func settles(_ policy: AccessPolicy) -> Bool {
+        let due = max(policy.settledAt, floor)
+        return due == stage || isLast && due > stage
+    }
+}
+
+/// What refused a request.
+struct AccessDenial: Hashable, Sendable {
+    /// The policy, an index into the snapshot's.
+    var policy: Int
+    /// The rule, an index into the policy's, or -1 for its default.
+    var rule: Int
+    /// Whether it refused because a rule could not be evaluated.
+    var isFault: Bool
+}
+
+/// What rules said about sending the request to a backend.
+struct JudgedHop: Sendable {
+    /// The backend.
+    var backend: BackendID
+    /// Why it may not be sent there, or nil.
+    var denial: AccessDenial?
+}
+
+extension AccessPolicy {
+    /// What logs call the rule at `index`, or the default.
+    func label(of index: Int) -> String { index < 0 ? defaultLabel : rules[index].label }
+}
+
+extension Verdict {
+    /// Whether the rule has no value.
+    var isUnknown: Bool { if case .unknown = self { true } else { false } }
+}
+
+extension AccessRule {
+    /// What `verdict` means, in words without any value of the request.
+    fileprivate func said(_ verdict: Verdict) -> String {
+        switch (verdict, action) {
+        case (.unknown(let fault), _):
+            "rule \(label) (\(action.label)) cannot be evaluated, "
+                + "\(fault.plainText), and so does not let it pass"
+        case (.holds, .deny): "rule \(label) denies it"
+        case (.fails, .require): "rule \(label) requires what does not hold"
+        case (.holds, .allow): "rule \(label) allows it"
+        case (.fails, .deny), (.holds, .require), (.fails, .allow):
+            "rule \(label) has nothing against it"
+        }
+    }
+}
+
+extension EvaluationFault {
+    /// What happened. Names of facts are shown, and nothing that may be part of one.
+    fileprivate var plainText: String {
+        if Fact.allCases.contains(where: { detail.hasPrefix($0.name) }) { return description }
+        return "\(EvaluationFault(code, "").description) a value of the request"
+    }
+}
+
+extension Refusal {
+    /// The refusal of a request that `policy` does not let pass.
+    fileprivate init(_ denial: AccessDenial, by policy: AccessPolicy) {
+        var message: String
+        if denial.rule >= 0 {
+            let rule = policy.rules[denial.rule]
+            message = "rule \(rule.name) of AccessPolicy \(policy.name) "
+            switch rule.action {
+            case _ where denial.isFault: message += "could not be evaluated for this request"
+            case .require: message += "requires what this request does not meet"
+            case .deny, .allow: message += "denies this request"
+            }
+            if let told = rule.message { message += ": \(told)" }
+        } else {
+            message = "no rule of AccessPolicy \(policy.name) allows this request"
+            if denial.isFault { message += ", and some could not be evaluated" }
+        }
+        self.init(.accessDenied, message: message)
+    }
+}

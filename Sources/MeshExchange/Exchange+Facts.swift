@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshDialects
+import MeshPolicy
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+
+/// Fills in the facts that rules read, each once a stage and only those that some rule reads.
+extension Exchange {
+    /// Fills what the rules of `ids` read that are asked in `scope`, but for the destination.
+    ///
+    /// **Shape** `body` is the collected payload that `facts` was scanned from.
+    func fill(
+        _ table: inout FactTable, for ids: [AccessID], in scope: AccessScope,
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?
+    ) {
+        let policies = snapshot.access.policies
+        for id in ids {
+            let rules = policies[Int(id)].rules
+            for rule in rules.indices where scope.asks(rules[rule], of: policies[Int(id)]) {
+                for slot in rules[rule].program.slots where !table.isFilled(slot) {
+                    fill(slot, of: &table, head, bytes, body: body)
+                }
+            }
+        }
+    }
+
+    /// Fills what rules read about `backend`.
+    func fillDestination(_ table: inout FactTable, _ backend: BackendID) {
+        for (slot, content) in snapshot.access.layout.slots.enumerated() {
+            switch Fact(rawValue: content.fact) {
+            case .destinationBackend:
+                table.set(slot, text: snapshot.backends[Int(backend)].name)
+            case .destinationProvider:
+                table.set(slot, text: snapshot.backends[Int(backend)].provider)
+            default: break
+            }
+        }
+    }
+
+    private func fill(
+        _ slot: Int, of table: inout FactTable, _ head: borrowing RequestHead,
+        _ bytes: RawSpan, body: RawSpan?
+    ) {
+        let content = snapshot.access.layout.slots[slot]
+        guard let fact = Fact(rawValue: content.fact) else { return table.setAbsent(slot) }
+        switch fact {
+        case .sourceAddress: fillSource(slot, of: &table)
+        case .requestMethod: table.set(slot, text: bytes.extracting(head.methodRange.range))
+        case .requestPath:
+            if let canonicalPath {
+                table.set(slot, text: unsafe canonicalPath.span.bytes)
+            } else {
+                table.set(slot, text: bytes.extracting(head.pathRange.range))
+            }
+        case .requestQuery: table.set(slot, text: bytes.extracting(head.queryRange.range))
+        case .requestHost: fillHost(slot, of: &table, bytes.extracting(head.hostNameRange.range))
+        case .requestHeaders:
+            if let key = content.key {
+                fillField(slot, of: &table, called: key, head, bytes)
+            } else {
+                fillFields(slot, of: &table, head, bytes)
+            }
+        case .requestID:
+            if let callerRequestID {
+                table.set(slot, text: unsafe callerRequestID.span.bytes)
+            } else {
+                var id: [UInt8] = []
+                record.requestID.append(to: &id)
+                table.set(slot, text: unsafe id.span.bytes)
+            }
+        case .requestTime: table.set(slot, .timestamp(Timestamp(record.startedAt)))
+        case .requestSize:
+            switch head.framing {
+            case .none: table.set(slot, .int(0))
+            case .length(let count): table.set(slot, .int(Int64(clamping: count)))
+            case .chunked, .untilClose: table.setAbsent(slot)
+            }
+        case .aiOperation: table.set(slot, text: operationOfPath(head, bytes).telemetryName)
+        case .aiModel: fillModel(slot, of: &table, body: body)
+        case .aiStream: table.set(slot, .bool(facts?.stream ?? false))
+        case .aiMaxTokens:
+            if let most = facts?.maxTokensCeiling {
+                table.set(slot, .int(Int64(most)))
+            } else {
+                table.setAbsent(slot)
+            }
+        case .aiTokensEstimated: table.set(slot, .int(Int64(clamping: tokensEstimate)))
+        case .aiToolCount: table.set(slot, .int(Int64(facts?.toolCount ?? 0)))
+        case .destinationBackend, .destinationProvider: table.setAbsent(slot)
+        }
+    }
+
+    /// An IPv4 address that came in the form of an IPv6 one is the same caller.
+    private func fillSource(_ slot: Int, of table: inout FactTable) {
+        let text = unsafe peer.span.bytes
+        let isMapped =
+            text.byteCount > 7 && text.extracting(first: 7).equalsIgnoringCase("::ffff:")
+            && peer.contains(UInt8(ascii: "."))
+        table.set(slot, text: isMapped ? text.extracting(7..<text.byteCount) : text)
+    }
+
+    /// Hosts have no case, and a dot at their end changes nothing.
+    private func fillHost(_ slot: Int, of table: inout FactTable, _ host: RawSpan) {
+        var host = host
+        if host.byteCount > 1, host[host.byteCount - 1] == UInt8(ascii: ".") {
+            host = host.extracting(0..<(host.byteCount - 1))
+        }
+        for i in 0..<host.byteCount where host[i] &- UInt8(ascii: "A") < 26 {
+            table.set(slot, text: host.text.lowercased())
+            return
+        }
+        table.set(slot, text: host)
+    }
+
+    private func fillField(
+        _ slot: Int, of table: inout FactTable, called key: String,
+        _ head: borrowing RequestHead, _ bytes: RawSpan
+    ) {
+        let name = key.utf8Span
+        let wanted = unsafe name.span.bytes
+        for field in head.fields
+        where bytes.extracting(field.nameRange.range).equalsIgnoringCase(wanted) {
+            if table.isFilled(slot) { return table.setAmbiguous(slot) }
+            table.set(slot, text: bytes.extracting(field.valueRange.range))
+        }
+        if !table.isFilled(slot) { table.setAbsent(slot) }
+    }
+
+    /// All fields as one map.
+    private func fillFields(
+        _ slot: Int, of table: inout FactTable, _ head: borrowing RequestHead, _ bytes: RawSpan
+    ) {
+        var names: [String] = []
+        var values: [String] = []
+        for field in head.fields {
+            let name = bytes.extracting(field.nameRange.range).text.lowercased()
+            let value = bytes.extracting(field.valueRange.range).text
+            if let known = names.firstIndex(of: name) {
+                values[known] += ", \(value)"
+            } else {
+                names.append(name)
+                values.append(value)
+            }
+        }
+        let map = try? MapValue(
+            keys: names.map { .string($0) }, values: values.map { .string($0) })
+        if let map { table.set(slot, .map(map)) } else { table.setAmbiguous(slot) }
+    }
+
+    /// The model by the name of its resource where it has a fixed one, so that no alias gets past
+    /// a rule; else what the body says, as a server would read it.
+    private func fillModel(_ slot: Int, of table: inout FactTable, body: RawSpan?) {
+        if model >= 0, !snapshot.models[Int(model)].isWildcard {
+            let models = snapshot.models
+            let name = models[Int(model)].name
+            return table.set(slot, text: unsafe name.span.bytes)
+        }
+        guard let body, let facts, let range = facts.model else {
+            return table.set(slot, text: "")
+        }
+        let written = body.extracting(range.range)
+        guard facts.modelHasEscapes else { return table.set(slot, text: written) }
+        guard let plain = try? JSONStringDecoder.decode(written) else {
+            return table.setAmbiguous(slot)
+        }
+        table.set(slot, text: unsafe plain.span.bytes)
+    }
+}
+
+extension Program {
+    /// Whether it reads what recordings blot out.
+    func readsSecret(_ layout: FactLayout) -> Bool {
+        slots.contains { slot in
+            switch Fact(rawValue: layout.slots[slot].fact) {
+            case .requestHeaders:
+                layout.slots[slot].key.map { HeadRedaction.isSecret($0.lowercased()) } ?? true
+            case .requestQuery: true
+            default: false
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshPolicy
+
+extension Fact {
+    /// The text of `Docs/facts.md`.
+    package static func markdown() -> String {
+        var lines = [
+            "# Facts", "",
+            "<!-- Generated from Sources/MeshSnapshot/Fact.swift by `make docs`. -->", "",
+            "What the rules of an [AccessPolicy](operating/access.md) speak about, in "
+                + "[CEL](cel.md). A fact is known from one stage on, and a rule is asked at the "
+                + "stage of the latest fact that it reads:", "",
+            "- **head**: the head was read, the body not yet.",
+            "- **body**: the body was read and the model is known, no limit was asked yet.",
+            "- **destination**: a Backend was chosen; asked for each one that the request is "
+                + "about to be sent to, copies and fallbacks included.", "",
+            "A fact that is absent makes the rule that reads it fail, unless the rule asks first: "
+                + "`has(ai.max_tokens)`, `'x-team' in request.headers`.", "",
+            "| fact | type | known at | what it is |", "| --- | --- | --- | --- |",
+        ]
+        for fact in allCases {
+            lines.append(
+                "| `\(fact.name)` | \(fact.declaration.type) | \(fact.stage.label) | "
+                    + "\(fact.note) |")
+        }
+        lines += [
+            "",
+            "Who the caller is (a workload's SPIFFE ID, the claims of a token) is not among them "
+                + "yet: what is not verified is no fact.", "",
+        ]
+        return lines.joined(separator: "\n")
+    }
+}

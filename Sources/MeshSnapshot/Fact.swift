@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import MeshPolicy
+
+/// What rules may speak about: everything that is known of a request, each with the stage at
+/// which it is known.
+///
+/// The list is the contract between what an operator writes and what the exchange fills in: a
+/// fact stands here when, and only when, it can be known. Its order is the numbering of facts in
+/// `environment`. `Docs/facts.md` is written from it.
+///
+/// What the caller claims of itself (headers, the body) is a fact of the request, never of the
+/// caller: facts about who somebody is come with identity.
+package enum Fact: Int, CaseIterable, Sendable, Hashable {
+    /// The caller's address.
+    case sourceAddress
+    /// The request line and head.
+    case requestMethod, requestPath, requestQuery, requestHost, requestHeaders
+    /// What the mesh calls the request, when it came, and how large its body says to be.
+    case requestID, requestTime, requestSize
+    /// What the path asks for.
+    case aiOperation
+    /// What the body asks for.
+    case aiModel, aiStream, aiMaxTokens, aiTokensEstimated, aiToolCount
+    /// Where it is about to go.
+    case destinationBackend, destinationProvider
+
+    /// The name in expressions.
+    package var name: String {
+        switch self {
+        case .sourceAddress: "source.address"
+        case .requestMethod: "request.method"
+        case .requestPath: "request.path"
+        case .requestQuery: "request.query"
+        case .requestHost: "request.host"
+        case .requestHeaders: "request.headers"
+        case .requestID: "request.id"
+        case .requestTime: "request.time"
+        case .requestSize: "request.size"
+        case .aiOperation: "ai.operation"
+        case .aiModel: "ai.model"
+        case .aiStream: "ai.stream"
+        case .aiMaxTokens: "ai.max_tokens"
+        case .aiTokensEstimated: "ai.tokens_estimated"
+        case .aiToolCount: "ai.tool_count"
+        case .destinationBackend: "destination.backend"
+        case .destinationProvider: "destination.provider"
+        }
+    }
+
+    /// When it is known.
+    package var stage: FactStage {
+        switch self {
+        case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
+            .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation:
+            .head
+        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount: .body
+        case .destinationBackend, .destinationProvider: .destination
+        }
+    }
+
+    /// How expressions see it.
+    package var declaration: FactDeclaration {
+        switch self {
+        case .requestTime: FactDeclaration(name, .timestamp)
+        case .requestSize, .aiMaxTokens, .aiTokensEstimated, .aiToolCount:
+            FactDeclaration(name, .int)
+        case .aiStream: FactDeclaration(name, .bool)
+        case .requestHeaders: FactDeclaration(name, .map(.string, .string), sizeMax: 100)
+        case .requestPath, .requestQuery: FactDeclaration(name, .string, sizeMax: 8_192)
+        case .sourceAddress, .requestMethod, .requestHost, .requestID, .aiOperation, .aiModel,
+            .destinationBackend, .destinationProvider:
+            FactDeclaration(name, .string, sizeMax: 256)
+        }
+    }
+
+    /// One line about it.
+    package var note: String {
+        switch self {
+        case .sourceAddress:
+            "the address that the connection comes from, as `10.1.2.3` or `2001:db8::1`"
+        case .requestMethod: "the method as it was written: `POST`"
+        case .requestPath: "the path in its canonical spelling, without the query"
+        case .requestQuery: "what stands behind `?`, as it was written; empty when there is none"
+        case .requestHost: "the host in lower case, without port; empty when there is none"
+        case .requestHeaders:
+            "the header fields by name: `request.headers['x-team']`. Names have no case. A field "
+                + "that is there more than once is ambiguous: whoever reads it fails. The map as "
+                + "a whole has names in lower case, and such values joined with `, `"
+        case .requestID: "the id under which logs know the request"
+        case .requestTime: "when the request came; a retry is judged by the same time"
+        case .requestSize: "bytes of the body; absent when the head does not say, as with chunks"
+        case .aiOperation:
+            "what the path asks for: `chat`, `text_completion`, `embeddings`, `rerank`, "
+                + "`tokenize`, `models`; empty for anything else"
+        case .aiModel:
+            "the name of the Model that takes the request, whichever of its aliases was asked "
+                + "for; what the body says where no Model of a fixed name takes it; empty "
+                + "without a body"
+        case .aiStream: "whether the answer is asked for as a stream"
+        case .aiMaxTokens:
+            "the largest bound on tokens that the body sets; absent when it sets none"
+        case .aiTokensEstimated: "tokens that are reserved for the request, as limits do"
+        case .aiToolCount: "how many tools the body offers"
+        case .destinationBackend: "`namespace/name` of the Backend it is about to go to"
+        case .destinationProvider: "the provider of that Backend: `openai`, `vllm`; may be empty"
+        }
+    }
+
+    /// What rules are compiled with. `Program.slots` lead to slots of a layout, and those to
+    /// facts by `rawValue`.
+    package static let environment = Environment(facts: allCases.map(\.declaration))
+}
+
+/// When a fact is known, and when a rule that reads it can be asked.
+package enum FactStage: UInt8, CaseIterable, Comparable, Sendable, Hashable {
+    /// Once the head was read.
+    case head
+    /// Once the body was read and the model is known.
+    case body
+    /// Before each backend that the request is sent to.
+    case destination
+
+    package static func < (a: FactStage, b: FactStage) -> Bool { a.rawValue < b.rawValue }
+
+    /// The word in documents and listings.
+    package var label: String {
+        switch self {
+        case .head: "head"
+        case .body: "body"
+        case .destination: "destination"
+        }
+    }
+}
