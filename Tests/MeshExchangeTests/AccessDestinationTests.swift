@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshExchange
+import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
 import Testing
@@ -89,7 +90,7 @@ struct AccessDestinationTests {
         let rule = "destination.provider == 'openai' && ai.model == 'small'"
         sample.rules[0].access = [
             try access.add(("r", .deny, rule)),
-            try access.add("only", ("r", .allow, "destination.backend == 'default/b1'")),
+            try access.add(named: "only", ("r", .allow, "destination.backend == 'default/b1'")),
         ]
         sample.access = access.table
         let drive = Drive(sample)

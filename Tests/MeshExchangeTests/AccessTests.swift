@@ -239,9 +239,9 @@ struct AccessTests {
         var access = AccessSample()
         var sample = SnapshotSample()
         sample.rules[0].access = [
-            try access.add("a", ("r", .allow, "request.path.startsWith('/a')")),
-            try access.add("b", isAudit: true, ("r", .deny, "true")),
-            try access.add("c", ("r", .require, "request.method == 'GET'")),
+            try access.add(named: "a", ("r", .allow, "request.path.startsWith('/a')")),
+            try access.add(named: "b", isAudit: true, ("r", .deny, "true")),
+            try access.add(named: "c", ("r", .require, "request.method == 'GET'")),
         ]
         sample.access = access.table
         let drive = Drive(sample)
@@ -264,7 +264,7 @@ struct AccessTests {
         sample.rules[0].limits = [0]
         sample.models[0].access = [
             try access.add(("r", .deny, "ai.stream")),
-            try access.add("d", ("r", .deny, "destination.backend == 'default/b0' && ai.max_tokens == 7")),
+            try access.add(named: "d", ("r", .deny, "destination.backend == 'default/b0' && ai.max_tokens == 7")),
         ]
         sample.access = access.table
         let drive = Drive(sample)

@@ -10,7 +10,7 @@ struct AccessSample {
 
     /// Adds a policy `default/NAME` of `(name, action, condition)` and answers with its id.
     mutating func add(
-        _ name: String = "p", allowsByDefault: Bool? = nil, isAudit: Bool = false,
+        named name: String = "p", allowsByDefault: Bool? = nil, isAudit: Bool = false,
         message: String? = nil, _ rules: (String, AccessRule.Action, String)...
     ) throws -> AccessID {
         let policy = "default/\(name)"
