@@ -23,6 +23,8 @@ final class Caller: SocketHandler {
     private var turn = 0
     private var taken = 0
     private var isDeaf = false
+    /// Whether its reader is slow or will turn deaf; such a request has the connection to itself.
+    private var readsOddly = false
     /// Whether the proxy will close the connection behind this answer.
     private var isLast = false
 
@@ -68,6 +70,10 @@ final class Caller: SocketHandler {
 
     private func begin(_ request: SimulatedRequest, at now: Instant) {
         switch request.fate.vice {
+        case .slow, .deaf: readsOddly = true
+        default: break
+        }
+        switch request.fate.vice {
         case .halfCloses:
             world.faults.count(.callerHalfClosed)
             request.observation.ending = .left
@@ -108,6 +114,17 @@ final class Caller: SocketHandler {
     // MARK: Reading
 
     func received(_ socket: Socket, at now: Instant) {
+        if readsOddly {
+            guard takeOddly(at: now) else { return }
+        } else {
+            socket.take(into: &inbound)
+        }
+        taken += inbound.count
+        advance(at: now)
+    }
+
+    /// Takes what a slow reader takes; answers false when nothing of it is to be read.
+    private func takeOddly(at now: Instant) -> Bool {
         switch outstanding.first?.fate.vice {
         case .slow:
             socket.take(into: &inbound, most: world.options.callers.slowBytes)
@@ -120,11 +137,10 @@ final class Caller: SocketHandler {
             // What the kernel forces upon a reader behind the peer's end is thrown away.
             var thrown = Inbound()
             if isDeaf { socket.take(into: &thrown) }
-            return
+            return false
         default: socket.take(into: &inbound)
         }
-        taken += inbound.count
-        advance(at: now)
+        return true
     }
 
     private func turnDeaf(at now: Instant) {

@@ -101,6 +101,7 @@ extension World {
     private func settle(_ request: SimulatedRequest) {
         if let record = request.record {
             request.observation.code = record.refusal.map { "\($0)" }
+            request.observation.cost = record.cost
             checkAgreement(request, record)
         }
         guard request.records == request.begun else { return }

@@ -73,16 +73,15 @@ struct BlockCache: Sendable {
     /// Turns one private block into one that is held under `hash`.
     mutating func publish(_ hash: UInt64) {
         privateBlocks -= 1
-        if let node = index[hash] {
+        let place = vacant.last ?? Int32(nodes.count)
+        if let node = index.claim(hash, place) {
             hold(Int(node))
             return
         }
         let node = Node(hash: hash, holders: 1)
-        if let place = vacant.popLast() {
+        if vacant.popLast() != nil {
             nodes[Int(place)] = node
-            index[hash] = place
         } else {
-            index[hash] = Int32(nodes.count)
             nodes.append(node)
         }
         pinnedBlocks += 1

@@ -33,6 +33,20 @@ struct BlockIndex: Sendable {
         }
     }
 
+    /// The place that `key` has already; nil when it had none, and has `place` from now on.
+    mutating func claim(_ key: UInt64, _ place: Int32) -> Int32? {
+        if (count + 1) * 4 > places.count * 3 { grow() }
+        var slot = home(of: key)
+        while places[slot] >= 0 {
+            if keys[slot] == key { return places[slot] }
+            slot = next(slot)
+        }
+        count += 1
+        keys[slot] = key
+        places[slot] = place
+        return nil
+    }
+
     private func home(of key: UInt64) -> Int {
         Int(truncatingIfNeeded: (key &* 0x9E37_79B9_7F4A_7C15) &>> shift)
     }

@@ -22,6 +22,11 @@ package struct EngineFaults: Hashable, Sendable {
     /// Nothing goes wrong.
     package init() {}
 
+    /// Whether no fault can strike at a single token of an answer.
+    var allowsPlainTokens: Bool {
+        stallAfterTokens == nil && resetAfterTokens == nil && outOfMemoryAboveTokens == nil
+    }
+
     /// Nothing goes wrong.
     package static var none: EngineFaults { EngineFaults() }
 }

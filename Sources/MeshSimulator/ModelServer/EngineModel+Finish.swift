@@ -7,18 +7,32 @@ extension EngineModel {
     /// Ends the current step, telling `emit` what came of it.
     mutating func finishStep(at now: Instant, emit: (EngineEvent, Instant) -> Void) {
         stepEndsAt = nil
-        var kept: [Int] = []
-        kept.reserveCapacity(active.count)
-        let batch = active
-        for (place, slot) in batch.enumerated() {
-            if settle(slot, at: now, emit: emit) { kept.append(slot) }
+        let isPlain = faults.allowsPlainTokens
+        let blockTokens = profile.blockTokens
+        // Those that stay close up in place.
+        var kept = 0
+        for place in active.indices {
+            let slot = active[place]
+            let stays: Bool
+            if isPlain, let index = residents[slot].takePlainToken(blockTokens: blockTokens) {
+                emit(.token(residents[slot].job.id, index: index), now)
+                counts.generatedTokens += 1
+                tokensSinceFaults += 1
+                stays = true
+            } else {
+                stays = settle(slot, at: now, emit: emit)
+            }
+            if stays {
+                active[kept] = slot
+                kept += 1
+            }
             if let limit = faults.crashAfterTokens, tokensSinceFaults >= limit {
-                active = kept + batch[(place + 1)...]
+                active.removeSubrange(kept..<place + 1)
                 crash(at: now, emit: emit)
                 return
             }
         }
-        active = kept
+        if kept < active.count { active.removeSubrange(kept...) }
     }
 
     /// Books what the step did for `slot`; answers whether the job stays in the batch.

@@ -39,10 +39,17 @@ extension EngineModel {
     /// Gives each decoding job room for one token, pushing out the newest jobs when memory is
     /// short; answers whether any was.
     private mutating func scheduleDecodes(_ load: inout Load) -> Bool {
+        let blockTokens = profile.blockTokens
         var preempted = false
         var i = 0
         while i < active.count {
             let slot = active[i]
+            if let context = residents[slot].preparePlainToken(blockTokens: blockTokens) {
+                load.running += 1
+                load.context += context
+                i += 1
+                continue
+            }
             guard residents[slot].phase == .decoding else {
                 i += 1
                 continue

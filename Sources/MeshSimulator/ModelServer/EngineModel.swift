@@ -64,6 +64,30 @@ package struct EngineModel: Sendable {
 
         /// Tokens that must be in memory before the next token can be generated.
         var target: Int { job.promptTokens + emitted }
+
+        /// Books one more token of an answer in the middle of which nothing else happens; nil,
+        /// with nothing booked, when something does. Answers the token's index.
+        mutating func takePlainToken(blockTokens: Int) -> Int? {
+            guard phase == .decoding, chunk == 1, computed + 1 >= target,
+                emitted + 1 < job.outputTokens
+            else { return nil }
+            let named = job.blockHashes.count
+            guard pinned >= named || pinned >= (computed + 1) / blockTokens else { return nil }
+            chunk = 0
+            computed += 1
+            emitted += 1
+            return emitted - 1
+        }
+
+        /// Makes ready for one more token where it decodes and has memory for it; answers the
+        /// tokens that are looked back at, or nil.
+        mutating func preparePlainToken(blockTokens: Int) -> Int? {
+            guard phase == .decoding, computed < (pinned + ownBlocks) * blockTokens else {
+                return nil
+            }
+            chunk = 1
+            return target
+        }
     }
 
     struct Arrival: Sendable {

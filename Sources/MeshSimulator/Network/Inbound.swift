@@ -22,7 +22,7 @@ struct Inbound {
 
     /// Forgets everything.
     mutating func clear() {
-        bytes.removeAll(keepingCapacity: bytes.capacity <= 64 * 1024)
+        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: bytes.capacity <= 64 * 1024) }
         at = 0
     }
 

@@ -263,10 +263,7 @@ final class Socket {
             }
             firstMark += 1
         }
-        if firstMark == marks.count {
-            marks.removeAll(keepingCapacity: true)
-            firstMark = 0
-        } else if firstMark > 64 {
+        if firstMark > Limits.passedMarks {
             marks.removeFirst(firstMark)
             firstMark = 0
         }
@@ -318,7 +315,7 @@ final class Socket {
         if inbound.isEmpty, start == 0, count == bytes.count {
             swap(&inbound.bytes, &bytes)
             inbound.at = 0
-            bytes.removeAll(keepingCapacity: true)
+            if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
             base &+= count
         } else {
             if inbound.isEmpty { inbound.clear() }

@@ -70,7 +70,7 @@ extension ProxyClient {
     ) -> ReadOutcome {
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras
-        loop.piece.removeAll(keepingCapacity: true)
+        if !loop.piece.isEmpty { loop.piece.removeAll(keepingCapacity: true) }
         loop.ranges.removeAll(keepingCapacity: true)
         let first = offset
         var outcome = ReadOutcome()

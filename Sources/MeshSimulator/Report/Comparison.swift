@@ -49,10 +49,13 @@ package struct Comparison: Hashable, Sendable {
         }
     }
 
-    /// The second run held against the first. Both have the same figures in the same order.
+    /// The second run held against the first.
     package init(_ first: RunReport, _ second: RunReport) {
         names = [first.name, second.name]
-        differences = zip(first.metrics, second.metrics).map { Difference(first: $0, second: $1) }
+        let runs = RunReport.aligned([first, second])
+        differences = zip(runs[0].metrics, runs[1].metrics).map { first, second in
+            Difference(first: first, second: second)
+        }
     }
 
     /// One sentence for each run that is better in something, and one when neither is.

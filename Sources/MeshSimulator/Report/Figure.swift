@@ -34,6 +34,11 @@ package enum Figure {
         return fixed(value, decimals: size >= 10 ? 1 : size >= 1 ? 2 : size >= 0.1 ? 3 : 4)
     }
 
+    /// An amount of money: at least two digits behind the point, and three that count.
+    package static func money(_ value: Double) -> String {
+        abs(value) >= 10 || value == 0 ? fixed(value, decimals: 2) : short(value)
+    }
+
     /// `value` as `short` writes it, without zeros at its end: `5`, `0.25`.
     package static func plain(_ value: Double) -> String {
         var text = short(value)

@@ -30,6 +30,8 @@ package struct Metric: Hashable, Sendable {
         case share
         /// A plain number.
         case number
+        /// Units of a currency, which the key and the label name.
+        case money
     }
 
     /// Which way a figure is better.
@@ -61,17 +63,19 @@ package struct Metric: Hashable, Sendable {
         switch unit {
         case .count: return Figure.fixed(value, decimals: 0)
         case .perSecond, .number: return Figure.short(value)
+        case .money: return Figure.money(value)
         case .time: return Figure.time(value)
         case .share: return Figure.fixed(value * 100, decimals: 1) + " %"
         }
     }
 
-    /// The value in the unit that the key names, with at most four digits behind the point.
+    /// The value in the unit that the key names, with at most six digits behind the point.
     package var json: JSONText {
         guard let value, abs(value) < 1e12 else { return .null }
         switch unit {
         case .count: return .number(Int(value.rounded()))
         case .perSecond, .number: return .fixed(Int((value * 1000).rounded()), decimals: 3)
+        case .money: return .fixed(Int((value * 1_000_000).rounded()), decimals: 6)
         case .time: return .fixed(Int((value / 1000).rounded()), decimals: 3)
         case .share: return .fixed(Int((value * 10_000).rounded()), decimals: 4)
         }

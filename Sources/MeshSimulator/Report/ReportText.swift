@@ -14,7 +14,7 @@ package struct ReportText: Sendable {
 
     /// The runs with the seed they share and what was assumed.
     package init(runs: [RunReport], seed: UInt64, notes: [String]) {
-        self.runs = runs
+        self.runs = RunReport.aligned(runs)
         self.seed = seed
         self.notes = notes
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+import MeshTelemetry
 
 /// What a run came to.
 package struct RunReport: Sendable {
@@ -99,7 +100,39 @@ package struct RunReport: Sendable {
                 "imbalance", "busiest server / mean", .number, .lower,
                 imbalance(outcome.servers)),
         ]
-        return metrics
+        return metrics + costs(tally)
+    }
+
+    /// What the tokens cost, in every currency in which anything did.
+    private static func costs(_ tally: RunTally) -> [Metric] {
+        tally.costs.flatMap { cost in
+            let name = cost.currency.text
+            let sum = Double(cost.trillionths) / Double(Money.trillionthsPerUnit)
+            return [
+                Metric("cost_\(name.lowercased())", "cost, \(name)", .money, .lower, sum),
+                Metric(
+                    "cost_per_1000_requests_\(name.lowercased())",
+                    "cost of 1,000 requests, \(name)", .money, .lower,
+                    sum / Double(max(1, tally.requests)) * 1000, isHeadline: true),
+            ]
+        }
+    }
+
+    /// Runs with the same figures in the same order: one that another run has, and that stands
+    /// behind those that every run has, is without a value here.
+    static func aligned(_ runs: [RunReport]) -> [RunReport] {
+        var all: [Metric] = []
+        for metric in runs.flatMap(\.metrics) where !all.contains(where: { $0.key == metric.key }) {
+            var blank = metric
+            blank.value = nil
+            all.append(blank)
+        }
+        return runs.map { run in
+            var run = run
+            let own = run.metrics
+            run.metrics = all.map { blank in own.first { $0.key == blank.key } ?? blank }
+            return run
+        }
     }
 
     /// Mean and quantiles of a time.

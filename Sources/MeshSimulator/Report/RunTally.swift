@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshTelemetry
 
 /// Takes in what every caller of a run saw, in a memory that does not grow with the run.
 ///
@@ -30,6 +31,8 @@ package struct RunTally: Sendable {
     package private(set) var cachedTokens = 0
     /// Tokens of answers that came, complete or not.
     package private(set) var answerTokens = 0
+    /// What all requests cost together, a sum for each currency, sorted by its code.
+    package private(set) var costs: [Cost] = []
     /// When the last request ended.
     package private(set) var lastEnd = Instant(nanoseconds: 0)
     /// What happened when.
@@ -62,6 +65,7 @@ package struct RunTally: Sendable {
             if isAnswered { $0.answered += 1 } else { $0.failed += 1 }
         }
         answerTokens += seen.tokens
+        if let cost = seen.cost { pay(cost) }
         if let firstToken = seen.firstToken {
             bins.change(at: seen.startedAt) {
                 $0.firstToken.add(UInt64(max(0, firstToken.rawValue)))
@@ -99,6 +103,18 @@ package struct RunTally: Sendable {
             failures.append(Failure(name: name, count: 1))
             failures.sort { $0.name < $1.name }
         }
+    }
+
+    /// Adds to the sum of its currency; stays at the highest value rather than wrapping.
+    private mutating func pay(_ cost: Cost) {
+        guard let index = costs.firstIndex(where: { $0.currency == cost.currency }) else {
+            costs.append(cost)
+            costs.sort { $0.currency.code < $1.currency.code }
+            return
+        }
+        let (sum, isOver) =
+            costs[index].trillionths.addingReportingOverflow(cost.trillionths)
+        costs[index].trillionths = isOver ? .max : sum
     }
 
     /// The mesh's own code where it has one: there are few of them, so the list stays short.

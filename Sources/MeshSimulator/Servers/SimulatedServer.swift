@@ -21,7 +21,7 @@ final class SimulatedServer {
     private var connections: [ServerConnection?] = []
     private var vacant: [Int] = []
     private var jobs: UInt64 = 0
-    private var events: [(EngineEvent, Instant)] = []
+    private var events: [EngineEvent] = []
     private var armedAt: Instant?
     private var touched: [ServerConnection] = []
 
@@ -86,7 +86,7 @@ final class SimulatedServer {
         guard armedAt == now else { return }
         armedAt = nil
         events.removeAll(keepingCapacity: true)
-        engine.advance(to: now) { event, at in events.append((event, at)) }
+        engine.advance(to: now) { event, _ in events.append(event) }
         deliver(at: now)
         if engine.isCrashed, isUp { crash(at: now) }
         arm()
@@ -94,7 +94,7 @@ final class SimulatedServer {
 
     private func deliver(at now: Instant) {
         touched.removeAll(keepingCapacity: true)
-        for (event, _) in events {
+        for event in events {
             let place = Int(event.job.rawValue & 0xFF_FFFF)
             guard place < connections.count, let connection = connections[place],
                 connection.job == event.job
@@ -120,7 +120,7 @@ final class SimulatedServer {
         isUp = false
         world.faults.count(.serverCrash)
         events.removeAll(keepingCapacity: true)
-        engine.kill(at: now) { event, at in events.append((event, at)) }
+        engine.kill(at: now) { event, _ in events.append(event) }
         for connection in connections { connection?.sever(at: now) }
         armedAt = nil
     }

@@ -10,6 +10,9 @@ enum Limits {
     static var writeHigh: Int { 32 * 1024 }
     /// Bytes waiting to be written below which it may go on.
     static var writeLow: Int { 8 * 1024 }
+    /// Marks of a stream that were passed and are still kept: taking each out alone costs more
+    /// than the few bytes it holds.
+    static var passedMarks: Int { 64 }
     /// Bytes that framing and one event of the mesh add to a read.
     static var framingBytes: Int { 4 * 1024 }
     /// Bytes of an answer's head, as the proxy accepts them.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshTelemetry
 
 /// What the caller of one request saw, and where the request went.
 package struct RequestObservation: Sendable {
@@ -50,6 +51,8 @@ package struct RequestObservation: Sendable {
     package var attempts = 0
     /// The stable code when the mesh refused or failed, from the mesh's own record.
     package var code: String?
+    /// What its tokens cost, from the same record; nil where nobody said.
+    package var cost: Cost?
 
     init(number: Int, item: WorkItem, at now: Instant) {
         self.number = number

@@ -12,10 +12,12 @@ enum EventLine {
     /// Offset of the first line feed or carriage return at or behind `offset`, or nil.
     @inline(__always)
     static func end(_ bytes: RawSpan, from offset: Int) -> Int? {
+        // With this, the loop's condition proves the bounds of what is loaded.
+        precondition(offset >= 0, "a line cannot be looked for before the first byte")
         let ones: UInt64 = 0x0101_0101_0101_0101
         var i = offset
         while i &+ 8 <= bytes.byteCount {
-            let word = bytes.word(at: i)
+            let word = bytes.headWord(i)
             let feed = word ^ (ones &* 0x0A)
             let carriage = word ^ (ones &* 0x0D)
             let hits = ((feed &- ones) & ~feed | (carriage &- ones) & ~carriage) & (ones &* 0x80)

@@ -59,6 +59,8 @@ extension BodyReader {
         _ bytes: RawSpan, _ offset: inout Int
     ) throws(Violation) -> Step {
         let start = offset
+        skipPlainFraming(bytes, &offset)
+        if state == .data { return .framing(ByteRange(start, offset)) }
         while offset < bytes.byteCount {
             let byte = bytes.headByte(offset)
             switch state {
@@ -106,6 +108,35 @@ extension BodyReader {
             if state == .data || state == .done { return .framing(ByteRange(start, offset)) }
         }
         return offset > start ? .framing(ByteRange(start, offset)) : .needMore
+    }
+
+    /// Reads the line end behind a chunk and the line in front of the next in one go, each when it
+    /// is whole and has nothing unusual in it; what is left over is read byte by byte.
+    @inline(__always)
+    private mutating func skipPlainFraming(_ bytes: RawSpan, _ offset: inout Int) {
+        var at = offset
+        if state == .dataCR {
+            guard at &+ 2 <= bytes.byteCount, bytes[at] == HTTPByte.carriageReturn,
+                bytes[at &+ 1] == HTTPByte.lineFeed
+            else { return }
+            at &+= 2
+            offset = at
+            state = .chunkSize
+        }
+        guard state == .chunkSize, sizeDigits == 0 else { return }
+        // The two bytes behind the digits must be there too.
+        let most = min(bytes.byteCount &- 2, at &+ 8)
+        var size: UInt64 = 0
+        while at < most, let digit = ASCII.hexValue(bytes[at]) {
+            size = size &<< 4 | UInt64(digit)
+            at &+= 1
+        }
+        guard size > 0, at &+ 2 <= bytes.byteCount, bytes[at] == HTTPByte.carriageReturn,
+            bytes[at &+ 1] == HTTPByte.lineFeed
+        else { return }
+        left = size
+        state = .data
+        offset = at &+ 2
     }
 
     /// One byte of a chunk size: a digit, or the CR behind at least one.

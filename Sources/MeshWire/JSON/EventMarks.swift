@@ -27,11 +27,12 @@ package struct EventMarks: OptionSet, Hashable, Sendable {
         self.init(rawValue: 0)
         let ones: UInt64 = 0x0101_0101_0101_0101
         let tops: UInt64 = 0x8080_8080_8080_8080
-        // Nine bytes are looked at for eight places; the shortest name needs nine anyway.
+        // Nine bytes are looked at for eight places; the shortest name needs nine anyway. The
+        // loop's condition proves the bounds of both loads.
         var i = 0
         while i &+ 9 <= data.byteCount {
-            let quote = data.word(at: i) ^ (ones &* 0x22)
-            let next = data.word(at: i &+ 1)
+            let quote = data.headWord(i) ^ (ones &* 0x22)
+            let next = data.headWord(i &+ 1)
             let u = quote | (next ^ (ones &* 0x75))
             let f = quote | (next ^ (ones &* 0x66))
             let e = quote | (next ^ (ones &* 0x65))

@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshModel
+import MeshTelemetry
 import Testing
 
 @testable import MeshSimulator
@@ -128,6 +129,58 @@ struct RunReportTests {
         #expect(line.hasSuffix(" -"))
         #expect(text.json.rendered.contains("\"ttft_p95_ms\": null"))
         #expect(RunChart([report], caption: "nothing").svg.contains("</svg>"))
+    }
+
+    @Test("costs are summed for each currency, and told for 1,000 requests")
+    func costs() throws {
+        let euro = try #require(Currency("EUR"))
+        var seen = Self.observations(seed: 2, count: 400)
+        for index in seen.indices where index % 4 != 3 {
+            let currency = index % 4 == 0 ? euro : Currency.usd
+            seen[index].cost = Cost(
+                trillionths: UInt64(index) * 150_000, currency: currency)
+        }
+        let report = Self.report(seen)
+        // 0 + 4 + … + 396, and 1 + 2 + 5 + 6 + … + 397 + 398, of 0.15 millionths each.
+        let (euros, dollars) = (19_800 * 0.15e-6, 39_900 * 0.15e-6)
+        #expect(abs(try Self.value(report, "cost_eur") - euros) < 1e-12)
+        #expect(abs(try Self.value(report, "cost_usd") - dollars) < 1e-12)
+        #expect(
+            abs(try Self.value(report, "cost_per_1000_requests_usd") - dollars * 2.5) < 1e-12)
+        let text = ReportText(runs: [report], seed: 1, notes: [])
+        let lines = text.table.split(separator: "\n")
+        let line = try #require(lines.first { $0.hasPrefix("cost of 1,000 requests, USD") })
+        #expect(line.hasSuffix(" 0.0150"), "\(line)")
+        #expect(text.json.rendered.contains("\"cost_usd\": 0.005985"))
+        #expect(text.json.renderedAsYAML.contains("cost_eur: 0.00297"))
+    }
+
+    @Test("a run without a price is compared with one that has one")
+    func unpriced() throws {
+        let free = Self.observations(seed: 5, count: 50)
+        let paid = free.map { seen in
+            var seen = seen
+            seen.cost = Cost(trillionths: Money.trillionthsPerUnit, currency: .usd)
+            return seen
+        }
+        let twice = paid.map { seen in
+            var seen = seen
+            seen.cost?.trillionths *= 2
+            return seen
+        }
+        let (a, b) = (Self.report(free, name: "a"), Self.report(paid, name: "b"))
+        for runs in [[a, b], [b, a]] {
+            let text = ReportText(runs: runs, seed: 1, notes: [])
+            let lines = text.table.split(separator: "\n")
+            let line = try #require(lines.first { $0.hasPrefix("cost, USD") })
+            #expect(line.contains(" 50.00") && line.hasSuffix(" -"), "\(line)")
+            #expect(!Comparison(runs[0], runs[1]).sentences.joined().contains("cost"))
+        }
+        let sentences = Comparison(b, Self.report(twice, name: "c")).sentences
+        #expect(
+            sentences[0]
+                == "b is better in cost of 1,000 requests, USD (1,000.00 instead of 2,000.00, "
+                + "-50 %).")
     }
 
     @Test("two runs are compared in words: which is better in what, and by how much")

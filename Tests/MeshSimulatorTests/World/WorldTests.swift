@@ -5,6 +5,7 @@ import MeshCompiler
 import MeshModel
 import MeshSimulator
 import MeshSnapshot
+import MeshTelemetry
 import Testing
 
 @Suite("A world")
@@ -35,6 +36,21 @@ struct WorldTests {
         #expect(each > .milliseconds(18) && each < .milliseconds(22), "\(each)")
     }
 
+    @Test("what a request costs is what its model's tokens are priced at")
+    func cost() throws {
+        let free = try WorldSample.world(seed: 1)
+        while free.run(for: .seconds(1)) {}
+        #expect(free.finish().requests.allSatisfy { $0.cost == nil })
+        let price = "  price: {inputPerMillion: 0.5, outputPerMillion: 2, currency: EUR}"
+        let world = try WorldSample.world(seed: 1, price: price)
+        while world.run(for: .seconds(1)) {}
+        let outcome = world.finish()
+        #expect(outcome.requests.count == 60)
+        let euro = try #require(Currency("EUR"))
+        let each = Cost(trillionths: 100 * 500_000 + 12 * 2_000_000, currency: euro)
+        #expect(outcome.requests.allSatisfy { $0.cost == each })
+    }
+
     @Test("equal seeds give equal digests, others do not")
     func digest() throws {
         func digest(_ seed: UInt64) throws -> UInt64 {
@@ -50,11 +66,12 @@ struct WorldTests {
 /// A mesh of two servers and a workload of one request each 20 ms.
 enum WorldSample {
     static func world(
-        seed: UInt64, requests: Int = 60, options: WorldOptions = WorldOptions()
+        seed: UInt64, requests: Int = 60, options: WorldOptions = WorldOptions(),
+        price: String = ""
     ) throws -> World {
         var next = 0
         return World(
-            snapshot: try snapshot(version: 1),
+            snapshot: try snapshot(version: 1, price: price),
             servers: ["10.0.0.1:8000", "10.0.0.2:8000"].map {
                 ServerPlan($0, profile: .small)
             },
@@ -68,7 +85,8 @@ enum WorldSample {
         }
     }
 
-    static func snapshot(version: UInt64) throws -> Snapshot {
+    static func snapshot(version: UInt64, price: String = "") throws -> Snapshot {
+        let text = text.replacing("  # price", with: price)
         let (resources, problems) = ResourceSet.parse([SourceFile(path: "mesh.yaml", text: text)])
         let made = Compiler.compile(resources, resolved: ResolvedNames(), version: version)
         return try #require(
@@ -88,6 +106,7 @@ enum WorldSample {
         metadata: {name: m}
         spec:
           targets: [{backendRef: {name: b}}]
+          # price
         ---
         apiVersion: pinion.dev/v1alpha1
         kind: Backend
