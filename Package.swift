@@ -114,8 +114,8 @@ let package = Package(
                 name: "pinion",
                 dependencies: [
                     "MeshBasics", "MeshPolicy", "MeshTelemetry", "MeshModel", "MeshSnapshot",
-                    "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy", "MeshAdmin",
-                    "MeshControl",
+                    "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy",
+                    "MeshAdmin", "MeshControl",
                     "MeshModelServer", "MeshSimulator", arguments,
                 ] + nio,
                 swiftSettings: strict),

@@ -71,7 +71,7 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
         at now: Instant
     ) -> Step? {
-        if snapshot.access.policies.isEmpty { return nil }
+        if !snapshot.asksDestinations { return nil }
         let ids = policiesOfDestinations()
         if ids.isEmpty { return nil }
         var facts = FactTable(snapshot.access.layout)

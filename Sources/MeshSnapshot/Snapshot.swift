@@ -34,6 +34,8 @@ package final class Snapshot: Sendable {
     package let usageLimits: [Limit]
     /// Every AccessPolicy; `AccessID` is an index into its policies.
     package let access: AccessTable
+    /// Whether any rule of `access` is asked only when a backend was chosen.
+    package let asksDestinations: Bool
     /// Bounds that hold for every connection.
     package let limits: ConnectionLimits
     /// What is written about every exchange.
@@ -56,6 +58,9 @@ package final class Snapshot: Sendable {
         self.models = models
         self.usageLimits = usageLimits
         self.access = access
+        asksDestinations =
+            access.policies.contains { $0.asksDestination }
+            || backends.contains { !$0.access.isEmpty }
         self.limits = limits
         self.telemetry = telemetry
         self.drainTimeout = drainTimeout

@@ -70,6 +70,15 @@ def limit_policy(kind, name, *limits):
     return resource(PINION, "LimitPolicy", f"{kind.lower()}-{name}", spec)
 
 
+def access_policy(kind, name, *rules, **spec):
+    """An AccessPolicy on the `kind` called `name`; rules are (name, action, condition)."""
+    group = PINION if kind in ("Backend", "Model") else GATEWAY_API
+    reference = {"group": group.split("/")[0], "kind": kind, "name": name}
+    written = [{"name": rule, "action": action, "when": when} for rule, action, when in rules]
+    spec = {"targetRefs": [reference], "rules": written, **spec}
+    return resource(PINION, "AccessPolicy", f"{kind.lower()}-{name}", spec)
+
+
 def route(name, *rules, **spec):
     """An HTTPRoute of the Gateway `mesh`."""
     spec = {"parentRefs": [{"name": "mesh"}], **spec, "rules": list(rules)}

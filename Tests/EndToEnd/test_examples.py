@@ -96,3 +96,26 @@ def test_limits_refuse_one_team_and_not_the_other(run_example):
     assert ask("support")[0] == 200
     assert gateway.metric("pinion_limit_decisions_total", limit="proposed", decision="audited") == 5
     assert gateway.metric("pinion_cost_total", currency="USD") > 5 * 900 * 0.6 / 1e6
+
+
+def test_access_refuses_by_team_model_and_bound(run_example):
+    gateway, sims = run_example("access", {9101: ["tiny"]})
+
+    def ask(model, team, **fields):
+        status, _, body = gateway.chat(model, {"x-team": team}, **fields)
+        return status, json.loads(body).get("error", {}).get("message", "")
+
+    assert ask("assistant", "support", max_tokens=1)[0] == 200
+    assert ask("expensive", "research", max_tokens=1)[0] == 200
+    for team, model, fields, rule in [
+        ("other", "assistant", {}, "no rule of AccessPolicy default/teams"),
+        ("support", "expensive", {"max_tokens": 1}, "rule research-only"),
+        ("research", "expensive", {}, "rule bounded of AccessPolicy default/expensive"),
+        ("research", "expensive", {"max_tokens": 1001}, "set max_tokens to 1000 or less"),
+    ]:
+        status, message = ask(model, team, **fields)
+        assert status == 403 and rule in message
+    assert len(sims[9101].requests()) == 2
+    assert gateway.chat("assistant", {"x-team": "support"}, stream=True)[0] == 200
+    audited = {"rule": "no-streams", "decision": "audited"}
+    assert gateway.metric("pinion_access_decisions_total", **audited) == 1

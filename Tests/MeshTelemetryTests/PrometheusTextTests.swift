@@ -24,6 +24,7 @@ struct PrometheusTextTests {
         paid.cost = Cost(trillionths: 1_500_000_000_000, currency: .usd)
         metrics.record(paid, route: route, model: model)
         metrics.countLimit(policy: "default/team", limit: "daily", [1, 2, 3, 4, 5, 6])
+        metrics.countAccess(.denied, metrics.accessSeries(policy: "default/p", rule: "r"))
         metrics.countAttempt(.success, backend: backend)
         metrics.countRetry(.reset, backend: backend)
         metrics.countEjection(.latency, backend: backend)

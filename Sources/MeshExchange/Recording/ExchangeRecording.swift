@@ -2,8 +2,8 @@
 
 package import MeshBasics
 package import MeshLimits
-package import MeshRouting
 import MeshPolicy
+package import MeshRouting
 import MeshSnapshot
 
 /// Everything that one exchange was told and asked of its shard, and what it decided: enough to
