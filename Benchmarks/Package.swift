@@ -24,15 +24,15 @@ let rooms: [(String, [Target.Dependency])] = [
     ("MeshWire", ["MeshBasics"]),
     ("MeshPolicy", ["MeshBasics", "MeshWire"]),
     ("MeshTelemetry", ["MeshBasics"]),
-    ("MeshSnapshot", ["MeshBasics", "MeshWire"]),
+    ("MeshSnapshot", ["MeshBasics", "MeshWire", "MeshPolicy"]),
     ("MeshRouting", ["MeshBasics", "MeshWire", "MeshSnapshot"]),
     ("MeshLimits", ["MeshBasics", "MeshSnapshot"]),
     ("MeshDialects", ["MeshBasics", "MeshWire"]),
     (
         "MeshExchange",
         [
-            "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot", "MeshRouting",
-            "MeshLimits", "MeshDialects",
+            "MeshBasics", "MeshWire", "MeshPolicy", "MeshTelemetry", "MeshSnapshot",
+            "MeshRouting", "MeshLimits", "MeshDialects",
         ]
     ),
 ]

@@ -37,7 +37,7 @@ extension Exchange {
         let scope = AccessScope(stage: .head, floor: .head)
         fill(&facts, for: ids, in: scope, head, bytes, body: nil)
         let denial = judge(ids, but: [], in: scope, facts, &shard)
-        shard.putBack(facts, of: snapshot)
+        shard.putBack(&facts, of: snapshot)
         return denial.map { refuse($0, shard: &shard, at: now) }
     }
 
@@ -60,7 +60,7 @@ extension Exchange {
         let denial =
             judge(ofRule, but: [], in: inherited, facts, &shard)
             ?? judge(ofModel, but: ofRule, in: own, facts, &shard)
-        shard.putBack(facts, of: snapshot)
+        shard.putBack(&facts, of: snapshot)
         return denial.map { refuse($0, shard: &shard, at: now) }
     }
 
@@ -79,7 +79,9 @@ extension Exchange {
             let scope = AccessScope(stage: .destination, floor: floor)
             fill(&facts, for: ids, in: scope, head, bytes, body: body)
         }
-        destinationFacts = facts
+        let notes = accessNotes ?? AccessNotes()
+        notes.facts = facts
+        accessNotes = notes
         guard let denial = hopDenial(to: backend, &shard) else { return nil }
         if model >= 0 {
             for fallback in snapshot.models[Int(model)].fallbacks
@@ -92,10 +94,10 @@ extension Exchange {
 
     /// Why the request may not be sent to `backend`, or nil when it may.
     mutating func hopDenial(to backend: BackendID, _ shard: inout Shard) -> AccessDenial? {
-        guard var facts = destinationFacts else { return nil }
-        if let known = judgedHops.first(where: { $0.backend == backend }) { return known.denial }
+        guard let notes = accessNotes, var facts = notes.facts else { return nil }
+        if let known = notes.hops.first(where: { $0.backend == backend }) { return known.denial }
         // Taken out and put back so that the table is changed in place.
-        destinationFacts = nil
+        notes.facts = nil
         fillDestination(&facts, backend)
         let ofRule = snapshot.rules[Int(rule)].access
         let ofModel = model >= 0 ? snapshot.models[Int(model)].access : []
@@ -106,8 +108,8 @@ extension Exchange {
             judge(ofRule, but: [], in: inherited, facts, &shard)
             ?? judge(ofModel, but: ofRule, in: inherited, facts, &shard)
             ?? judge(ofBackend, but: ofRule + ofModel, in: own, facts, &shard)
-        destinationFacts = facts
-        judgedHops.append(JudgedHop(backend: backend, denial: denial))
+        notes.facts = facts
+        notes.hops.append(AccessNotes.Hop(backend: backend, denial: denial))
         return denial
     }
 
@@ -142,25 +144,23 @@ extension Exchange {
         _ ids: [AccessID], but others: [AccessID], in scope: AccessScope, _ facts: FactTable,
         _ shard: inout Shard
     ) -> AccessDenial? {
-        for id in ids where !others.contains(id) && !auditedPolicies.contains(id) {
-            let policies = snapshot.access.policies
+        for id in ids where !others.contains(id) && accessNotes?.hasAudited(id) != true {
             let number = Int(id)
-            guard let denial = judge(policies[number], number, in: scope, facts, &shard) else {
-                continue
-            }
-            if !policies[number].isAudit {
+            let policy = snapshot.access.policies[number]
+            guard let denial = judge(policy, number, in: scope, facts, &shard) else { continue }
+            if !policy.isAudit {
                 shard.countAccess(.denied, number, denial.rule, of: snapshot)
                 return denial
             }
-            let label = policies[number].label(of: denial.rule)
+            let label = policy.label(of: denial.rule)
             shard.countAccess(.audited, number, denial.rule, of: snapshot)
-            auditedPolicies.append(id)
+            let notes = accessNotes ?? AccessNotes()
+            notes.audited.append(id)
+            accessNotes = notes
             record.flags.insert(.accessAudited)
             record.accessRule = label
             tape?.say(
-                .authorize,
-                "policy \(policies[number].name) would refuse it by \(label), "
-                    + "and only counts")
+                .authorize, "policy \(policy.name) would refuse it by \(label), and only counts")
         }
         return nil
     }
@@ -169,29 +169,26 @@ extension Exchange {
         _ policy: AccessPolicy, _ number: Int, in scope: AccessScope, _ facts: FactTable,
         _ shard: inout Shard
     ) -> AccessDenial? {
-        for rule in policy.rules.indices where policy.rules[rule].action != .allow {
-            guard scope.asks(policy.rules[rule], of: policy) else { continue }
-            let verdict = ask(policy, number, rule, facts, &shard)
-            let isRefusal =
-                policy.rules[rule].action == .deny
-                ? verdict != .fails : verdict != .holds
-            if isRefusal {
-                tape?.say(.authorize, policy.rules[rule].said(verdict))
-                return AccessDenial(policy: number, rule: rule, isFault: verdict.isUnknown)
+        for (index, rule) in policy.rules.enumerated() where rule.action != .allow {
+            guard scope.asks(rule, of: policy) else { continue }
+            let verdict = ask(rule, number, index, facts, &shard)
+            if rule.action == .deny ? !verdict.isFalse : !verdict.isTrue {
+                tape?.say(.authorize, rule.said(verdict))
+                return AccessDenial(policy: number, rule: index, isFault: verdict.isUnknown)
             }
         }
         guard scope.settles(policy) else { return nil }
         var isFault = false
-        for rule in policy.rules.indices where policy.rules[rule].action == .allow {
-            let verdict = ask(policy, number, rule, facts, &shard)
-            if verdict == .holds {
-                tape?.say(.authorize, policy.rules[rule].said(verdict))
-                shard.countAccess(.allowed, number, rule, of: snapshot)
+        for (index, rule) in policy.rules.enumerated() where rule.action == .allow {
+            let verdict = ask(rule, number, index, facts, &shard)
+            if verdict.isTrue {
+                tape?.say(.authorize, rule.said(verdict))
+                shard.countAccess(.allowed, number, index, of: snapshot)
                 return nil
             }
             if verdict.isUnknown {
                 isFault = true
-                tape?.say(.authorize, policy.rules[rule].said(verdict))
+                tape?.say(.authorize, rule.said(verdict))
             }
         }
         if policy.allowsByDefault {
@@ -203,15 +200,15 @@ extension Exchange {
         return AccessDenial(policy: number, rule: -1, isFault: isFault)
     }
 
+    /// What `rule`, at `index` of the policy `number`, says.
     private mutating func ask(
-        _ policy: AccessPolicy, _ number: Int, _ rule: Int, _ facts: FactTable,
-        _ shard: inout Shard
+        _ rule: AccessRule, _ number: Int, _ index: Int, _ facts: FactTable, _ shard: inout Shard
     ) -> Verdict {
-        var verdict = policy.rules[rule].program.verdict(facts)
-        if let tape, policy.rules[rule].program.readsSecret(snapshot.access.layout) {
-            verdict = tape.verdict(verdict, of: policy.rules[rule].label)
+        var verdict = rule.program.verdict(facts)
+        if let tape, rule.program.readsSecret(snapshot.access.layout) {
+            verdict = tape.verdict(verdict, of: rule.label)
         }
-        if verdict.isUnknown { shard.countAccess(.failed, number, rule, of: snapshot) }
+        if verdict.isUnknown { shard.countAccess(.failed, number, index, of: snapshot) }
         return verdict
     }
 }
@@ -247,12 +244,25 @@ struct AccessDenial: Hashable, Sendable {
     var isFault: Bool
 }
 
-/// What rules said about sending the request to a backend.
-struct JudgedHop: Sendable {
-    /// The backend.
-    var backend: BackendID
-    /// Why it may not be sent there, or nil.
-    var denial: AccessDenial?
+/// What access rules remember of one request. An object, because most requests have none.
+final class AccessNotes {
+    /// What rules about destinations read; nil when there are none.
+    var facts: FactTable?
+    /// The backends that they were asked about.
+    var hops: [Hop] = []
+    /// Policies that only count and have counted this request.
+    var audited: [AccessID] = []
+
+    /// What rules said about sending the request to a backend.
+    struct Hop {
+        /// The backend.
+        var backend: BackendID
+        /// Why it may not be sent there, or nil.
+        var denial: AccessDenial?
+    }
+
+    /// Whether the policy has counted this request.
+    func hasAudited(_ id: AccessID) -> Bool { audited.contains(id) }
 }
 
 extension AccessPolicy {
@@ -261,6 +271,10 @@ extension AccessPolicy {
 }
 
 extension Verdict {
+    /// Whether the rule is true.
+    fileprivate var isTrue: Bool { if case .holds = self { true } else { false } }
+    /// Whether the rule is false.
+    fileprivate var isFalse: Bool { if case .fails = self { true } else { false } }
     /// Whether the rule has no value.
     var isUnknown: Bool { if case .unknown = self { true } else { false } }
 }

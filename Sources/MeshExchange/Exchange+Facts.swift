@@ -16,11 +16,10 @@ extension Exchange {
         _ table: inout FactTable, for ids: [AccessID], in scope: AccessScope,
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?
     ) {
-        let policies = snapshot.access.policies
         for id in ids {
-            let rules = policies[Int(id)].rules
-            for rule in rules.indices where scope.asks(rules[rule], of: policies[Int(id)]) {
-                for slot in rules[rule].program.slots where !table.isFilled(slot) {
+            let policy = snapshot.access.policies[Int(id)]
+            for rule in policy.rules where scope.asks(rule, of: policy) {
+                for slot in rule.program.slots where !table.isFilled(slot) {
                     fill(slot, of: &table, head, bytes, body: body)
                 }
             }

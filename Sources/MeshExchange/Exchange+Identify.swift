@@ -132,9 +132,7 @@ extension Exchange {
         attemptsOnTarget = 0
         ringHash = nil
         usedFreshConnectionAfterReset = false
-        destinationFacts = nil
-        judgedHops.removeAll(keepingCapacity: true)
-        auditedPolicies.removeAll(keepingCapacity: true)
+        accessNotes = nil
         reservation = nil
         wasAsked = false
         requestDeadline = .distantFuture

@@ -3,7 +3,6 @@
 package import MeshBasics
 import MeshDialects
 import MeshLimits
-import MeshPolicy
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
@@ -104,12 +103,8 @@ package struct Exchange: ~Copyable {
     var ringHash: UInt64?
     var usedFreshConnectionAfterReset = false
 
-    /// What rules about destinations read; nil when there are none.
-    var destinationFacts: FactTable?
-    /// The backends that they were asked about.
-    var judgedHops: [JudgedHop] = []
-    /// Policies that only count and have counted this request.
-    var auditedPolicies: [AccessID] = []
+    /// What access rules must remember of the request; nil when that is nothing.
+    var accessNotes: AccessNotes?
 
     /// What was taken from the limits that apply, until `finish` settles it.
     var reservation: Reservation?

@@ -113,11 +113,11 @@ package struct Shard: Sendable {
         return table
     }
 
-    /// Takes back what `takeFacts` gave.
-    mutating func putBack(_ table: consuming FactTable, of wanted: Snapshot) {
+    /// Takes back what `takeFacts` gave. Swapped, because a copy would be cleared by copying.
+    mutating func putBack(_ table: inout FactTable, of wanted: Snapshot) {
         guard wanted === snapshot else { return }
-        facts = table
-        facts.clear()
+        table.clear()
+        swap(&table, &facts)
     }
 
     /// Counts what a rule of a policy of `judged`, or its default (-1), led to.

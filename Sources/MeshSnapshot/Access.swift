@@ -24,7 +24,10 @@ package struct AccessTable: Sendable {
 /// Its rules are asked in a fixed order, whatever order they were written in: `deny` before
 /// `require` before `allow`; what nothing decided is decided by the default. All policies that
 /// apply to a request must let it pass.
-package struct AccessPolicy: Sendable {
+///
+/// An object, as its rules are: what is asked for every request costs one reference count, and a
+/// copy of the values would cost one for each of their parts.
+package final class AccessPolicy: Sendable {
     /// `namespace/name`.
     package let name: String
     /// What it applies to, `Kind/namespace/name`, for people.
@@ -63,7 +66,7 @@ package struct AccessPolicy: Sendable {
 }
 
 /// One rule of an AccessPolicy.
-package struct AccessRule: Sendable {
+package final class AccessRule: Sendable {
     /// Its name, unique in the policy.
     package let name: String
     /// What it means when its expression is true.

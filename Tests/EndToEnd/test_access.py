@@ -191,7 +191,7 @@ def test_rules_are_listed_in_the_order_in_which_they_are_asked(start, simulate):
     sim = simulate("tiny")
     rules = [
         ("last", "allow", "ai.model == 'chat'"),
-        ("second", "require", "destination.provider == ''"),
+        ("second", "require", "destination.provider == 'openai'"),
         ("first", "deny", "request.method == 'PUT'"),
     ]
     gateway = start(*resources(sim.port, access_policy("Model", "chat", *rules)))

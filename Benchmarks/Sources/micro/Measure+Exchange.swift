@@ -21,6 +21,11 @@ extension Measure {
         try run("exchange, AI, with three limits") { count in
             for _ in 0..<count { try limited.exchange(body, logs: true) }
         }
+        var guarded = try Drive(SampleSnapshot.guarded(), paths: path)
+        try run("exchange, AI, with two access rules") { count in
+            for _ in 0..<count { try guarded.exchange(body, logs: true) }
+        }
+        guard guarded.exchange.record.refusal == nil else { throw Broken() }
         guard limited.exchange.record.cost != nil else { throw Broken() }
         guard model.exchange.record.tokens.input == 230 else { throw Broken() }
         try stream(path)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshPolicy
 import MeshSnapshot
 
 /// Snapshots of any size.
@@ -79,6 +80,38 @@ enum SampleSnapshot {
         return Snapshot(
             version: 1, ports: free.ports, rules: free.rules, backends: free.backends,
             endpoints: free.endpoints, models: models, usageLimits: limits, limits: free.limits,
+            telemetry: free.telemetry, drainTimeout: free.drainTimeout)
+    }
+
+    /// The same mesh as `model` under two access rules that let pass: one over the head, one over
+    /// head and body.
+    static func guarded() throws -> Snapshot {
+        let free = model()
+        var layout = FactLayout()
+        func rule(_ name: String, _ action: AccessRule.Action, _ text: String) throws -> AccessRule
+        {
+            let program = try Program.compile(text, in: Fact.environment, layout: &layout)
+            return AccessRule(
+                policy: "default/p", name: name, action: action, program: program, message: nil,
+                layout: layout)
+        }
+        let policy = AccessPolicy(
+            name: "default/p", targets: [], allowsByDefault: true, isAudit: false,
+            rules: [
+                try rule(
+                    "head", .deny,
+                    "'x-team' in request.headers && request.headers['x-team'] == 'blocked'"),
+                try rule(
+                    "body", .require,
+                    "request.method == 'POST' && request.path.startsWith('/v1/') "
+                        + "&& ai.model == 'mock-model'"),
+            ])
+        var rules = free.rules
+        for index in rules.indices { rules[index].access = [0] }
+        return Snapshot(
+            version: 1, ports: free.ports, rules: rules, backends: free.backends,
+            endpoints: free.endpoints, models: free.models,
+            access: AccessTable(policies: [policy], layout: layout), limits: free.limits,
             telemetry: free.telemetry, drainTimeout: free.drainTimeout)
     }
 
