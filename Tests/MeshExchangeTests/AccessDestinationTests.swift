@@ -77,9 +77,11 @@ struct AccessDestinationTests {
         }
         sample.access = access.table
         let drive = Drive(sample)
-        #expect(try drive.get("/secret").mirrors == [2])
+        try drive.get("/secret")
+        #expect(drive.body("").mirrors == [2])
         drive.gone()
-        #expect(try drive.get("/open").mirrors == [1, 2])
+        try drive.get("/open")
+        #expect(drive.body("").mirrors == [1, 2])
     }
 
     @Test("a rule of a Gateway can speak about the backend and its provider")

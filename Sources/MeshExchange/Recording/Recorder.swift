@@ -15,6 +15,7 @@ package struct Recorder: Sendable {
     private var first = 0
     private var secondEnds = Instant(nanoseconds: 0)
     private var left = 0
+    private var isStopped = false
     /// Recordings that were finished and not yet taken for the file.
     private var fresh: [ExchangeRecording] = []
 
@@ -32,6 +33,14 @@ package struct Recorder: Sendable {
         if settings.file == nil { fresh = [] }
     }
 
+    /// Records nothing from now on, whatever snapshots say: for worlds that only count.
+    package mutating func stop() {
+        isStopped = true
+        ring = []
+        fresh = []
+        first = 0
+    }
+
     /// Whether the exchange that begins now is recorded.
     @inline(__always)
     mutating func takes(at now: Instant) -> Bool {
@@ -39,7 +48,7 @@ package struct Recorder: Sendable {
             secondEnds = now + .seconds(1)
             left = settings.perSecondMax
         }
-        guard left > 0 else { return false }
+        guard left > 0, !isStopped else { return false }
         left &-= 1
         return settings.ringMax > 0
     }
