@@ -114,9 +114,8 @@ let package = Package(
                 name: "pinion",
                 dependencies: [
                     "MeshBasics", "MeshPolicy", "MeshTelemetry", "MeshModel", "MeshSnapshot",
-                    "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy", "MeshAdmin",
-                    "MeshControl",
-                    "MeshModelServer", "MeshSimulator", arguments,
+                    "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy",
+                    "MeshAdmin", "MeshControl", "MeshModelServer", "MeshSimulator", arguments,
                 ] + nio,
                 swiftSettings: strict),
             .testTarget(name: "Tidy", path: "Tests/Tidy", swiftSettings: strict),

@@ -212,7 +212,7 @@ struct AccessTests {
         try drive.post(chat, body)
         #expect(isDenied(drive), "\(drive.written)")
         try drive.post("/v1/embeddings", #"{"model":"small"}"#)
-        #expect(drive.refusal == nil || rule.contains("ai.m") , "\(rule)")
+        #expect(drive.refusal == nil || rule.contains("ai.m"), "\(rule)")
     }
 
     @Test("a policy that only counts refuses nothing and says so once")
@@ -223,12 +223,14 @@ struct AccessTests {
         #expect(drive.record.accessRule == "default/p/r")
         let page = String(
             decoding: PrometheusText.render(
-                drive.shard.metrics, process: ProcessFacts(
+                drive.shard.metrics,
+                process: ProcessFacts(
                     version: "0", startedAt: WallTime(nanoseconds: 0)), format: .text),
             as: UTF8.self)
         #expect(
             page.contains(
-                #"pinion_access_decisions_total{policy="default/p",rule="r",decision="audited"} 1"#))
+                #"pinion_access_decisions_total{policy="default/p",rule="r","#
+                    + #"decision="audited"} 1"#))
         #expect(
             page.contains(
                 #"pinion_access_decisions_total{policy="default/p",rule="r",decision="denied"} 0"#))
@@ -264,7 +266,9 @@ struct AccessTests {
         sample.rules[0].limits = [0]
         sample.models[0].access = [
             try access.add(("r", .deny, "ai.stream")),
-            try access.add(named: "d", ("r", .deny, "destination.backend == 'default/b0' && ai.max_tokens == 7")),
+            try access.add(
+                named: "d",
+                ("r", .deny, "destination.backend == 'default/b0' && ai.max_tokens == 7")),
         ]
         sample.access = access.table
         let drive = Drive(sample)

@@ -24,6 +24,8 @@ struct PrometheusTextTests {
         paid.cost = Cost(trillionths: 1_500_000_000_000, currency: .usd)
         metrics.record(paid, route: route, model: model)
         metrics.countLimit(policy: "default/team", limit: "daily", [1, 2, 3, 4, 5, 6])
+        let access = metrics.accessSeries(policy: "default/team", rule: "blocked")
+        metrics.countAccess(.denied, access)
         metrics.countAttempt(.success, backend: backend)
         metrics.countRetry(.reset, backend: backend)
         metrics.countEjection(.latency, backend: backend)
