@@ -58,6 +58,8 @@ final class ClientHandler: Connection {
     var deadline = Instant.distantFuture
     /// When the wheel will look at the deadline.
     var armedAt = Instant.distantFuture
+    /// Where in the wheel's slot for `armedAt` it stands, -1 when it is not armed.
+    var wheelPlace = -1
     /// The caller's address as text.
     let peer: [UInt8]
 
@@ -99,6 +101,7 @@ final class ClientHandler: Connection {
         gone()
         loop.connections.giveBack()
         setIdle(false)
+        loop.wheel.disarm(self)
         loop.clientClosed(self)
     }
 

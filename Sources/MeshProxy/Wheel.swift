@@ -13,14 +13,8 @@ final class Wheel {
     private static let slotNanoseconds: UInt64 = 20_000_000
     private static let slotCount: UInt64 = 512
 
-    /// A connection, and the time for which it was put here. When its `armedAt` says another, it
-    /// was put into an earlier slot since, and this entry is void.
-    private struct Entry {
-        var client: ClientHandler
-        var slot: UInt64
-    }
-
-    private var slots: [[Entry]]
+    /// Each armed connection stands in one slot, at its `wheelPlace`.
+    private var slots: [[ClientHandler]]
     /// Number of the slot that comes up next, counted from the clock's start.
     private var nextSlot: UInt64
     private var entries = 0
@@ -39,14 +33,32 @@ final class Wheel {
         if client.deadline < client.armedAt { insert(client, at: now) }
     }
 
+    /// Lets go of a connection that has closed.
+    func disarm(_ client: ClientHandler) {
+        let place = client.wheelPlace
+        guard place >= 0 else { return }
+        client.wheelPlace = -1
+        let index = Int(client.armedAt.nanoseconds / Self.slotNanoseconds % Self.slotCount)
+        client.armedAt = .distantFuture
+        let last = slots[index].removeLast()
+        if last !== client {
+            slots[index][place] = last
+            last.wheelPlace = place
+        }
+        entries -= 1
+    }
+
     private func insert(_ client: ClientHandler, at now: Instant) {
+        disarm(client)
         let current = now.nanoseconds / Self.slotNanoseconds
         if entries == 0 { nextSlot = current }
         let wanted = client.deadline.nanoseconds / Self.slotNanoseconds &+ 1
         let slot = min(max(wanted, max(current, nextSlot) &+ 1), nextSlot &+ Self.slotCount &- 1)
-        slots[Int(slot % Self.slotCount)].append(Entry(client: client, slot: slot))
-        entries += 1
+        let index = Int(slot % Self.slotCount)
+        client.wheelPlace = slots[index].count
         client.armedAt = Instant(nanoseconds: slot &* Self.slotNanoseconds)
+        slots[index].append(client)
+        entries += 1
         wake(atSlot: slot)
     }
 
@@ -70,13 +82,11 @@ final class Wheel {
             let due = slots[index]
             slots[index].removeAll(keepingCapacity: due.count <= 64)
             entries -= due.count
-            for entry in due {
-                let client = entry.client
-                guard client.armedAt.nanoseconds == entry.slot &* Self.slotNanoseconds else {
-                    continue
-                }
+            for client in due {
+                client.wheelPlace = -1
                 client.armedAt = .distantFuture
-                if !client.isOpen { continue }
+            }
+            for client in due where client.isOpen {
                 if client.deadline <= now { client.timerFired(at: now) }
                 if client.isOpen, client.deadline < client.armedAt { insert(client, at: now) }
             }

@@ -87,6 +87,7 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err(Hints.text(snapshot, admin: "\(place.address):\(server.port)"))
         }
 
+        Process.forgetStart()
         await Process.untilAskedToStop()
         await stop(proxy, controller, pages, server, builtIn)
     }
