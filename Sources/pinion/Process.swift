@@ -7,9 +7,12 @@ import MeshTelemetry
 
 /// The running process, as the kernel sees it.
 enum Process {
-    /// Returns when the process gets SIGTERM or SIGINT; a second one ends it at once.
-    static func untilAskedToStop() async {
-        let stream = AsyncStream<Void> { continuation in
+    /// Yields when the process gets SIGTERM or SIGINT; a second one ends it at once.
+    ///
+    /// To be called before anything says that the process is ready: whoever waits for that may
+    /// ask it to stop in the next moment, and a signal without a handler ends it, or is lost.
+    static func requestsToStop() -> AsyncStream<Void> {
+        AsyncStream<Void> { continuation in
             for number in [SIGTERM, SIGINT] {
                 signal(number, SIG_IGN)
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -22,7 +25,6 @@ enum Process {
                 keep(source)
             }
         }
-        for await _ in stream { return }
     }
 
     /// Calls `action` whenever the process gets SIGHUP.

@@ -50,6 +50,7 @@ struct UpCommand: AsyncParsableCommand {
     func run() async throws {
         let started = LiveWorld.now()
         Process.raiseFileLimit()
+        let requestsToStop = Process.requestsToStop()
         let place = try SocketPlace(admin, option: "--admin")
         let proxy = try Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
@@ -67,6 +68,7 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err("nothing was started: \(Terminal.count(error.lines.count, "problem"))")
             throw Terminal.wrongConfiguration
         }
+        Process.onHangup { Task { await controller.reload(always: true) } }
         let pages = AdminPages(proxy: proxy, controller: controller, startedAt: started)
         let server: AdminServer
         do {
@@ -78,7 +80,6 @@ struct UpCommand: AsyncParsableCommand {
                 "cannot listen on \(admin): \(error); choose another place with --admin")
             throw ExitCode.failure
         }
-        Process.onHangup { Task { await controller.reload(always: true) } }
         let took = (LiveWorld.now() - started).rawValue / 1_000_000
         Terminal.log("ready after \(took) ms, admin on http://\(place.address):\(server.port)")
         let snapshot = await proxy.snapshot
@@ -88,7 +89,7 @@ struct UpCommand: AsyncParsableCommand {
         }
 
         Process.forgetStart()
-        await Process.untilAskedToStop()
+        for await _ in requestsToStop { break }
         await stop(proxy, controller, pages, server, builtIn)
     }
 
