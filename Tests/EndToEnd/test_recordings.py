@@ -123,7 +123,6 @@ def test_a_thousand_live_requests_are_replayed_to_the_bit(start, simulate, serve
     assert status == 0, (out, err)
     assert "1000 exchanges: 1000 equal to the bit, 0 different, 0 that could not" in out, out
 
-    gateway.terminate()
     gateway.end()
     assert SECRET not in kept.read_text(encoding="utf-8")
     status, out, err = run("replay", kept, seconds=60)
@@ -268,7 +267,6 @@ def test_two_runs_that_share_a_file_are_told_apart(start, simulate, tmp_path):
             model("chat", target(name, model="tiny")),
         )
         assert running.chat("chat")[0] == 200
-        running.terminate()
         running.end()
         # As a crash in the middle of a line would leave it.
         with kept.open("a", encoding="utf-8") as file:
