@@ -27,7 +27,7 @@ e2e: ## Run the end-to-end tests against real peers (ARGS="-k reload" for a few)
 
 sim: ## Play the simulator's scenarios (SECONDS=n, SEEDS=n, SCENARIO=x SEED=n, TWICE=1, EACH=1)
 	@SIM_SECONDS='$(SECONDS)' SEEDS='$(SEEDS)' SCENARIO='$(SCENARIO)' SEED='$(SEED)' \
-		TWICE='$(TWICE)' EACH='$(EACH)' CAPACITY='$(CAPACITY)' PLANT='$(PLANT)' Scripts/sim.sh $(ARGS)
+		TWICE='$(TWICE)' EACH='$(EACH)' CAPACITY='$(CAPACITY)' PLANT='$(PLANT)' OPERATION='$(OPERATION)' Scripts/sim.sh $(ARGS)
 
 fmt: ## Format every Swift file in place
 	@Scripts/fmt.sh

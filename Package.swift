@@ -115,8 +115,7 @@ let package = Package(
                 dependencies: [
                     "MeshBasics", "MeshPolicy", "MeshTelemetry", "MeshModel", "MeshSnapshot",
                     "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy",
-                    "MeshAdmin", "MeshControl",
-                    "MeshModelServer", "MeshSimulator", arguments,
+                    "MeshAdmin", "MeshControl", "MeshModelServer", "MeshSimulator", arguments,
                 ] + nio,
                 swiftSettings: strict),
             .testTarget(name: "Tidy", path: "Tests/Tidy", swiftSettings: strict),

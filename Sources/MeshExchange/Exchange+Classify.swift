@@ -102,7 +102,7 @@ extension Exchange {
                 facts = found
                 if let tape {
                     let read = RecordedBody(found, body)
-                    tape.amend { $0.body = read }
+                    tape.keep(read)
                     tape.say(.classify, read.text(operation))
                 }
             } catch {

@@ -175,7 +175,7 @@ extension Program {
         slots.contains { slot in
             switch Fact(rawValue: layout.slots[slot].fact) {
             case .requestHeaders:
-                layout.slots[slot].key.map { HeadRedaction.isSecret($0.lowercased()) } ?? true
+                layout.slots[slot].key.map { HeadRedaction.mayBlot($0.lowercased()) } ?? true
             case .requestQuery: true
             default: false
             }

@@ -113,7 +113,7 @@ extension Exchange {
             reading = .stream(relay)
         case .recorded(let summary):
             guard let stream = summary.stream else { break }
-            shard.output.append(contentsOf: repeatElement(0, count: stream.heldBytes))
+            shard.output.append(contentsOf: repeatElement(0, count: max(0, stream.heldBytes)))
             isComplete = stream.isComplete
         }
         record.bytesOut &+= UInt64(shard.output.count)

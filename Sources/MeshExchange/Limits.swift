@@ -5,6 +5,10 @@ enum Limits {
     /// Events that one recording keeps; an exchange with more retries and pauses than that is
     /// kept without being able to be decided again.
     static var recordedEvents: Int { 128 }
+    /// Bytes of a model's name that a recording keeps; who writes more may have put a prompt there.
+    static var recordedModelBytes: Int { 256 }
+    /// Bytes of recordings that one shard keeps, by a rough count; heads may be large.
+    static var recordedBytes: Int { 16 * 1024 * 1024 }
     /// Entries of a route table that an explanation lists as near misses.
     static var explainedMisses: Int { 5 }
     /// Recordings that one shard keeps at most, whatever is configured: a few kilobytes each.

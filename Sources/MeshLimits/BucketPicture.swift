@@ -40,7 +40,22 @@ extension Ledger {
         let meter = Int(present[Int(id)])
         guard meters[meter].limit?.label == picture.limit else { return }
         let place = bucketPlace(of: meter, at: now)
+        let allowance = meters[meter].allowance
+        guard allowance.capacity == picture.capacity else {
+            // Another amount than then: what was used stays used, as at a reload.
+            let used = picture.capacity - picture.level
+            var bucket = Bucket(full: allowance, at: now)
+            bucket.take(max(0, used), of: allowance)
+            meters[meter].table.entries[place].bucket = bucket
+            return
+        }
         meters[meter].table.entries[place].bucket = Bucket(picture)
+    }
+
+    /// `policy/limit` of limit `id`; empty when there is none of that number.
+    package func label(of id: LimitID) -> String {
+        guard present.indices.contains(Int(id)) else { return "" }
+        return meters[Int(present[Int(id)])].limit?.label ?? ""
     }
 
     private mutating func bucketPlace(of meter: Int, at now: Instant) -> Int {

@@ -140,8 +140,7 @@ package actor Proxy {
         var all: [ExchangeRecording] = []
         for loop in loops {
             all += await loop.sockets.run {
-                let kept = loop.shard.recorder.all
-                return id.map { id in kept.filter { $0.isNamed(id) } } ?? kept
+                id.map { loop.shard.recorder.recordings(named: $0) } ?? loop.shard.recorder.all
             }
         }
         return all.sorted { $0.startedNanoseconds < $1.startedNanoseconds }

@@ -71,6 +71,11 @@ extension Fleet {
         return PoolPicture(backend: pool.name, turn: pool.turn, endpoints: endpoints)
     }
 
+    /// The name of `backend`; empty when there is none of that number.
+    package func name(of backend: BackendID) -> String {
+        pools.indices.contains(Int(backend)) ? pools[Int(backend)].name : ""
+    }
+
     /// Notes in `picture` which endpoints the last pick drew and picked.
     package func complete(_ picture: inout PoolPicture, of backend: BackendID, picked: Pick?) {
         guard pools.indices.contains(Int(backend)) else { return }

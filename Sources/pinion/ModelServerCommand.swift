@@ -61,6 +61,7 @@ struct ModelServerCommand: AsyncParsableCommand {
     func run() async throws {
         Process.raiseFileLimit()
         let options = try options()
+        let requestsToStop = Process.requestsToStop()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let server: ModelServer
         do {
@@ -74,7 +75,7 @@ struct ModelServerCommand: AsyncParsableCommand {
             Terminal.log("simulated model server on http://\(host):\(server.port)/v1")
             Terminal.log("models \(models), profile \(profile)")
         }
-        await Process.untilAskedToStop()
+        for await _ in requestsToStop { break }
         await server.stop()
         try? await group.shutdownGracefully()
     }

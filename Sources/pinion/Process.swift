@@ -7,9 +7,12 @@ import MeshTelemetry
 
 /// The running process, as the kernel sees it.
 enum Process {
-    /// Returns when the process gets SIGTERM or SIGINT; a second one ends it at once.
-    static func untilAskedToStop() async {
-        let stream = AsyncStream<Void> { continuation in
+    /// Yields when the process gets SIGTERM or SIGINT; a second one ends it at once.
+    ///
+    /// To be called before anything says that the process is ready: whoever waits for that may
+    /// ask it to stop in the next moment, and a signal without a handler ends it, or is lost.
+    static func requestsToStop() -> AsyncStream<Void> {
+        AsyncStream<Void> { continuation in
             for number in [SIGTERM, SIGINT] {
                 signal(number, SIG_IGN)
                 let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
@@ -22,7 +25,6 @@ enum Process {
                 keep(source)
             }
         }
-        for await _ in stream { return }
     }
 
     /// Calls `action` whenever the process gets SIGHUP.
@@ -40,6 +42,27 @@ enum Process {
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// Lets go of the pages of code that only the start needed: reading YAML, compiling, linking.
+    ///
+    /// They stay in the page cache and come back when they are used; what resident memory then
+    /// shows is what serving takes.
+    static func forgetStart() {
+        guard let file = fopen("/proc/self/maps", "r") else { return }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 4352)
+        while fgets(&line, Int32(line.count), file) != nil {
+            let text = String(
+                decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            // Code in files is never written to, so nothing is lost.
+            let words = text.split(whereSeparator: { $0 == " " || $0 == "\n" })
+            guard words.count >= 6, words[1] == "r-xp", words[5].hasPrefix("/") else { continue }
+            let ends = words[0].split(separator: "-").compactMap { UInt($0, radix: 16) }
+            guard ends.count == 2, ends[1] > ends[0] else { continue }
+            madvise(
+                UnsafeMutableRawPointer(bitPattern: ends[0]), Int(ends[1] - ends[0]), MADV_DONTNEED)
+        }
     }
 
     /// The value of an environment variable; nil when it is unset or empty.

@@ -50,6 +50,7 @@ struct UpCommand: AsyncParsableCommand {
     func run() async throws {
         let started = LiveWorld.now()
         Process.raiseFileLimit()
+        let requestsToStop = Process.requestsToStop()
         let place = try SocketPlace(admin, option: "--admin")
         let recordings = RecordingWriter { Terminal.log($0) }
         let proxy = try Proxy(
@@ -69,6 +70,7 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err("nothing was started: \(Terminal.count(error.lines.count, "problem"))")
             throw Terminal.wrongConfiguration
         }
+        Process.onHangup { Task { await controller.reload(always: true) } }
         let pages = AdminPages(proxy: proxy, controller: controller, startedAt: started)
         let server: AdminServer
         do {
@@ -80,7 +82,6 @@ struct UpCommand: AsyncParsableCommand {
                 "cannot listen on \(admin): \(error); choose another place with --admin")
             throw ExitCode.failure
         }
-        Process.onHangup { Task { await controller.reload(always: true) } }
         let took = (LiveWorld.now() - started).rawValue / 1_000_000
         Terminal.log("ready after \(took) ms, admin on http://\(place.address):\(server.port)")
         let snapshot = await proxy.snapshot
@@ -89,7 +90,8 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err(Hints.text(snapshot, admin: "\(place.address):\(server.port)"))
         }
 
-        await Process.untilAskedToStop()
+        Process.forgetStart()
+        for await _ in requestsToStop { break }
         await stop(proxy, controller, pages, server, builtIn)
         recordings.finish()
         Terminal.log("stopped")

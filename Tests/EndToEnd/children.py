@@ -112,9 +112,9 @@ class Child:
             raise AssertionError(f"{self.command} did not end within {seconds} s") from None
 
     def resident_bytes(self):
-        """Memory that it holds."""
+        """Memory that it holds of its own: pages of its code come and go as they are used."""
         with open(f"/proc/{self.process.pid}/status", encoding="ascii") as status:
             for line in status:
-                if line.startswith("VmRSS:"):
+                if line.startswith("RssAnon:"):
                     return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        raise AssertionError("no RssAnon")

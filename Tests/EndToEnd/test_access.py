@@ -17,6 +17,7 @@ from configuration import (
     route,
     rule,
     target,
+    text,
 )
 from pinion import run
 from wire import Wire
@@ -90,6 +91,7 @@ def test_rules_about_the_body_hold_for_streams_too(start, simulate, stream):
         ({}, b'{"model":"other-name"}'),
         ({}, b'{"model":"\\u0063hat"}'),
         ({}, b'{"model":"free","model":"chat"}'),
+        ({}, b'{"model":"free","max_tokens":5,"max_tokens":500}'),
         ({"content-encoding": "gzip"}, gzip.compress(b'{"model":"chat"}')),
         ({}, b'{"model":"chat"'),
         ({"x-team": "search, "}, b'{"model":"chat"}'),
@@ -185,6 +187,17 @@ def test_an_audit_counts_and_lets_pass(start, simulate):
     assert record["access_rule"] == "default/model-chat/never"
     audited = {"policy": "default/model-chat", "rule": "never", "decision": "audited"}
     assert gateway.metric("pinion_access_decisions_total", **audited) == 1
+
+
+def test_a_mistake_in_a_rule_is_told_at_its_place(tmp_path):
+    mistake = access_policy("Model", "chat", ("r", "deny", "request.metod == 'GET'"))
+    file = tmp_path / "mesh.yaml"
+    file.write_text(text(resources(1, mistake)), encoding="utf-8")
+    status, out, _ = run("check", file)
+    line = next(n for n, line in enumerate(file.read_text().splitlines(), 1) if "metod" in line)
+    column = file.read_text().splitlines()[line - 1].index("request.metod") + 1
+    assert status == 2 and f"mesh.yaml:{line}:{column}" in out, out
+    assert "did you mean `request.method`?" in out
 
 
 def test_rules_are_listed_in_the_order_in_which_they_are_asked(start, simulate):

@@ -123,7 +123,6 @@ def test_a_thousand_live_requests_are_replayed_to_the_bit(start, simulate, serve
     assert status == 0, (out, err)
     assert "1000 exchanges: 1000 equal to the bit, 0 different, 0 that could not" in out, out
 
-    gateway.terminate()
     gateway.end()
     assert SECRET not in kept.read_text(encoding="utf-8")
     status, out, err = run("replay", kept, seconds=60)
@@ -247,6 +246,9 @@ def test_what_is_no_recording_is_told_so(tmp_path):
     file.write_text('{"format":"pinion-recording","version":1}\n{"x":\n{}\n', encoding="utf-8")
     status, _, err = run("replay", file)
     assert status == 1 and f"{file}:2: this is no line of a recording" in err, err
+    file.write_text('{"status":200}\n', encoding="utf-8")
+    status, _, err = run("replay", file)
+    assert status == 1 and f"{file}:1: " in err, err
     file.write_text('{"format":"pinion-recording","version":9}\n', encoding="utf-8")
     status, _, err = run("replay", file)
     assert status == 1 and "is not read by this version" in err, err
@@ -254,3 +256,20 @@ def test_what_is_no_recording_is_told_so(tmp_path):
     assert status == 1 and "no such file" in err, err
     status, _, err = run("replay", "--admin", f"{HOST}:{free_port()}")
     assert status == 1 and "no pinion answers on" in err, err
+
+
+def test_two_runs_that_share_a_file_are_told_apart(start, simulate, tmp_path):
+    sim, kept = simulate("tiny"), tmp_path / "kept.jsonl"
+    for name in ("first", "second"):
+        running = start(
+            mesh(drainTimeout="2s", recording={"file": str(kept)}),
+            ai_backend(name, sim.port),
+            model("chat", target(name, model="tiny")),
+        )
+        assert running.chat("chat")[0] == 200
+        running.end()
+        # As a crash in the middle of a line would leave it.
+        with kept.open("a", encoding="utf-8") as file:
+            file.write('{"exchange":{"id":')
+    status, out, err = run("replay", kept)
+    assert status == 0 and "2 exchanges: 2 equal to the bit" in out, (out, err)

@@ -229,8 +229,8 @@ struct AccessTests {
             as: UTF8.self)
         #expect(
             page.contains(
-                #"pinion_access_decisions_total{policy="default/p",rule="r",decision="audited"} 1"#)
-        )
+                #"pinion_access_decisions_total{policy="default/p",rule="r","#
+                    + #"decision="audited"} 1"#))
         #expect(
             page.contains(
                 #"pinion_access_decisions_total{policy="default/p",rule="r",decision="denied"} 0"#))

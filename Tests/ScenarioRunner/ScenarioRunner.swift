@@ -38,8 +38,12 @@ struct ScenarioRunner {
         var seed = wishes.firstSeed
         repeat {
             for scenario in wishes.scenarios {
-                let plant = wishes.plant
-                report(try Play.run(scenario, seed: seed) { $0.sabotage = plant }, scenario)
+                let (plant, operation) = (wishes.plant, wishes.operation)
+                let play = try Play.run(scenario, seed: seed) { options in
+                    options.sabotage = plant
+                    options.failOperation = operation
+                }
+                report(play, scenario)
             }
             seed &+= 1
             if let seconds = wishes.seconds {
@@ -106,6 +110,7 @@ struct ScenarioRunner {
             for (operation, play) in bad.prefix(5) {
                 isGood = false
                 print("    operation \(operation): \(play.complaints.first ?? "")")
+                print("      again: \(play.command) OPERATION=\(operation)")
             }
         }
         return isGood

@@ -22,6 +22,8 @@ struct Wishes {
     /// Whether every operation towards a server fails in turn.
     var failsEach = false
 
+    /// The one operation towards a server that fails, or nil.
+    var operation: Int?
     /// A mistake that the driver makes on purpose, to see it caught.
     var plant: Sabotage?
 
@@ -51,6 +53,7 @@ struct Wishes {
             case "DIGESTS": printsDigests = value != "0"
             case "CAPACITY": capacity = try Self.number(value, word)
             case "EACH": failsEach = value != "0"
+            case "OPERATION": operation = Int(try Self.number(value, word))
             case "PLANT":
                 guard let sabotage = Sabotage(rawValue: value) else {
                     let names = Sabotage.allCases.map(\.rawValue).joined(separator: ", ")
@@ -60,7 +63,7 @@ struct Wishes {
             default:
                 throw WishFault(
                     "\(parts[0]) is not known: SECONDS, SEEDS, SCENARIO, SEED, EACH, CAPACITY, "
-                        + "DIGESTS, PLANT")
+                        + "DIGESTS, OPERATION, PLANT")
             }
         }
     }

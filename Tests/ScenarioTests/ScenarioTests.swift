@@ -38,7 +38,8 @@ struct ScenarioTests {
         let (plays, bad, faults) = try Play.failingEach(of: scenario, seed: 5, atMost: 40)
         #expect(plays == 40 && faults[.chosenOperation] == 40)
         for (operation, play) in bad {
-            Issue.record("operation \(operation): \(play.complaints)")
+            Issue.record(
+                "\(play.complaints); again with: \(play.command) OPERATION=\(operation)")
         }
     }
 }

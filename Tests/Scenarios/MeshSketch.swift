@@ -96,7 +96,7 @@ package struct MeshSketch: Sendable {
             metadata: {name: mesh}
             spec:
               accessLog: {output: off}
-              recording: {perSecond: 1000, keep: 1000}
+              recording: {perSecond: 20, keep: 1000}
 
             """
         for (name, lines) in [("limits", limits), ("defaults", defaults)] where !lines.isEmpty {

@@ -49,7 +49,7 @@ struct Room: Sendable {
             ]),
         Room(
             name: "MeshControl", ring: 5, rooms: rings04 + ["MeshProxy"],
-            modules: ["Foundation", "Dispatch", "Glibc"]),
+            modules: ["Foundation", "Dispatch", "Glibc", "Synchronization"]),
         Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1"]),
         Room(name: "MeshSimulator", ring: 5, rooms: rings04),
         Room(

@@ -39,11 +39,15 @@ package struct RecordingFile: Sendable {
         let lines = text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         let decoder = JSONDecoder()
         for (number, line) in lines.enumerated() where !line.isEmpty {
-            let entry: Entry
-            do {
-                entry = try decoder.decode(Entry.self, from: Data(line))
-            } catch {
-                if number == lines.count - 1, number > 0 { break }
+            guard let entry = try? decoder.decode(Entry.self, from: Data(line)), !entry.isEmpty
+            else {
+                // A line that was cut off in the middle of being written, by a crash or a full
+                // disk, is the last one of its run.
+                let next = lines.dropFirst(number + 1).first { !$0.isEmpty }
+                if era > 0, next == nil || next?.starts(with: Self.firstLine.dropLast()) == true {
+                    damaged += 1
+                    continue
+                }
                 throw Failure(
                     description: "\(name):\(number + 1): this is no line of a recording; "
                         + "name a file that `spec.recording.file` of a Mesh had written, or "
@@ -55,10 +59,32 @@ package struct RecordingFile: Sendable {
                         + "\(entry.version ?? 0) is not read by this version; "
                         + "use the pinion that wrote it")
             }
-            if let configuration = entry.configuration { configurations.append(configuration) }
-            if let exchange = entry.exchange { exchanges.append(exchange) }
+            if entry.format != nil { era += 1 }
+            guard era > 0 else {
+                throw Failure(
+                    description: "\(name):\(number + 1): a recording begins with its format; "
+                        + "this file does not, so name another one")
+            }
+            // Every run of the proxy counts its versions from 1: the number of the run goes in
+            // front, so that none is taken for that of another.
+            if var configuration = entry.configuration {
+                configuration.version = Self.version(configuration.version, era)
+                configurations.append(configuration)
+            }
+            if var exchange = entry.exchange {
+                exchange.era = era
+                exchanges.append(exchange)
+            }
         }
     }
+
+    /// `version` of the run number `era`, which no other run has.
+    static func version(_ version: UInt64, _ era: UInt64) -> UInt64 { version | (era - 1) << 40 }
+
+    /// Runs of the proxy that wrote into the recording.
+    private var era: UInt64 = 0
+    /// Lines that were cut off while they were written.
+    package private(set) var damaged = 0
 
     /// The whole recording as text.
     package var text: Data {
@@ -102,6 +128,8 @@ package struct RecordingFile: Sendable {
         var version: Int?
         var configuration: RecordedConfiguration?
         var exchange: ExchangeRecording?
+
+        var isEmpty: Bool { format == nil && configuration == nil && exchange == nil }
     }
 }
 
@@ -153,7 +181,10 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
     package var snapshot: Snapshot? {
         let (resources, problems) = ResourceSet.parse(sources)
         guard !problems.contains(where: { $0.severity == .error }) else { return nil }
-        return Compiler.compile(resources, resolved: resolved, version: version).snapshot
+        // The number of the run is no part of what the snapshot was called.
+        return Compiler.compile(
+            resources, resolved: resolved, version: version & (1 << 40 - 1)
+        ).snapshot
     }
 }
 
@@ -164,8 +195,12 @@ package final class RecordedSnapshots {
 
     init(_ configurations: [RecordedConfiguration]) { self.configurations = configurations }
 
-    /// The snapshot of `version`, or nil.
-    package func snapshot(_ version: UInt64) -> Snapshot? {
+    /// The snapshot of `version` in the run that `exchange` is of, or nil.
+    package func snapshot(_ version: UInt64, of exchange: ExchangeRecording) -> Snapshot? {
+        snapshot(RecordingFile.version(version, max(1, exchange.era ?? 1)))
+    }
+
+    private func snapshot(_ version: UInt64) -> Snapshot? {
         if let known = made[version] { return known }
         let found = configurations.last { $0.version == version }?.snapshot
         made[version] = found

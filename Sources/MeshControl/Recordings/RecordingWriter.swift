@@ -4,6 +4,7 @@ import Dispatch
 import Foundation
 package import MeshExchange
 package import MeshSnapshot
+import Synchronization
 
 /// Appends recordings to the file that the Mesh names, on a queue of its own.
 ///
@@ -12,6 +13,9 @@ package import MeshSnapshot
 package final class RecordingWriter: Sendable {
     private let queue = DispatchQueue(label: "recordings")
     private let state = State()
+    private let waiting = Atomic<Int>(0)
+    /// Batches that wait for the disk; one more is dropped.
+    private static let batchesMax = 64
     private let report: @Sendable (String) -> Void
 
     /// Touched on the queue only.
@@ -30,10 +34,9 @@ package final class RecordingWriter: Sendable {
     /// What holds from now on.
     package func use(_ settings: RecordingSettings, _ configurations: [RecordedConfiguration]) {
         queue.async { [self] in
-            if settings != state.settings {
-                close()
-                state.hasFailed = false
-            }
+            if settings != state.settings { close() }
+            // A disk may have room again by the next change, or SIGHUP.
+            state.hasFailed = false
             state.settings = settings
             state.configurations = configurations
         }
@@ -41,8 +44,13 @@ package final class RecordingWriter: Sendable {
 
     /// Appends what was recorded.
     package func append(_ recordings: [ExchangeRecording]) {
+        guard waiting.wrappingAdd(1, ordering: .relaxed).newValue <= Self.batchesMax else {
+            waiting.wrappingSubtract(1, ordering: .relaxed)
+            return
+        }
         queue.async { [self] in
             for recording in recordings { write(recording) }
+            waiting.wrappingSubtract(1, ordering: .relaxed)
         }
     }
 
@@ -93,7 +101,8 @@ package final class RecordingWriter: Sendable {
         state.handle = handle
         state.size = Int(end)
         state.written = []
-        if end == 0 { put(RecordingFile.firstLine, path) }
+        // Each run begins with the format, on a line of its own whatever a crash left behind.
+        put((end == 0 ? Data() : Data("\n".utf8)) + RecordingFile.firstLine, path)
         return true
     }
 
@@ -114,6 +123,8 @@ package final class RecordingWriter: Sendable {
     private func fail(_ path: String) {
         close()
         state.hasFailed = true
-        report("recordings cannot be written to \(path); check its folder, permissions and disk")
+        report(
+            "recordings cannot be written to \(path); check its folder, permissions and disk, "
+                + "then send SIGHUP")
     }
 }

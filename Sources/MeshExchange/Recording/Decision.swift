@@ -10,8 +10,6 @@ import MeshWire
 package struct Decision: Codable, Hashable, Sendable {
     /// The route, or nil when none took it.
     package var route: String?
-    /// Which rule of the route, from 0.
-    package var rule: Int?
     /// The logical model, or nil.
     package var model: String?
     /// What the model was asked for as upstream, or nil.
@@ -29,7 +27,6 @@ package struct Decision: Codable, Hashable, Sendable {
         let snapshot = exchange.snapshot
         if let found = exchange.currentRule {
             route = found.route
-            rule = found.index
         }
         if exchange.model >= 0 {
             model = snapshot.models[Int(exchange.model)].resource

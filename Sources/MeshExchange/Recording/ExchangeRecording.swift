@@ -28,6 +28,8 @@ package struct ExchangeRecording: Codable, Hashable, Sendable {
     package var wallOffset: Int64
     /// The version of the snapshot that it began with.
     package var snapshot: UInt64
+    /// Which of several runs of a proxy that wrote into one file it is of, from 1; set by readers.
+    package var era: UInt64?
     /// Where it was listened for, `address:port`; empty when the port was closed by then.
     package var port = ""
     /// The request's head, each byte as the character of that number; empty when none was read.
@@ -53,6 +55,8 @@ package struct ExchangeRecording: Codable, Hashable, Sendable {
     package enum Gap: String, Codable, Hashable, Sendable {
         /// More happened than `Limits.recordedEvents`.
         case events = "too-many-events"
+        /// The body names a model longer than `Limits.recordedModelBytes`.
+        case model = "too-long-a-model"
         /// A backend has more endpoints than `Limits.picturedEndpoints`.
         case endpoints = "too-many-endpoints"
     }

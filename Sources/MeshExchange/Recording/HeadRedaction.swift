@@ -14,9 +14,12 @@ enum HeadRedaction {
         var hidden: [String] = []
         for field in head.fields {
             let name = bytes.extracting(field.nameRange.range).text.lowercased()
-            guard isSecret(name) else { continue }
-            hidden.append(name)
-            blot(field.valueRange, in: &copy)
+            if isSecret(name) {
+                hidden.append(name)
+                blot(field.valueRange, in: &copy)
+            } else if urls.contains(name) {
+                blotQuery(of: field.valueRange, in: &copy)
+            }
         }
         if head.hasQuery { blotParameters(head.queryRange, in: &copy, &hidden) }
         return (Latin1.text(unsafe copy.span.bytes), hidden)
@@ -25,17 +28,26 @@ enum HeadRedaction {
     /// The head of an answer as text.
     static func redacted(_ head: borrowing ResponseHead, _ bytes: RawSpan) -> String {
         var copy = bytes.extracting(0..<min(head.length, bytes.byteCount)).array
-        for field in head.fields
-        where isSecret(bytes.extracting(field.nameRange.range).text.lowercased()) {
-            blot(field.valueRange, in: &copy)
+        for field in head.fields {
+            let name = bytes.extracting(field.nameRange.range).text.lowercased()
+            if isSecret(name) {
+                blot(field.valueRange, in: &copy)
+            } else if urls.contains(name) {
+                blotQuery(of: field.valueRange, in: &copy)
+            }
         }
         return Latin1.text(unsafe copy.span.bytes)
     }
+
+    /// Whether the value of a field of that name, in lower case, may be blotted out, as a whole or
+    /// in part.
+    static func mayBlot(_ name: String) -> Bool { isSecret(name) || urls.contains(name) }
 
     /// Whether a field or parameter of that name, in lower case, may carry a credential.
     static func isSecret(_ name: String) -> Bool {
         if plain.contains(name) { return false }
         return words.contains { contains(name, $0) } || names.contains(name)
+            || name.hasSuffix("key")
     }
 
     private static func contains(_ text: String, _ word: String) -> Bool {
@@ -48,11 +60,21 @@ enum HeadRedaction {
 
     private static let words = [
         "auth", "cookie", "token", "secret", "password", "passwd", "api-key", "api_key", "apikey",
-        "access-key", "access_key", "credential", "signature", "session-key", "jwt", "assertion",
+        "access-key", "access_key", "credential", "signature", "session", "jwt", "assertion",
+        "client-cert", "ticket", "otp",
     ]
     private static let names = ["key", "sig", "code", "pwd", "pass"]
     /// Names that hold one of the words and no secret.
-    private static let plain = ["x-token-count", ":authority", "www-authenticate"]
+    private static let plain = [
+        "www-authenticate", "x-session-id", "x-conversation-id", "sec-websocket-key",
+    ]
+    /// Fields whose values are addresses: what stands behind a question mark may be a credential.
+    private static let urls = ["referer", "location", "content-location", "link"]
+
+    private static func blotQuery(of range: ByteRange, in bytes: inout [UInt8]) {
+        guard let mark = bytes[range.range].firstIndex(of: UInt8(ascii: "?")) else { return }
+        blot(ByteRange(mark + 1, range.end), in: &bytes)
+    }
 
     private static func blot(_ range: ByteRange, in bytes: inout [UInt8]) {
         for i in range.range where i < bytes.count { bytes[i] = UInt8(ascii: "*") }

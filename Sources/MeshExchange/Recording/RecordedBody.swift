@@ -54,7 +54,13 @@ package struct RecordedBody: Codable, Hashable, Sendable {
     package init(model: String?, stream: Bool, tokensMax: Int?, inputBytes: Int) {
         isRead = true
         length = 0
-        self.model = model.map { Latin1.text(unsafe Array($0.utf8).span.bytes) }
+        self.model = model.map { name in
+            // As a JSON string must have it.
+            let escaped = name.unicodeScalars.map { scalar in
+                scalar == "\"" || scalar == "\\" || scalar.value < 0x20 ? "?" : String(scalar)
+            }
+            return Latin1.text(unsafe Array(escaped.joined().utf8).span.bytes)
+        }
         self.stream = stream
         tokensMin = tokensMax
         self.tokensMax = tokensMax
@@ -65,7 +71,9 @@ package struct RecordedBody: Codable, Hashable, Sendable {
     /// What was read, in words.
     func text(_ operation: Operation) -> String {
         var words = ["operation \(operation.staticName)"]
-        if let model { words.append("model \(model)") }
+        if let model {
+            words.append("model \(model.prefix(Limits.recordedModelBytes))")
+        }
         words.append(stream ? "streamed" : "not streamed")
         if let tokensMax { words.append("at most \(tokensMax) tokens") }
         if let n { words.append("\(n) answers") }
@@ -76,6 +84,7 @@ package struct RecordedBody: Codable, Hashable, Sendable {
 
     /// A body of the same length that the scanner reads in the same way.
     package var bytes: [UInt8] {
+        let (length, tools, inputBytes) = (max(0, length), max(0, tools), max(0, inputBytes))
         guard isRead else { return Array(repeating: UInt8(ascii: " "), count: length) }
         var members: [[UInt8]] = []
         func add(_ name: String, _ value: [UInt8]) {

@@ -65,6 +65,9 @@ package struct Replay: Sendable {
                     decision: Decision(stage.exchange, usage: recording.usage))
             }
             try stage.perform(event)
+            if stage.tape.readsHidden {
+                throw ReplayFailure("an access rule reads a value that was blotted out")
+            }
             let outcome = stage.tape.recording.events.last?.outcome
             if outcome?.endpoint != nil || outcome?.isDone == true { break }
             if outcome?.collectsBody == true, !recording.hasBody {
@@ -100,7 +103,10 @@ private struct Stage: ~Copyable {
         shard = Shard(seed: 0, wallOffset: recording.wallOffset, loops: recording.loops)
         self.recording = recording
         headBytes = Latin1.bytes(recording.head)
-        port = snapshot.ports.indices.first { snapshot.place(ofPort: $0) == recording.port } ?? -1
+        let number = recording.port.split(separator: ":").last.flatMap { UInt16($0) }
+        port =
+            snapshot.ports.indices.first { snapshot.place(ofPort: $0) == recording.port }
+            ?? snapshot.ports.firstIndex { $0.number == number } ?? -1
         var blank = ExchangeRecording(
             id: recording.id, startedNanoseconds: recording.startedNanoseconds,
             wallOffset: recording.wallOffset, snapshot: recording.snapshot)

@@ -25,6 +25,8 @@ package final class Tape {
     private var script: RecordedEvent?
     /// Whether looks are answered from `script`.
     let isReplay: Bool
+    /// Whether a rule was asked that reads what was blotted out.
+    private(set) var readsHidden = false
 
     /// A tape for the exchange that begins with `recording`.
     init(_ recording: ExchangeRecording, isReplay: Bool) {
@@ -76,6 +78,8 @@ package final class Tape {
         }
         guard recording.events.count < Limits.recordedEvents else {
             recording.gap = .events
+            // The end is kept all the same: a recording must have one.
+            if event.outcome.isDone { recording.events[recording.events.count - 1] = event }
             return
         }
         recording.events.append(event)
@@ -100,6 +104,16 @@ package final class Tape {
         return recording
     }
 
+    /// What was read of the body; a name that is too long is not kept.
+    func keep(_ body: RecordedBody) {
+        var body = body
+        if let model = body.model, model.utf8.count > Limits.recordedModelBytes {
+            body.model = nil
+            recording.gap = .model
+        }
+        amend { $0.body = body }
+    }
+
     /// A stage says what it decided. Only evaluated where there is a tape.
     func say(_ stage: RecordedNote.Stage, _ text: String) {
         current?.notes.append(RecordedNote(stage: stage, text: text))
@@ -111,10 +125,12 @@ package final class Tape {
     func look(
         at fleet: inout Fleet, backend: BackendID, tried: borrowing Tried, at now: Instant
     ) {
-        if isReplay, var script, !script.pools.isEmpty {
-            let picture = script.pools.removeFirst()
-            self.script = script
-            _ = fleet.install(picture, of: backend)
+        if isReplay, var script {
+            let name = fleet.name(of: backend)
+            if let at = script.pools.firstIndex(where: { $0.backend == name }) {
+                _ = fleet.install(script.pools.remove(at: at), of: backend)
+                self.script = script
+            }
         }
         guard current != nil else { return }
         guard let picture = fleet.picture(of: backend, tried: tried, at: now) else {
@@ -147,10 +163,12 @@ package final class Tape {
     func look(
         at ledger: inout Ledger, limit: LimitID, for amount: Int64, at now: Instant
     ) {
-        if isReplay, var script, !script.buckets.isEmpty {
-            let picture = script.buckets.removeFirst()
-            self.script = script
-            ledger.install(picture, of: limit, at: now)
+        if isReplay, var script {
+            let label = ledger.label(of: limit)
+            if let at = script.buckets.firstIndex(where: { $0.limit == label }) {
+                ledger.install(script.buckets.remove(at: at), of: limit, at: now)
+                self.script = script
+            }
         }
         guard current != nil, let picture = ledger.picture(of: limit, for: amount, at: now) else {
             return
@@ -168,8 +186,16 @@ package final class Tape {
     /// What the rule called `label` says: `answer`, or what it said then. Asked of rules that
     /// read what is blotted out here.
     func verdict(_ answer: Verdict, of label: String) -> Verdict {
-        let then = script?.verdicts?.first { $0.rule == label }
-        let verdict = isReplay ? then?.verdict ?? answer : answer
+        var verdict = answer
+        if isReplay {
+            if let at = script?.verdicts?.firstIndex(where: { $0.rule == label }),
+                let then = script?.verdicts?.remove(at: at)
+            {
+                verdict = then.verdict
+            }
+            // Under another configuration the rule may say something else of a value that is gone.
+            readsHidden = true
+        }
         let noted = RecordedVerdict(label, verdict)
         if current?.verdicts?.append(noted) == nil { current?.verdicts = [noted] }
         return verdict

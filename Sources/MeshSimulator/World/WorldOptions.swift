@@ -30,8 +30,8 @@ package struct WorldOptions: Sendable {
     /// A world in which nothing goes wrong by itself, with every check on.
     package init() {}
 
-    /// A world for figures: invariants are sampled, bytes are only counted, and nothing is kept
-    /// but what `World.observe` is shown.
+    /// A world for figures: invariants are not looked at, bytes are only counted, nothing is
+    /// recorded, and nothing is kept but what `World.observe` is shown.
     package static var capacity: WorldOptions {
         var options = WorldOptions()
         options.checkEvery = 0

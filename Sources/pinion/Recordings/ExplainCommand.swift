@@ -75,6 +75,9 @@ struct ExplainCommand: ParsableCommand {
         if id == nil, path == nil {
             throw ValidationError("--path says what the request asks for: --path /v1/models")
         }
+        if !(0...16_777_216).contains(promptBytes) {
+            throw ValidationError("--prompt-bytes must be 0 to 16777216")
+        }
         for field in header where !field.contains(":") {
             throw ValidationError("--header \(field): write NAME:VALUE, as in 'x-team: a'")
         }
@@ -106,7 +109,7 @@ struct ExplainCommand: ParsableCommand {
             Terminal.err("no exchange is recorded under \(id)")
             throw ExitCode.failure
         }
-        let snapshot = recording.snapshots.snapshot(exchange.snapshot)
+        let snapshot = recording.snapshots.snapshot(exchange.snapshot, of: exchange)
         try show(Explanation.of(exchange, under: snapshot))
     }
 

@@ -50,7 +50,7 @@ struct ReplayCommand: ParsableCommand {
         for exchange in recorded.exchanges {
             let row: String
             do {
-                let replay = try Replay.run(exchange) { snapshots.snapshot($0) }
+                let replay = try Replay.run(exchange) { snapshots.snapshot($0, of: exchange) }
                 guard let difference = replay.difference else {
                     equal += 1
                     continue
@@ -67,7 +67,7 @@ struct ReplayCommand: ParsableCommand {
             rows, as: output,
             summary: "\(Terminal.count(recorded.exchanges.count, "exchange")): \(equal) equal to "
                 + "the bit, \(different) different, \(reasons) that could not be replayed")
-        if different > 0 { throw ExitCode.failure }
+        if different > 0 || equal == 0 { throw ExitCode.failure }
     }
 
     private func replayOther(_ recorded: RecordingFile) throws {
@@ -94,7 +94,7 @@ struct Comparison {
         let snapshots = recorded.snapshots
         total = recorded.exchanges.count
         for exchange in recorded.exchanges {
-            guard let before = snapshots.snapshot(exchange.snapshot),
+            guard let before = snapshots.snapshot(exchange.snapshot, of: exchange),
                 let old = try? Replay.decide(exchange, under: before).decision,
                 let new = try? Replay.decide(exchange, under: other).decision
             else {

@@ -33,12 +33,15 @@ struct AccessRecordingTests {
             "request.headers['authorization'] != 'Bearer a-secret'",
             "request.headers['authorization'].endsWith('*')",
             "int(request.headers['authorization']) > 0", "request.query == 'token=q'",
+            "request.headers['referer'].endsWith('code=a-secret')",
             "request.headers.exists(k, request.headers[k] == 'Bearer a-secret')",
         ])
     func secrets(rule: String) throws {
         for action in AccessRule.Action.allCases {
             let (recording, snapshot) = try recorded(
-                rule, action: action, fields: "Authorization: Bearer a-secret\r\n")
+                rule, action: action,
+                fields: "Authorization: Bearer a-secret\r\n"
+                    + "Referer: https://a.test/?code=a-secret\r\n")
             let text = String(decoding: try JSONEncoder().encode(recording), as: UTF8.self)
             #expect(!text.contains("a-secret") && !text.contains("token=q"))
             let replay = try Replay.run(recording) { _ in snapshot }
