@@ -68,7 +68,8 @@ struct ScenarioRunner {
             print("\(play.scenario), seed \(play.seed): \(scenario.fear)")
             for complaint in play.complaints.prefix(4) { print("    \(complaint)") }
             let plant = wishes.plant.map { " PLANT=\($0.rawValue)" } ?? ""
-            print("  again: \(play.command)\(plant)")
+            let operation = wishes.operation.map { " OPERATION=\($0)" } ?? ""
+            print("  again: \(play.command)\(plant)\(operation)")
         } else if wishes.isSingle {
             describe(play)
         }

@@ -48,12 +48,9 @@ package final class Tape {
 
     /// Changes the event that began last, unless it is within another one.
     func amend(_ change: (inout RecordedEvent) -> Void) {
-        guard depth == 1, current != nil else { return }
-        current.map { event in
-            var changed = event
-            change(&changed)
-            current = changed
-        }
+        guard depth == 1, var event = current else { return }
+        change(&event)
+        current = event
     }
 
     /// The event has ended with `outcome`.
@@ -142,12 +139,9 @@ package final class Tape {
 
     /// It has picked.
     func picked(_ pick: Pick?, from fleet: borrowing Fleet, backend: BackendID) {
-        guard let last = current?.pools.indices.last else { return }
-        current.map { event in
-            var changed = event
-            fleet.complete(&changed.pools[last], of: backend, picked: pick)
-            current = changed
-        }
+        guard var event = current, let last = event.pools.indices.last else { return }
+        fleet.complete(&event.pools[last], of: backend, picked: pick)
+        current = event
     }
 
     /// The hash that a ring goes by, of a field called `name`. Where the field's value is blotted
