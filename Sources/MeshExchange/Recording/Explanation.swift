@@ -142,6 +142,8 @@ package struct Explanation: Codable, Hashable, Sendable {
             var verdict: String
             if number == pool.picked {
                 verdict = "picked"
+            } else if endpoint.isBarred == true {
+                verdict = "excluded: no place for the data labels of this request"
             } else if endpoint.ejectedUntil != nil {
                 verdict = "excluded: ejected for its failures"
             } else if !endpoint.isHealthy {

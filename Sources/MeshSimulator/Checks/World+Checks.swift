@@ -129,8 +129,37 @@ extension World {
         }
     }
 
+    /// A server was sent data of `label`.
+    func checkPlace(of label: String, server authority: String, request number: Int) {
+        guard let allowed = options.confined[label] else { return }
+        if !allowed.contains(authority) {
+            breach(
+                "labelled data stays",
+                "request \(number) brought data of label \(label) to \(authority)")
+        }
+    }
+
+    /// Every server that got labelled data of `request` stands in the receipt of its `record`.
+    private func checkReceipt(_ request: SimulatedRequest, _ record: ExchangeRecord) {
+        guard !options.confined.isEmpty, let label = request.item.dataLabel else { return }
+        for attempt in request.attempts {
+            guard let log = attempts[attempt] else { continue }
+            let authority = servers[log.server].plan.authority
+            let isThere = record.residency?.hops.contains { hop in
+                hop.endpoint == authority && hop.wasSent
+            }
+            if isThere != true || record.residency?.labels != [label] {
+                breach(
+                    "receipts tell where data went",
+                    "request \(request.number) went to \(authority) with label \(label), and its "
+                        + "receipt says nothing of it")
+            }
+        }
+    }
+
     /// What a caller saw and what the record says are two accounts of one thing.
     func checkAgreement(_ request: SimulatedRequest, _ record: ExchangeRecord) {
+        checkReceipt(request, record)
         let seen = request.observation
         guard options.callerNetwork.resetPermille == 0, seen.ending != .left,
             !request.wasResent
