@@ -151,7 +151,7 @@ package struct Explanation: Codable, Hashable, Sendable {
             } else if endpoint.isTried {
                 verdict = "passed over: tried before"
             } else if pool.drawn.contains(number) {
-                verdict = "drawn, and had the higher score"
+                verdict = "drawn, and the other one was preferred"
             } else {
                 verdict = pool.drawn.isEmpty ? "not its turn" : "not drawn"
             }

@@ -117,11 +117,21 @@ extension World {
             let request = requests[number]
         else { return }
         let name = Array(request.item.model.utf8)
-        guard let model = snapshot.models.first(where: { $0.name == name }) else { return }
         let backend = snapshot.endpoints[Int(endpoint)].backend
-        let isAllowed =
-            model.targets.contains { $0.backend == backend && $0.weight > 0 }
-            || model.fallbacks.contains { $0.backend == backend }
+        let isAllowed: Bool
+        if let model = snapshot.models.first(where: { $0.name == name }) {
+            isAllowed =
+                model.targets.contains { $0.backend == backend && $0.weight > 0 }
+                || model.fallbacks.contains { $0.backend == backend }
+        } else {
+            // Without a model, some rule must send its requests there.
+            isAllowed = snapshot.rules.contains { rule in
+                guard case .forward(let targets) = rule.action else { return false }
+                return targets.contains {
+                    $0.weight > 0 && $0.destination == .backend(backend)
+                }
+            }
+        }
         if !isAllowed || snapshot.endpoints[Int(endpoint)].weight <= 0 {
             breach(
                 "only allowed endpoints",
