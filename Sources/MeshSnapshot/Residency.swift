@@ -19,7 +19,7 @@ package struct ResidencyTable: Sendable {
     /// The expressions that give labels to requests, in the order of their policies.
     package let sources: [LabelSource]
     /// One for each endpoint of the snapshot; empty when there is no policy.
-    package let gates: [ResidencyGate]
+    package var gates: [ResidencyGate]
     /// Whether some source reads what only the body says.
     package let readsBody: Bool
 

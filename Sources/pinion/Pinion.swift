@@ -21,8 +21,9 @@ struct Pinion: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             UpCommand.self, CheckCommand.self, GetCommand.self, SchemaCommand.self,
-            ExplainCommand.self, ReplayCommand.self, PlanCommand.self, SimulateCommand.self,
-            ModelServerCommand.self, VersionCommand.self, DocsCommand.self,
+            ExplainCommand.self, ReplayCommand.self, PlanCommand.self, ProveCommand.self,
+            ReportCommand.self, SimulateCommand.self, ModelServerCommand.self,
+            VersionCommand.self, DocsCommand.self,
         ])
 }
 
