@@ -34,7 +34,9 @@ def ratio(rounds, peer, others, test, figure, other_test=None):
     found = []
     for one in rounds:
         own = values([one], peer, test, figure)
-        rest = [value for other in others for value in values([one], other, other_test or test, figure)]
+        rest = [
+            value for other in others
+            for value in values([one], other, other_test or test, figure)]
         if own and rest and min(rest) > 0:
             found.append(own[0] / min(rest))
     return statistics.median(found) if found else None

@@ -13,7 +13,8 @@ COLUMNS = {
     "mem": ["at rest, MB", "1,000 connections", "1,000 streams", "after", "start, ms"],
 }
 COLUMNS["ssehi"] = COLUMNS["sse"]
-COLUMNS["loops"] = ["CPU µs a request", "noise", "as many as one loop", "start with 1,000 routes, ms"]
+COLUMNS["loops"] = [
+    "CPU µs a request", "noise", "as many as one loop", "start with 1,000 routes, ms"]
 
 #: Under full load a proxy should have its processor to itself.
 SHARE_LEAST = 0.85
