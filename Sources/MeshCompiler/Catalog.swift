@@ -23,6 +23,10 @@ struct Catalog {
     let limits: [LimitPolicyResource]
     /// The AccessPolicies.
     let access: [AccessPolicyResource]
+    /// The IdentityProviders.
+    let identity: [IdentityProviderResource]
+    /// The Secrets.
+    let secrets: [SecretResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -38,6 +42,8 @@ struct Catalog {
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
+        identity = Self.unique(resources.identity, \.metadata, &report)
+        secrets = Self.unique(resources.secrets, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -52,6 +58,7 @@ struct Catalog {
             .httpRoute: Self.index(routes.map(\.metadata)),
             .backend: Self.index(backends.map(\.metadata)),
             .model: Self.index(models.map(\.metadata)),
+            .secret: Self.index(secrets.map(\.metadata)),
         ]
     }
 
@@ -65,7 +72,10 @@ struct Catalog {
         case .httpRoute: routes.map(\.metadata.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
-        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy: []
+        case .secret: secrets.map(\.metadata.id)
+        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .identityProvider:
+            []
         }
     }
 

@@ -36,11 +36,14 @@ private struct Surroundings: Equatable {
     var limits: [LimitID]
     /// Its AccessPolicies.
     var access: [AccessID]
+    /// Its IdentityProviders.
+    var identity: [IdentityID]
 
     init(_ listener: ListenerDraft) {
         settings = listener.settings
         limits = listener.limits
         access = listener.access
+        identity = listener.identity
     }
 }
 
@@ -171,6 +174,7 @@ extension Compiler {
         // Both are numbers, and joined in the same way.
         let access = LimitBook.joined(
             around.access, self.access.policies(of: .httpRoute, route.id))
+        let identity = self.identity.providers(ofRoute: route.id, around: around.identity)
         let merged = policies.settings(of: .httpRoute, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
@@ -181,7 +185,7 @@ extension Compiler {
                     responseEdits: draft.filters.responseEdits,
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
-                    needsFacts: needsFacts, limits: limits, access: access))
+                    needsFacts: needsFacts, limits: limits, access: access, identity: identity))
             return RuleID(rules.count - 1)
         }
     }

@@ -29,6 +29,8 @@ package struct Compiler {
     let limits: LimitBook
     /// What AccessPolicies say about which resource.
     let access: AccessBook
+    /// What IdentityProviders say about which resource.
+    let identity: IdentityBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -61,9 +63,11 @@ package struct Compiler {
         let policies = PolicyBook(catalog, &report)
         let limits = LimitBook(catalog, &report)
         let access = AccessBook(catalog, &report)
+        let identity = IdentityBook(catalog, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access)
+            limits: limits, access: access, identity: identity)
+        compiler.checkSecrets()
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
@@ -71,18 +75,21 @@ package struct Compiler {
         compiler.compileRoutes()
         compiler.checkLimits()
         compiler.attachAccess()
+        compiler.checkIdentity()
+        compiler.checkCredentials()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
         let isUsable = resources.isComplete && !compiler.report.hasErrors
         return Compilation(
             snapshot: isUsable ? snapshot : nil,
             diagnostics: compiler.report.diagnostics.sorted(),
-            names: compiler.uniqueNames)
+            names: compiler.uniqueNames,
+            secrets: isUsable ? SecretValues(catalog.secrets) : SecretValues())
     }
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook
+        limits: LimitBook, access: AccessBook, identity: IdentityBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -90,6 +97,7 @@ package struct Compiler {
         self.policies = policies
         self.limits = limits
         self.access = access
+        self.identity = identity
     }
 
     private var uniqueNames: [DNSName] {
@@ -121,7 +129,8 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
-            access: access.table, limits: connectionLimits(mesh), telemetry: telemetry(mesh),
+            access: access.table, identity: identity.providers, limits: connectionLimits(mesh),
+            telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }
 }

@@ -20,13 +20,19 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case limitPolicy = "LimitPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
+    /// Who is believed about whom a request comes from.
+    case identityProvider = "IdentityProvider"
+    /// Values that must not be shown (Kubernetes).
+    case secret = "Secret"
 
     /// The API group.
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .identityProvider:
             "pinion.dev"
+        case .secret: ""
         }
     }
 
@@ -35,8 +41,10 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .identityProvider:
             ["\(group)/v1alpha1"]
+        case .secret: ["v1"]
         }
     }
 
@@ -54,6 +62,11 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
+        case .identityProvider:
+            "Whom callers of what it targets must be known by: an issuer of tokens, or API keys."
+        case .secret:
+            "Values that are never shown, for `credential.secretRef` of a Backend; its fields "
+                + "stand beside `metadata`, there is no `spec`."
         }
     }
 
@@ -69,6 +82,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
+        case .identityProvider: IdentityProviderShape.spec
+        case .secret: SecretShape.fields
         }
     }
 
@@ -77,13 +92,17 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
 
     /// The whole resource.
     package var shape: Shape {
-        .object([
+        let common = [
             Field("apiVersion", .choice(apiVersions), required: true, "the version of the kind"),
             Field("kind", .choice([rawValue]), required: true, "the kind"),
             Field("metadata", .object(Self.metadata), required: true, "its name and namespace"),
-            Field("spec", .object(spec), required: needsSpec, "what is wanted"),
-            Field("status", .ignored, "written by control planes; not read"),
-        ])
+        ]
+        if self == .secret { return .object(common + spec) }
+        return .object(
+            common + [
+                Field("spec", .object(spec), required: needsSpec, "what is wanted"),
+                Field("status", .ignored, "written by control planes; not read"),
+            ])
     }
 
     /// The fields of `metadata`. What only a Kubernetes API server writes is not read.

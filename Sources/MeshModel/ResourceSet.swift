@@ -25,6 +25,10 @@ package struct ResourceSet: Hashable, Sendable {
     package var limits: [LimitPolicyResource] = []
     /// The AccessPolicies.
     package var access: [AccessPolicyResource] = []
+    /// The IdentityProviders.
+    package var identity: [IdentityProviderResource] = []
+    /// The Secrets.
+    package var secrets: [SecretResource] = []
     /// Whether parsing found no error.
     package var isComplete = true
 

@@ -29,6 +29,10 @@ package struct Rule: Sendable, Hashable {
     /// The AccessPolicies of its Gateway and route, ascending.
     package var access: [AccessID]
 
+    /// The IdentityProviders one of which must know its callers, ascending; empty when nobody
+    /// asks who they are.
+    package var identity: [IdentityID]
+
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
         /// Forward to one of the weighted targets.
@@ -50,7 +54,7 @@ package struct Rule: Sendable, Hashable {
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         needsFacts: Bool = false, limits: [LimitID] = [],
-        access: [AccessID] = []
+        access: [AccessID] = [], identity: [IdentityID] = []
     ) {
         self.route = route
         self.index = index
@@ -64,6 +68,7 @@ package struct Rule: Sendable, Hashable {
         self.needsFacts = needsFacts
         self.limits = limits
         self.access = access
+        self.identity = identity
     }
 }
 

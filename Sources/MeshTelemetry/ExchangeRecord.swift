@@ -40,6 +40,10 @@ package struct ExchangeRecord: Sendable {
     package var limit: String?
     /// `policy/rule`: what refused it, or would have, were it not an audit.
     package var accessRule: String?
+    /// Whom an IdentityProvider knows the caller by.
+    package var identity: String?
+    /// That provider, `namespace/name`.
+    package var identityProvider: String?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.

@@ -17,6 +17,7 @@ struct SnapshotSample {
     var names: [(String, ModelID)] = []
     var usageLimits: [Limit] = []
     var access = AccessTable()
+    var identity: [IdentityProvider] = []
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
@@ -50,7 +51,7 @@ struct SnapshotSample {
             version: version,
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
             rules: rules, backends: known, endpoints: endpoints, models: models,
-            usageLimits: usageLimits, access: access, limits: limits,
+            usageLimits: usageLimits, access: access, identity: identity, limits: limits,
             telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
     }
