@@ -25,6 +25,8 @@ struct Catalog {
     let access: [AccessPolicyResource]
     /// The ResidencyPolicies.
     let residency: [ResidencyPolicyResource]
+    /// The AttestationVerifiers.
+    let verifiers: [AttestationVerifierResource]
     /// The IdentityProviders.
     let identity: [IdentityProviderResource]
     /// The Secrets.
@@ -45,6 +47,7 @@ struct Catalog {
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
         residency = Self.unique(resources.residency, \.metadata, &report)
+        verifiers = Self.unique(resources.verifiers, \.metadata, &report)
         identity = Self.unique(resources.identity, \.metadata, &report)
         secrets = Self.unique(resources.secrets, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
@@ -77,7 +80,7 @@ struct Catalog {
         case .model: models.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
         case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .residencyPolicy, .identityProvider:
+            .residencyPolicy, .attestationVerifier, .identityProvider:
             []
         }
     }

@@ -12,6 +12,8 @@ package struct Compilation: Sendable {
     package var diagnostics: [Diagnostic]
     /// The names that must be resolved, sorted; complete only when there is a snapshot.
     package var names: [DNSName]
+    /// The files with evidence, and with the keys for it, in the order of the resources.
+    package var files: [String]
     /// The values of Secrets, which no snapshot holds.
     package var secrets: SecretValues
 }

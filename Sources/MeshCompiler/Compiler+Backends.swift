@@ -53,9 +53,11 @@ extension Compiler {
     private mutating func appendEndpoints(
         of resource: BackendResource, _ url: URLParts?, to backend: BackendID
     ) {
-        let labels = resource.labels
+        let shared = Known(
+            labels: resource.labels,
+            attestation: evidence.attestation(resource.evidence, of: resource.metadata, &report))
         if let written = resource.endpoints {
-            append(written.value, labels, of: resource.metadata, to: backend)
+            append(written.value, shared, of: resource.metadata, to: backend)
         } else if let dns = resource.dns {
             let refresh = dns.value.refresh?.value ?? Self.refreshDefault
             if let written = dns.value.refresh, written.value <= .zero {
@@ -64,16 +66,16 @@ extension Compiler {
                     "write a duration above `0s`")
             }
             guard !dns.value.hostname.isEmpty, dns.value.port > 0 else { return }
-            resolve(dns.value.hostname, dns.value.port, refresh, labels, to: backend)
+            resolve(dns.value.hostname, dns.value.port, refresh, shared, to: backend)
         } else if let url, let port = UInt16(exactly: url.port) {
             if url.host == "localhost" || Notation.isIPAddress(url.host) {
                 let address = url.host == "localhost" ? Self.loopback : url.host
                 endpoints.append(
                     Endpoint(
                         backend: backend, address: address, port: port,
-                        labels: Self.joined([], labels)))
+                        labels: shared.joined([]), attestation: shared.attestation))
             } else {
-                resolve(url.host, port, Self.refreshDefault, labels, to: backend)
+                resolve(url.host, port, Self.refreshDefault, shared, to: backend)
             }
         }
     }
@@ -82,7 +84,7 @@ extension Compiler {
     private static let loopback = "127.0.0.1"
 
     private mutating func append(
-        _ written: [BackendResource.Endpoint], _ labels: [Metadata.Label],
+        _ written: [BackendResource.Endpoint], _ shared: Known,
         of metadata: Metadata, to backend: BackendID
     ) {
         var seen: [String: Place] = [:]
@@ -92,7 +94,10 @@ extension Compiler {
                 ? Self.loopback : endpoint.address.value.lowercased()
             let value = Endpoint(
                 backend: backend, address: address, port: endpoint.port, weight: endpoint.weight,
-                labels: Self.joined(endpoint.labels, labels))
+                labels: shared.joined(endpoint.labels),
+                attestation: endpoint.evidence == nil
+                    ? shared.attestation
+                    : evidence.attestation(endpoint.evidence, of: metadata, &report))
             if let first = seen[value.authority] {
                 report.error(
                     endpoint.address.place, metadata,
@@ -111,7 +116,7 @@ extension Compiler {
 
     private mutating func resolve(
         _ hostname: String, _ port: UInt16, _ refresh: Nanoseconds,
-        _ labels: [Metadata.Label], to backend: BackendID
+        _ shared: Known, to backend: BackendID
     ) {
         let hostname = hostname.lowercased()
         names.append(DNSName(hostname: hostname, port: port, refresh: refresh))
@@ -119,17 +124,8 @@ extension Compiler {
             endpoints.append(
                 Endpoint(
                     backend: backend, address: address, port: port,
-                    labels: Self.joined([], labels)))
+                    labels: shared.joined([]), attestation: shared.attestation))
         }
-    }
-
-    /// The labels of an endpoint, `own` and those of its Backend that it has not, sorted by key.
-    private static func joined(
-        _ own: [Metadata.Label], _ ofBackend: [Metadata.Label]
-    ) -> [Endpoint.Label] {
-        let others = ofBackend.filter { label in !own.contains { $0.key == label.key } }
-        return (own + others).sorted { $0.key < $1.key }
-            .map { Endpoint.Label(key: $0.key, value: $0.value) }
     }
 
     /// What is dropped from and put in front of paths.
@@ -180,5 +176,21 @@ extension Compiler {
             return nil
         }
         return UpstreamTLS(serverName: name, caFile: resource.tls?.value.caFile)
+    }
+}
+
+/// What a Backend says about all of its endpoints.
+private struct Known {
+    /// Their labels.
+    var labels: [Metadata.Label]
+    /// What a verifier said about them.
+    var attestation: Attestation?
+
+    /// The labels of an endpoint, its `own` and those of its Backend that it has not, sorted by
+    /// key.
+    func joined(_ own: [Metadata.Label]) -> [Endpoint.Label] {
+        let others = labels.filter { label in !own.contains { $0.key == label.key } }
+        return (own + others).sorted { $0.key < $1.key }
+            .map { Endpoint.Label(key: $0.key, value: $0.value) }
     }
 }

@@ -31,6 +31,8 @@ package struct Compiler {
     let access: AccessBook
     /// What ResidencyPolicies say.
     let residency: ResidencyBook
+    /// What AttestationVerifiers said about endpoints.
+    var evidence: EvidenceBook
     /// What IdentityProviders say about which resource.
     let identity: IdentityBook
     /// The backends so far, in the order of the catalog.
@@ -58,7 +60,8 @@ package struct Compiler {
     /// resolved addresses.
     /// **Complexity** O(n log n) in the number of resources and matches.
     package static func compile(
-        _ resources: ResourceSet, resolved: ResolvedNames, version: UInt64
+        _ resources: ResourceSet, resolved: ResolvedNames,
+        evidence files: EvidenceFiles = EvidenceFiles(), version: UInt64
     ) -> Compilation {
         var report = Report(isQuiet: !resources.isComplete)
         let catalog = Catalog(resources, &report)
@@ -67,9 +70,11 @@ package struct Compiler {
         var access = AccessBook(catalog, &report)
         let residency = ResidencyBook(catalog, &access.layout, &report)
         let identity = IdentityBook(catalog, &report)
+        let evidence = EvidenceBook(catalog, files, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access, residency: residency, identity: identity)
+            limits: limits, access: access, residency: residency, evidence: evidence,
+            identity: identity)
         compiler.checkSecrets()
         compiler.compileBackends()
         compiler.compileListeners()
@@ -87,13 +92,14 @@ package struct Compiler {
         return Compilation(
             snapshot: isUsable ? snapshot : nil,
             diagnostics: compiler.report.diagnostics.sorted(),
-            names: compiler.uniqueNames,
+            names: compiler.uniqueNames, files: compiler.evidence.paths,
             secrets: isUsable ? SecretValues(catalog.secrets) : SecretValues())
     }
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook, residency: ResidencyBook, identity: IdentityBook
+        limits: LimitBook, access: AccessBook, residency: ResidencyBook,
+        evidence: EvidenceBook, identity: IdentityBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -102,6 +108,7 @@ package struct Compiler {
         self.limits = limits
         self.access = access
         self.residency = residency
+        self.evidence = evidence
         self.identity = identity
     }
 

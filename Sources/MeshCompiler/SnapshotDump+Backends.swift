@@ -60,6 +60,9 @@ extension SnapshotDump {
             let labels = endpoint.labels.map { JSONText.Member($0.key, .text($0.value)) }
             members.append(.init("labels", .object(labels)))
         }
+        if let attestation = endpoint.attestation {
+            members.append(.init("attestation", self.attestation(attestation)))
+        }
         return .object(members)
     }
 

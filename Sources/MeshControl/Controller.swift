@@ -45,6 +45,13 @@ package actor Controller {
     private var sourcesInUse: [SourceFile] = []
     private var resources = ResourceSet()
     private var resolved: [String: [String]] = [:]
+    /// What stands in files with evidence, and which files they are.
+    private var evidence = EvidenceFiles()
+    private var evidencePaths: [String] = []
+    private var evidenceWatcher: FolderWatcher?
+    private var evidenceWatching: Task<Void, Never>?
+    /// What was wrong with the files in use, beside what compiling finds.
+    private var problemsInUse: [Diagnostic] = []
     private var refreshers: [DNSName: Task<Void, Never>] = [:]
     private var watcher: FolderWatcher?
     private var watching: Task<Void, Never>?
@@ -111,7 +118,7 @@ package actor Controller {
             if status.lastErrors != [error.description] { reject([error.description]) }
             return
         }
-        guard always || next != sources else { return }
+        guard always || next != sources else { return await renewEvidence() }
         sources = next
         let (parsed, problems) = parse(next)
         do {
@@ -131,8 +138,12 @@ package actor Controller {
             await resolveFirst(unknown)
             compilation = compile(next)
         }
+        let formerEvidence = evidence
+        evidence = EvidenceReader.read(compilation.files)
+        if !compilation.files.isEmpty { compilation = compile(next) }
         let all = Self.sorted(problems, compilation.diagnostics)
         guard let snapshot = compilation.snapshot, !Self.hasErrors(all) else {
+            evidence = formerEvidence
             throw StartFailure(lines: all.map(\.description))
         }
         if let loop = ownEndpoint(in: snapshot) { throw StartFailure(lines: [loop]) }
@@ -143,12 +154,48 @@ package actor Controller {
             try await publish(snapshot, compilation.secrets)
         } catch {
             sourcesInUse = former
+            evidence = formerEvidence
             throw StartFailure(lines: ["\(error)"])
         }
         resources = next
+        problemsInUse = problems
         status.lastErrors = []
         published(snapshot, warnings: all)
         follow(compilation.names)
+        watchEvidence(compilation.files)
+    }
+
+    /// Takes evidence into use that has changed while the configuration has not.
+    private func renewEvidence() async {
+        guard !evidencePaths.isEmpty else { return }
+        let next = EvidenceReader.read(evidencePaths)
+        guard next != evidence else { return }
+        evidence = next
+        let compilation = compile(resources)
+        guard let snapshot = compilation.snapshot else { return }
+        do {
+            try await publish(snapshot, compilation.secrets)
+            published(snapshot, warnings: Self.sorted(problemsInUse, compilation.diagnostics))
+        } catch {
+            reject(["\(error)"])
+        }
+    }
+
+    /// Watches the folders of evidence files at `paths`.
+    private func watchEvidence(_ paths: [String]) {
+        guard paths != evidencePaths else { return }
+        evidencePaths = paths
+        evidenceWatcher?.cancel()
+        evidenceWatching?.cancel()
+        evidenceWatcher =
+            paths.isEmpty ? nil : FolderWatcher(folders: EvidenceReader.folders(of: paths))
+        guard let watcher = evidenceWatcher else { return }
+        evidenceWatching = Task { [weak self] in
+            for await _ in watcher.changes {
+                try? await Task.sleep(for: .milliseconds(10))
+                await self?.reload()
+            }
+        }
     }
 
     /// Hands `snapshot` to the proxy. Recordings may name its version from then on, so that what
@@ -157,7 +204,8 @@ package actor Controller {
         let former = configurations
         configurations.append(
             RecordedConfiguration(
-                version: snapshot.version, sources: sourcesInUse, names: resolvedNames))
+                version: snapshot.version, sources: sourcesInUse, names: resolvedNames,
+                evidence: evidence))
         configurations.removeFirst(max(0, configurations.count - Self.configurationsMax))
         recordings.use(snapshot.telemetry.recording, configurations)
         do {
@@ -193,13 +241,16 @@ package actor Controller {
     package func stop() {
         watcher?.cancel()
         watching?.cancel()
+        evidenceWatcher?.cancel()
+        evidenceWatching?.cancel()
         for task in refreshers.values { task.cancel() }
         refreshers = [:]
     }
 
     /// Compiles what is known now, for the version after the present one.
     private func compile(_ resources: ResourceSet) -> Compilation {
-        Compiler.compile(resources, resolved: resolvedNames, version: version + 1)
+        Compiler.compile(
+            resources, resolved: resolvedNames, evidence: evidence, version: version + 1)
     }
 
     private var resolvedNames: ResolvedNames {

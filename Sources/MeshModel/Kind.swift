@@ -22,6 +22,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case accessPolicy = "AccessPolicy"
     /// Where data of one label may go.
     case residencyPolicy = "ResidencyPolicy"
+    /// Whose signed word about machines counts.
+    case attestationVerifier = "AttestationVerifier"
     /// Who is believed about whom a request comes from.
     case identityProvider = "IdentityProvider"
     /// Values that must not be shown (Kubernetes).
@@ -32,7 +34,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .residencyPolicy, .identityProvider:
+            .residencyPolicy, .attestationVerifier, .identityProvider:
             "pinion.dev"
         case .secret: ""
         }
@@ -44,7 +46,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .residencyPolicy, .identityProvider:
+            .residencyPolicy, .attestationVerifier, .identityProvider:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
         }
@@ -65,6 +67,9 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
         case .residencyPolicy: "Which data carries a label, and where such data may go."
+        case .attestationVerifier:
+            "Whose signed word about endpoints counts as evidence, for `attestation` of a "
+                + "ResidencyPolicy."
         case .identityProvider:
             "Whom callers of what it targets must be known by: an issuer of tokens, or API keys."
         case .secret:
@@ -86,6 +91,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
         case .residencyPolicy: ResidencyPolicyShape.spec
+        case .attestationVerifier: AttestationVerifierShape.spec
         case .identityProvider: IdentityProviderShape.spec
         case .secret: SecretShape.fields
         }

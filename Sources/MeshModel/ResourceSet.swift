@@ -27,6 +27,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var access: [AccessPolicyResource] = []
     /// The ResidencyPolicies.
     package var residency: [ResidencyPolicyResource] = []
+    /// The AttestationVerifiers.
+    package var verifiers: [AttestationVerifierResource] = []
     /// The IdentityProviders.
     package var identity: [IdentityProviderResource] = []
     /// The Secrets.

@@ -146,6 +146,7 @@ actor AdminPages {
     /// Every endpoint, in flight summed over the loops.
     private func endpoints() async -> [[(String, Cell)]] {
         let loops = await proxy.endpoints()
+        let snapshot = await proxy.snapshot
         guard let first = loops.first else { return [] }
         var rows: [[(String, Cell)]] = []
         for (b, backend) in first.enumerated() {
@@ -160,11 +161,12 @@ actor AdminPages {
                     latency = max(latency, seen.latency.rawValue)
                     if seen.condition != .healthy { worst = seen.condition }
                 }
-                rows.append([
-                    ("backend", .text(backend.name)), ("address", .text(endpoint.authority)),
-                    ("state", .text(Self.name(worst))), ("in_flight", .number(inFlight)),
-                    ("latency_us", .number(Int(latency / 1_000))),
-                ])
+                rows.append(
+                    [
+                        ("backend", .text(backend.name)), ("address", .text(endpoint.authority)),
+                        ("state", .text(Self.name(worst))), ("in_flight", .number(inFlight)),
+                        ("latency_us", .number(Int(latency / 1_000))),
+                    ] + Listings.place(endpoint.endpoint, snapshot))
             }
         }
         return rows

@@ -41,7 +41,8 @@ struct CheckCommand: ParsableCommand {
             throw Terminal.wrongConfiguration
         }
         let (resources, problems) = ResourceSet.parse(sources)
-        let compilation = Compiler.compile(resources, resolved: ResolvedNames(), version: 1)
+        let compilation = EvidenceReader.compile(
+            resources, resolved: ResolvedNames(), version: 1)
         let all = Controller.sorted(problems, compilation.diagnostics)
         let errors = all.count { $0.severity == .error }
         switch output {

@@ -22,6 +22,7 @@ struct GetCommand: ParsableCommand {
         case endpoints
         case limits
         case access
+        case residency
         case identity
         case status
         case snapshot

@@ -17,6 +17,7 @@ enum Listings {
         case "models": models(snapshot)
         case "backends": backends(snapshot)
         case "access": access(snapshot)
+        case "residency": residency(snapshot)
         default: nil
         }
     }

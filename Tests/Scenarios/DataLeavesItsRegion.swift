@@ -66,4 +66,28 @@ extension Scenario {
         Expect.all(outcome, end: .whole, of: 40)
             + (outcome.answers[2] > 0 ? [] : ["no copy was sent"])
     }
+
+    /// Evidence ends while requests run: from then on nothing that asks for it goes there, first
+    /// tries and retries alike, and it goes on where there is evidence still.
+    static let evidenceExpires = Scenario(
+        "EvidenceExpires", "labelled data goes to a machine whose evidence has expired"
+    ) { random in
+        var mesh = MeshSketch(endpoints: 2, fallback: 1)
+        mesh.regions = ["b": "eu-1", "spare": "eu-2"]
+        mesh.confined = [("phi", ["\"eu-*\""])]
+        mesh.defaults = ["retry: {attempts: 3, statuses: [503]}"]
+        let end = Instant(nanoseconds: 300_000_000)
+        mesh.attested = ["b": end, "spare": Instant(nanoseconds: 1_000_000_000_000)]
+        var habits = ServerHabits()
+        habits.statusPermille = 200
+        var stage = Stage(mesh, habits: habits)
+        stage.options.confined = ["phi": mesh.authorities]
+        stage.options.confinedUntil = ["10.0.0.1:8000": end, "10.0.0.2:8000": end]
+        stage.fill(60, every: .milliseconds(12), using: &random)
+        for number in stage.items.indices { stage.items[number].dataLabel = "phi" }
+        return stage
+    } expect: { outcome in
+        (outcome.answers[0] + outcome.answers[1] > 0 ? [] : ["nothing went there before"])
+            + (outcome.answers[2] > 0 ? [] : ["nothing went on elsewhere"])
+    }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import MeshBasics
+package import MeshBasics
 import MeshCompiler
 import MeshModel
 package import MeshSnapshot
@@ -43,6 +43,9 @@ package struct MeshSketch: Sendable {
     package var regions: [String: String] = [:]
     /// Data labels, and the regions that each may go to; `x-data-label` names them.
     package var confined: [(label: String, regions: [String])] = []
+    /// When the evidence about the endpoints of backends ends, by name; data labels of `confined`
+    /// then ask for evidence.
+    package var attested: [String: Instant] = [:]
     /// `spec.price` of model `m`, as a flow mapping.
     package var price: String?
 
@@ -72,7 +75,37 @@ package struct MeshSketch: Sendable {
         guard let snapshot = made.snapshot else {
             throw SketchFault(lines: (problems + made.diagnostics).map(\.description))
         }
-        return snapshot
+        return attested.isEmpty ? snapshot : attesting(snapshot)
+    }
+
+    /// `snapshot` with evidence that a verifier would have signed.
+    private func attesting(_ plain: Snapshot) -> Snapshot {
+        let epoch: Int64 = 1_700_000_000_000_000_000
+        let endpoints = plain.endpoints.map { endpoint in
+            var endpoint = endpoint
+            let name = plain.backends[Int(endpoint.backend)].name.split(separator: "/").last
+            guard let end = name.flatMap({ attested[String($0)] }) else { return endpoint }
+            endpoint.attestation = Attestation(
+                id: "evidence", verifier: "v", measurements: [],
+                opens: WallTime(nanoseconds: epoch),
+                closes: WallTime(nanoseconds: epoch + Int64(end.nanoseconds)))
+            return endpoint
+        }
+        let table = plain.residency
+        let policies = table.policies.map { policy in
+            ResidencyPolicy(
+                name: policy.name, label: policy.label, regions: policy.regions,
+                attestation: AttestationDemand(verifiers: ["v"]), version: policy.version)
+        }
+        return Snapshot(
+            version: plain.version, ports: plain.ports, rules: plain.rules,
+            backends: plain.backends, endpoints: endpoints, models: plain.models,
+            usageLimits: plain.usageLimits, access: plain.access,
+            residency: ResidencyTable(
+                labels: table.labels, policies: policies, headers: table.headers,
+                sources: table.sources, backends: plain.backends, endpoints: endpoints),
+            identity: plain.identity, limits: plain.limits, telemetry: plain.telemetry,
+            drainTimeout: plain.drainTimeout)
     }
 
     /// The configuration as an operator writes it.

@@ -86,7 +86,8 @@ struct ResidencyBook {
                 name: written.metadata.id.text, label: label,
                 regions: allow.regions?.map(\.value),
                 jurisdictions: allow.jurisdictions?.map(\.value),
-                providers: allow.providers?.map(\.value), targets: names,
+                providers: allow.providers?.map(\.value),
+                attestation: demand(written, catalog, &report), targets: names,
                 version: Self.version(of: written, names)))
     }
 
@@ -174,7 +175,8 @@ struct ResidencyBook {
         let allow = written.allow
         for (name, values) in [
             ("regions", allow.regions), ("jurisdictions", allow.jurisdictions),
-            ("providers", allow.providers),
+            ("providers", allow.providers), ("verifiers", allow.attestation?.verifiers),
+            ("measurements", allow.attestation?.measurements),
         ] {
             guard let values else { continue }
             text += "\(name) \(values.map(\.value).joined(separator: "\n"))\n"
@@ -192,6 +194,7 @@ extension ResidencyBook {
         let allow = written.allow
         let isRestricted =
             allow.regions != nil || allow.jurisdictions != nil || allow.providers != nil
+            || allow.attestation != nil
         if let anywhere = allow.anywhere, anywhere.value, isRestricted {
             report.error(
                 anywhere.place, written.metadata,
@@ -200,7 +203,8 @@ extension ResidencyBook {
         if !isRestricted, allow.anywhere?.value != true {
             report.missing(
                 allow.place, written.metadata, "nothing says where the data may go",
-                "add `regions`, `jurisdictions` or `providers`, or write `anywhere: true`")
+                "add `regions`, `jurisdictions`, `providers` or `attestation`, or write "
+                    + "`anywhere: true`")
         }
     }
 
@@ -240,6 +244,27 @@ extension ResidencyBook {
             $0.provider ?? ($0.isOpenAI ? "openai" : nil)
         }
         check(written.allow.providers, providers, "provider")
+    }
+
+    /// The evidence that `written` asks for; verifiers that are not there are reported.
+    private func demand(
+        _ written: ResidencyPolicyResource, _ catalog: Catalog, _ report: inout Report
+    ) -> AttestationDemand? {
+        guard let attestation = written.allow.attestation else { return nil }
+        let namespace = written.metadata.id.namespace
+        let known = catalog.verifiers.map(\.metadata.id).filter { $0.namespace == namespace }
+        for name in attestation.verifiers where !known.contains(where: { $0.name == name.value }) {
+            report.error(
+                name.place, written.metadata,
+                "there is no AttestationVerifier \(quoted(name.value)) in namespace "
+                    + quoted(namespace),
+                Suggestion.nearest(to: name.value, among: known.map(\.name))
+                    .map { "did you mean `\($0)`?" } ?? "add it or correct the name")
+        }
+        return AttestationDemand(
+            verifiers: attestation.verifiers.map {
+                ResourceName(namespace: namespace, name: $0.value).text
+            }, measurements: attestation.measurements?.map(\.value) ?? [])
     }
 
     private func checkGiven(_ written: ResidencyPolicyResource, _ report: inout Report) {

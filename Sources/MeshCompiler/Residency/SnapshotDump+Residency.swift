@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
 import MeshModel
 import MeshPolicy
 import MeshSnapshot
@@ -32,6 +33,22 @@ extension SnapshotDump {
     func labels(_ set: DataLabels) -> [JSONText.Member] {
         let names = snapshot.residency.names(set)
         return names.isEmpty ? [] : [.init("dataLabels", .list(names.map { .text($0) }))]
+    }
+
+    /// What a verifier said about an endpoint.
+    func attestation(_ attestation: Attestation) -> JSONText {
+        .object([
+            .init("id", .text(attestation.id)), .init("verifier", .text(attestation.verifier)),
+            .init("measurements", .list(attestation.measurements.map { .text($0) })),
+            .init("opens", .text(Self.time(attestation.opens))),
+            .init("closes", .text(Self.time(attestation.closes))),
+        ])
+    }
+
+    private static func time(_ time: WallTime) -> String {
+        var text: [UInt8] = []
+        time.appendRFC3339(to: &text)
+        return String(decoding: text, as: UTF8.self)
     }
 
     private func residencyPolicy(_ policy: ResidencyPolicy) -> JSONText {

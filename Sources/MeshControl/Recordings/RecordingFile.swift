@@ -142,6 +142,8 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
     package var files: [File]
     /// The names.
     package var names: [Name]
+    /// Files with evidence and with the keys for it, as far as they are text; nil for none.
+    package var evidence: [File]?
 
     /// A file.
     package struct File: Codable, Hashable, Sendable {
@@ -161,12 +163,21 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
 
     /// The configuration of `sources` with `names` as they were resolved. Values of Secrets are
     /// left out: a recording may go to others.
-    package init(version: UInt64, sources: [SourceFile], names: ResolvedNames) {
+    package init(
+        version: UInt64, sources: [SourceFile], names: ResolvedNames,
+        evidence: EvidenceFiles = EvidenceFiles()
+    ) {
         self.version = version
         files = sources.map { File(path: $0.path, text: $0.withoutSecrets.text) }
         self.names = names.entries.map {
             Name(hostname: $0.hostname, addresses: $0.addresses)
         }
+        let texts = evidence.paths.compactMap { path in
+            evidence.bytes(of: path).map {
+                File(path: path, text: String(decoding: $0, as: UTF8.self))
+            }
+        }
+        self.evidence = texts.isEmpty ? nil : texts
     }
 
     /// The files as sources.
@@ -178,13 +189,21 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
             names.map { ResolvedNames.Entry(hostname: $0.hostname, addresses: $0.addresses) })
     }
 
+    /// What stood in files with evidence.
+    package var evidenceFiles: EvidenceFiles {
+        var files = EvidenceFiles()
+        for file in evidence ?? [] { files.set(file.path, Array(file.text.utf8)) }
+        return files
+    }
+
     /// Its snapshot, or nil when this version of the mesh finds it wrong.
     package var snapshot: Snapshot? {
         let (resources, problems) = ResourceSet.parse(sources)
         guard !problems.contains(where: { $0.severity == .error }) else { return nil }
         // The number of the run is no part of what the snapshot was called.
         return Compiler.compile(
-            resources, resolved: resolved, version: version & (1 << 40 - 1)
+            resources, resolved: resolved, evidence: evidenceFiles,
+            version: version & (1 << 40 - 1)
         ).snapshot
     }
 }

@@ -18,6 +18,8 @@ package struct BackendResource: Hashable, Sendable {
     package var url: Located<String>?
     /// What is known about all of its endpoints, sorted by key.
     package var labels: [Metadata.Label]
+    /// Where evidence about all of its endpoints lies, or nil.
+    package var evidence: EvidenceText?
     /// Encryption towards it.
     package var tls: Located<Encryption>?
     /// The `Host` it is sent.
@@ -37,6 +39,8 @@ package struct BackendResource: Hashable, Sendable {
         package var weight: Int
         /// What is known about it, sorted by key.
         package var labels: [Metadata.Label]
+        /// Where evidence about it lies, or nil.
+        package var evidence: EvidenceText?
 
         init?(_ cursor: Cursor) {
             guard let address = cursor.text("address"), let port = cursor.port("port") else {
@@ -46,6 +50,7 @@ package struct BackendResource: Hashable, Sendable {
             self.port = port.value
             weight = cursor.integer("weight")?.value ?? 1
             labels = cursor.labels("labels")
+            evidence = EvidenceText(cursor["evidence"])
         }
     }
 
@@ -112,6 +117,7 @@ package struct BackendResource: Hashable, Sendable {
         }
         url = spec?.text("url")
         labels = spec?.labels("labels") ?? []
+        evidence = EvidenceText(spec?["evidence"])
         tls = spec?["tls"].map { cursor in
             Located(
                 Encryption(

@@ -48,14 +48,29 @@ package struct ResidencyAllowText: Hashable, Sendable {
     package var jurisdictions: [Located<String>]?
     /// The providers, or nil.
     package var providers: [Located<String>]?
+    /// The evidence that an endpoint must have, or nil.
+    package var attestation: Attestation?
     /// Where it is written.
     package var place: Place
+
+    /// The evidence that an endpoint must have.
+    package struct Attestation: Hashable, Sendable {
+        /// The AttestationVerifiers whose word counts.
+        package var verifiers: [Located<String>]
+        /// Measurements of which the evidence must have one, or nil.
+        package var measurements: [Located<String>]?
+    }
 
     init(_ cursor: Cursor?, at place: Place) {
         anywhere = cursor?.boolean("anywhere")
         regions = cursor?["regions"].map { $0.elements.compactMap(\.text) }
         jurisdictions = cursor?["jurisdictions"].map { $0.elements.compactMap(\.text) }
         providers = cursor?["providers"].map { $0.elements.compactMap(\.text) }
+        attestation = cursor?["attestation"].map { attestation in
+            Attestation(
+                verifiers: attestation.texts("verifiers"),
+                measurements: attestation["measurements"].map { $0.elements.compactMap(\.text) })
+        }
         self.place = cursor?.place ?? place
     }
 }

@@ -20,6 +20,9 @@ enum BackendShape {
             "labels", .labels,
             "what is known about all of its endpoints, whose own labels go before: "
                 + "`region: eu-west`, `zone`, `jurisdiction: EU`, `hardware`"),
+        Field(
+            "evidence", .object(AttestationVerifierShape.evidence),
+            "what a verifier said about all of its endpoints that have none of their own"),
         Field("tls", .object(tls), "encryption towards it; an `https` URL implies it"),
         Field("hostHeader", .text(.line), "the `Host` it is sent; a URL implies it"),
         Field("pathPrefix", .text(.absolutePath), "what is put in front of every path"),
@@ -31,6 +34,9 @@ enum BackendShape {
         Field("port", .port, required: true, "its port"),
         Field("weight", .integer(0...1000), fallback: "1", "its share; 0 takes no traffic"),
         Field("labels", .labels, "what is known about it: `region: eu-west`"),
+        Field(
+            "evidence", .object(AttestationVerifierShape.evidence),
+            "what a verifier said about it; goes before that of the Backend"),
     ]
 
     private static let dns: [Field] = [

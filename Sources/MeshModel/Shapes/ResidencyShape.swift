@@ -54,5 +54,17 @@ enum ResidencyPolicyShape {
                 + "subject to several must be allowed in each"),
         Field(
             "providers", .someOf(.text(.line), atMost: 64), "values of `provider` of Backends"),
+        Field(
+            "attestation", .object(attestation),
+            "evidence that an endpoint must have; when it has expired, nothing more goes there"),
+    ]
+
+    private static let attestation: [Field] = [
+        Field(
+            "verifiers", .someOf(.text(.subdomain), atMost: 16), required: true,
+            "the AttestationVerifiers whose word counts, in its own namespace"),
+        Field(
+            "measurements", .someOf(.text(.line), atMost: 256),
+            "measurements of which the evidence must have one; absent takes every one"),
     ]
 }

@@ -142,6 +142,12 @@ extension World {
     /// A server was sent data of `label`.
     func checkPlace(of label: String, server authority: String, request number: Int) {
         guard let allowed = options.confined[label] else { return }
+        if let end = options.confinedUntil[authority], now > end + .milliseconds(100) {
+            breach(
+                "labelled data stays",
+                "request \(number) brought data of label \(label) to \(authority), whose "
+                    + "evidence has expired")
+        }
         if !allowed.contains(authority) {
             breach(
                 "labelled data stays",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import MeshBasics
+package import MeshBasics
 
 /// How a world is made, beside its configuration, its servers and its workload.
 package struct WorldOptions: Sendable {
@@ -27,6 +27,9 @@ package struct WorldOptions: Sendable {
     /// Servers that a data label may reach, by label: what the world holds against what servers
     /// really got, whatever the configuration says.
     package var confined: [String: [String]] = [:]
+    /// When servers may get no labelled data any more, by authority; what is on its way then may
+    /// still arrive for a tenth of a second.
+    package var confinedUntil: [String: Instant] = [:]
     /// A mistake that the driver makes on purpose, so that tests see it caught.
     package var sabotage: Sabotage?
 

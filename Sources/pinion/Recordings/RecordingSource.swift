@@ -63,7 +63,8 @@ struct CompiledFiles {
             throw Terminal.wrongConfiguration
         }
         let (resources, problems) = ResourceSet.parse(sources)
-        let compilation = Compiler.compile(resources, resolved: resolved, version: version)
+        let compilation = EvidenceReader.compile(
+            resources, resolved: resolved, version: version)
         let all = Controller.sorted(problems, compilation.diagnostics)
         let errors = all.filter { $0.severity == .error }
         for error in errors { Terminal.err(error.description) }
