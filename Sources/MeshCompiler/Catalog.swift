@@ -23,6 +23,8 @@ struct Catalog {
     let limits: [LimitPolicyResource]
     /// The AccessPolicies.
     let access: [AccessPolicyResource]
+    /// The ResidencyPolicies.
+    let residency: [ResidencyPolicyResource]
     /// The IdentityProviders.
     let identity: [IdentityProviderResource]
     /// The Secrets.
@@ -42,6 +44,7 @@ struct Catalog {
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
+        residency = Self.unique(resources.residency, \.metadata, &report)
         identity = Self.unique(resources.identity, \.metadata, &report)
         secrets = Self.unique(resources.secrets, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
@@ -74,7 +77,7 @@ struct Catalog {
         case .model: models.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
         case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .identityProvider:
+            .residencyPolicy, .identityProvider:
             []
         }
     }

@@ -21,6 +21,8 @@ struct ListenerDraft {
     var limits: [LimitID]
     /// The AccessPolicies of the Gateway.
     var access: [AccessID]
+    /// The data labels that the Gateway gives.
+    var labels: DataLabels
     /// The IdentityProviders of the listener or, without any, of the Gateway.
     var identity: [IdentityID]
     /// The matches of attached routes.
@@ -71,6 +73,7 @@ extension Compiler {
                         settings: settings,
                         limits: limits.limits(of: .gateway, gateway.metadata.id),
                         access: access.policies(of: .gateway, gateway.metadata.id),
+                        labels: residency.labels(of: .gateway, gateway.metadata.id),
                         identity: identity.providers(
                             ofListener: listener.name.value, of: gateway.metadata.id)))
             }

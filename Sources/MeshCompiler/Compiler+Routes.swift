@@ -36,6 +36,8 @@ private struct Surroundings: Equatable {
     var limits: [LimitID]
     /// Its AccessPolicies.
     var access: [AccessID]
+    /// The data labels that it gives.
+    var labels: DataLabels
     /// Its IdentityProviders.
     var identity: [IdentityID]
 
@@ -43,6 +45,7 @@ private struct Surroundings: Equatable {
         settings = listener.settings
         limits = listener.limits
         access = listener.access
+        labels = listener.labels
         identity = listener.identity
     }
 }
@@ -185,7 +188,9 @@ extension Compiler {
                     responseEdits: draft.filters.responseEdits,
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
-                    needsFacts: needsFacts, limits: limits, access: access, identity: identity))
+                    needsFacts: needsFacts, limits: limits, access: access,
+                    labels: around.labels.union(residency.labels(of: .httpRoute, route.id)),
+                    identity: identity))
             return RuleID(rules.count - 1)
         }
     }

@@ -29,6 +29,8 @@ package struct Compiler {
     let limits: LimitBook
     /// What AccessPolicies say about which resource.
     let access: AccessBook
+    /// What ResidencyPolicies say.
+    let residency: ResidencyBook
     /// What IdentityProviders say about which resource.
     let identity: IdentityBook
     /// The backends so far, in the order of the catalog.
@@ -62,11 +64,12 @@ package struct Compiler {
         let catalog = Catalog(resources, &report)
         let policies = PolicyBook(catalog, &report)
         let limits = LimitBook(catalog, &report)
-        let access = AccessBook(catalog, &report)
+        var access = AccessBook(catalog, &report)
+        let residency = ResidencyBook(catalog, &access.layout, &report)
         let identity = IdentityBook(catalog, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access, identity: identity)
+            limits: limits, access: access, residency: residency, identity: identity)
         compiler.checkSecrets()
         compiler.compileBackends()
         compiler.compileListeners()
@@ -75,6 +78,7 @@ package struct Compiler {
         compiler.compileRoutes()
         compiler.checkLimits()
         compiler.attachAccess()
+        compiler.attachResidency()
         compiler.checkIdentity()
         compiler.checkCredentials()
         compiler.reportUnused()
@@ -89,7 +93,7 @@ package struct Compiler {
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook, identity: IdentityBook
+        limits: LimitBook, access: AccessBook, residency: ResidencyBook, identity: IdentityBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -97,6 +101,7 @@ package struct Compiler {
         self.policies = policies
         self.limits = limits
         self.access = access
+        self.residency = residency
         self.identity = identity
     }
 
@@ -129,7 +134,8 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
-            access: access.table, identity: identity.providers, limits: connectionLimits(mesh),
+            access: access.table, residency: residency.table(backends, endpoints),
+            identity: identity.providers, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }

@@ -95,8 +95,8 @@ struct PlanThing {
     var settings: [Setting]
 
     static let subjects = [
-        "mesh", "listener", "route", "model", "limit", "access", "identity", "backend",
-        "endpoint",
+        "mesh", "listener", "route", "model", "limit", "access", "residency", "identity",
+        "backend", "endpoint",
     ]
 
     /// The settings that differ, each with both values.
@@ -136,6 +136,8 @@ struct PlanThing {
                 }
             case ("accessPolicies", .list(let policies)):
                 things += policies.map { named("access", by: "name", $0, in: snapshot) }
+            case ("residencyPolicies", .list(let policies)):
+                things += policies.map { named("residency", by: "name", $0, in: snapshot) }
             case ("identityProviders", .list(let providers)):
                 things += providers.map { named("identity", by: "name", $0, in: snapshot) }
             case ("models", .list(let models)):

@@ -35,7 +35,7 @@ extension SnapshotDump {
         }
         if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
         members += limitMembers(rule.timeouts, rule.retry) + ids(rule.limits)
-        members += ids(access: rule.access) + ids(identity: rule.identity)
+        members += ids(access: rule.access) + labels(rule.labels) + ids(identity: rule.identity)
         return .object(members)
     }
 

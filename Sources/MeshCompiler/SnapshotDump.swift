@@ -25,7 +25,7 @@ struct SnapshotDump {
                 .init("rules", .list(snapshot.rules.map(rule))),
                 .init("backends", .list(snapshot.backends.map(backend))),
                 .init("models", .list(snapshot.models.map(model))),
-            ] + usageLimits + accessPolicies + identityProviders + [
+            ] + usageLimits + accessPolicies + residencyPolicies + identityProviders + [
                 .init("limits", limits(snapshot.limits)),
                 .init("telemetry", telemetry(snapshot.telemetry)),
                 .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
@@ -120,7 +120,8 @@ struct SnapshotDump {
             members.append(.init("fallbacks", .list(fallbacks)))
         }
         members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
-        members += ids(access: model.access) + ids(identity: model.identity)
+        members += ids(access: model.access) + labels(model.labels)
+        members += ids(identity: model.identity)
         return .object(members)
     }
 

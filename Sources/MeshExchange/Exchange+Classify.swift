@@ -54,7 +54,7 @@ extension Exchange {
         let rules = snapshot.rules
         let number = Int(rule)
         let needsFacts = rules[number].needsFacts
-        if let refused = authorizeHead(head, bytes, shard: &shard, at: now) { return refused }
+        if let refused = judgeHead(head, bytes, shard: &shard, at: now) { return refused }
         switch rules[number].action {
         case .refuse(let status):
             return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)

@@ -136,6 +136,7 @@ extension Exchange {
         callerProvider = -1
         callerField = .other
         accessNotes = nil
+        labels = []
         reservation = nil
         wasAsked = false
         requestDeadline = .distantFuture

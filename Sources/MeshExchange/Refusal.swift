@@ -84,6 +84,8 @@ package struct Refusal: Error, Sendable, Hashable {
         case costLimit
         /// A rule does not let the request pass.
         case accessDenied
+        /// The data may not go to any place that is left.
+        case residencyDenied
         /// Nobody says who the caller is, and somebody must be known.
         case unauthenticated
         /// The credential that was sent is wrong.
@@ -120,6 +122,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .tokenLimit: "token-limit"
             case .costLimit: "cost-limit"
             case .accessDenied: "access-denied"
+            case .residencyDenied: "residency-denied"
             case .unauthenticated: "unauthenticated"
             case .invalidCredential: "invalid-credential"
             case .identityUnavailable: "identity-unavailable"
@@ -132,7 +135,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .malformedRequest, .ambiguousPath, .invalidJSON, .duplicateKey, .modelMissing:
                 400
             case .unauthenticated, .invalidCredential: 401
-            case .accessDenied: 403
+            case .accessDenied, .residencyDenied: 403
             case .noRoute, .modelNotFound: 404
             case .requestTimeout: 408
             case .bodyTooLarge: 413
@@ -155,7 +158,7 @@ package struct Refusal: Error, Sendable, Hashable {
                 .encodedBody, .modelMissing, .modelNotFound, .unauthenticated,
                 .invalidCredential:
                 .client
-            case .accessDenied: .policy
+            case .accessDenied, .residencyDenied: .policy
             case .noBackend, .draining, .identityUnavailable: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
@@ -231,6 +234,11 @@ package struct Refusal: Error, Sendable, Hashable {
                 "an AccessPolicy does not let this request pass; the message names the policy and "
                     + "the rule, and `pinion explain` with the request id shows what each rule "
                     + "said. Change the request, or the rule"
+            case .residencyDenied:
+                "the data of this request carries a label, and a ResidencyPolicy lets it go to "
+                    + "none of the places that are left; the message names them, and `pinion "
+                    + "explain` with the request id shows what gave the label. Add a Backend "
+                    + "where such data may go, or correct the label"
             case .unauthenticated:
                 "the request says not who sends it; send a bearer token or an API key in "
                     + "`authorization`"

@@ -20,6 +20,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case limitPolicy = "LimitPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
+    /// Where data of one label may go.
+    case residencyPolicy = "ResidencyPolicy"
     /// Who is believed about whom a request comes from.
     case identityProvider = "IdentityProvider"
     /// Values that must not be shown (Kubernetes).
@@ -30,7 +32,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .identityProvider:
+            .residencyPolicy, .identityProvider:
             "pinion.dev"
         case .secret: ""
         }
@@ -42,7 +44,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .identityProvider:
+            .residencyPolicy, .identityProvider:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
         }
@@ -62,6 +64,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
+        case .residencyPolicy: "Which data carries a label, and where such data may go."
         case .identityProvider:
             "Whom callers of what it targets must be known by: an issuer of tokens, or API keys."
         case .secret:
@@ -82,6 +85,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
+        case .residencyPolicy: ResidencyPolicyShape.spec
         case .identityProvider: IdentityProviderShape.spec
         case .secret: SecretShape.fields
         }

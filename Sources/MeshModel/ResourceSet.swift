@@ -25,6 +25,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var limits: [LimitPolicyResource] = []
     /// The AccessPolicies.
     package var access: [AccessPolicyResource] = []
+    /// The ResidencyPolicies.
+    package var residency: [ResidencyPolicyResource] = []
     /// The IdentityProviders.
     package var identity: [IdentityProviderResource] = []
     /// The Secrets.

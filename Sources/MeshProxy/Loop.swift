@@ -32,7 +32,7 @@ final class Loop: @unchecked Sendable {
     private let wantKeys: @Sendable (String) -> Void
     /// What goes on once keys are settled, by what they are called.
     private var keyWaiters: [String: [() -> Void]] = [:]
-    private let record: @Sendable ([ExchangeRecording]) -> Void
+    private let record: @Sendable ([ExchangeRecording]) -> Bool
 
     /// Payload that replaces what an upstream sent.
     var piece: [UInt8] = []
@@ -55,7 +55,7 @@ final class Loop: @unchecked Sendable {
         sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
         connections: ConnectionCount,
         report: @escaping @Sendable (String) -> Void,
-        record: @escaping @Sendable ([ExchangeRecording]) -> Void,
+        record: @escaping @Sendable ([ExchangeRecording]) -> Bool,
         wantKeys: @escaping @Sendable (String) -> Void
     ) {
         self.wantKeys = wantKeys
@@ -170,7 +170,9 @@ final class Loop: @unchecked Sendable {
 
     private func flushRecordings() {
         let fresh = shard.recorder.takeFresh()
-        if !fresh.isEmpty { record(fresh) }
+        if !fresh.isEmpty, !record(fresh) {
+            shard.metrics.mesh.recordingsDropped += UInt64(fresh.count)
+        }
     }
 
     /// A copy of what was counted here.

@@ -22,6 +22,8 @@ package struct Model: Sendable, Hashable {
     package var limits: [LimitID]
     /// The AccessPolicies of its own, ascending.
     package var access: [AccessID]
+    /// The data labels that it gives to every request for it.
+    package var labels: DataLabels
     /// The IdentityProviders of its own, one of which must know its callers, ascending.
     package var identity: [IdentityID]
     /// Whether its targets belong to several providers, so that nobody can say whom a caller's
@@ -33,7 +35,7 @@ package struct Model: Sendable, Hashable {
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
-        identity: [IdentityID] = [], isMixed: Bool = false
+        labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false
     ) {
         self.name = name
         self.resource = resource
@@ -44,6 +46,7 @@ package struct Model: Sendable, Hashable {
         self.owner = owner
         self.limits = limits
         self.access = access
+        self.labels = labels
         self.identity = identity
         self.isMixed = isMixed
     }

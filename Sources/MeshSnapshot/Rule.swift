@@ -28,6 +28,8 @@ package struct Rule: Sendable, Hashable {
     package var limits: [LimitID]
     /// The AccessPolicies of its Gateway and route, ascending.
     package var access: [AccessID]
+    /// The data labels that its Gateway and route give to every request.
+    package var labels: DataLabels
 
     /// The IdentityProviders one of which must know its callers, ascending; empty when nobody
     /// asks who they are.
@@ -54,7 +56,7 @@ package struct Rule: Sendable, Hashable {
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         needsFacts: Bool = false, limits: [LimitID] = [],
-        access: [AccessID] = [], identity: [IdentityID] = []
+        access: [AccessID] = [], labels: DataLabels = [], identity: [IdentityID] = []
     ) {
         self.route = route
         self.index = index
@@ -68,6 +70,7 @@ package struct Rule: Sendable, Hashable {
         self.needsFacts = needsFacts
         self.limits = limits
         self.access = access
+        self.labels = labels
         self.identity = identity
     }
 }

@@ -34,6 +34,8 @@ package final class Snapshot: Sendable {
     package let usageLimits: [Limit]
     /// Every AccessPolicy; `AccessID` is an index into its policies.
     package let access: AccessTable
+    /// Every ResidencyPolicy, and the gate of each endpoint.
+    package let residency: ResidencyTable
     /// Every IdentityProvider; `IdentityID` is an index into this.
     package let identity: [IdentityProvider]
     /// Whether any rule of `access` is asked only when a backend was chosen.
@@ -49,7 +51,8 @@ package final class Snapshot: Sendable {
     package init(
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
-        access: AccessTable = AccessTable(), identity: [IdentityProvider] = [],
+        access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
+        identity: [IdentityProvider] = [],
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
@@ -61,6 +64,7 @@ package final class Snapshot: Sendable {
         self.models = models
         self.usageLimits = usageLimits
         self.access = access
+        self.residency = residency
         self.identity = identity
         asksDestinations =
             access.policies.contains { $0.asksDestination }

@@ -42,6 +42,8 @@ package struct ExchangeRecord: Sendable {
     package var accessRule: String?
     /// Whom an IdentityProvider knows the caller by, or nil when none was asked or it is nobody.
     package var caller: CallerName?
+    /// Where labelled data went, or nil when the request carried no label.
+    package var residency: ResidencyReceipt?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.
