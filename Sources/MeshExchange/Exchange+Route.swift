@@ -85,6 +85,12 @@ extension Exchange {
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(denial, shard: &shard, at: now)
         }
+        if attemptsOnTarget == 0, !isResuming, modelTarget >= 0, model >= 0,
+            snapshot.models[Int(model)].hasLimits, let target = currentTarget, !suits(target),
+            let step = nextTarget(shard: &shard, at: now)
+        {
+            return step
+        }
         guard let chosen = pickEndpoint(shard: &shard, at: now) else {
             tape?.say(
                 .route,
@@ -111,6 +117,7 @@ extension Exchange {
             return refuse(missing, shard: &shard, at: now)
         }
         pick = chosen
+        if isResuming { beginResumption() }
         if attemptsOnTarget == 0 {
             let known = shard.number(of: backend, in: snapshot)
             shard.fleet.countRequest(backend: known, at: now)
@@ -137,10 +144,8 @@ extension Exchange {
 
     /// Sends the request to the model's next fallback, or nil when there is none.
     mutating func nextTarget(shard: inout Shard, at now: Instant) -> Step? {
-        guard model >= 0, canReplay else { return nil }
+        guard model >= 0, canReplay, let next = nextFallback else { return nil }
         let fallbacks = snapshot.models[Int(model)].fallbacks
-        let next = modelTarget >= 0 ? 0 : -modelTarget
-        guard next < fallbacks.count else { return nil }
         shard.countRetry(.fallback, backend: shard.number(of: backend, in: snapshot))
         modelTarget = -1 - next
         backend = fallbacks[next].backend
@@ -155,10 +160,7 @@ extension Exchange {
 
     /// The upstream model of the present target; nil keeps the caller's name.
     var upstreamModel: [UInt8]? {
-        guard model >= 0 else { return nil }
-        return modelTarget >= 0
-            ? snapshot.models[Int(model)].targets[modelTarget].upstreamModel
-            : snapshot.models[Int(model)].fallbacks[-1 - modelTarget].upstreamModel
+        currentTarget?.upstreamModel
     }
 
     /// The earliest of the limits that run.
@@ -173,7 +175,8 @@ extension Exchange {
         timeouts = models[number].timeouts
         retry = models[number].retry
         requestDeadline = timeouts.request.map { record.started + $0 } ?? .distantFuture
-        if let target = WeightedSplit.choose(models[number].targets, using: &shard.random) {
+        readNeeds(body)
+        if let target = chooseTarget(using: &shard.random) {
             modelTarget = target
             backend = models[number].targets[target].backend
             tape?.say(
@@ -190,6 +193,19 @@ extension Exchange {
         }
         asksForUsage =
             facts?.stream == true && operation.asksForStreamUsage && facts?.includeUsage != true
+    }
+
+    /// A target by weight, of those that suit the request; of all when none does, so that a
+    /// fallback may.
+    private func chooseTarget(using random: inout SplitMix64) -> Int? {
+        let targets = snapshot.models[Int(model)].targets
+        guard snapshot.models[Int(model)].hasLimits else {
+            return WeightedSplit.choose(targets, using: &random)
+        }
+        var fitting = targets
+        for number in fitting.indices where !suits(fitting[number]) { fitting[number].weight = 0 }
+        return WeightedSplit.choose(fitting, using: &random)
+            ?? WeightedSplit.choose(targets, using: &random)
     }
 
     /// How a weighted choice went, in words.

@@ -13,4 +13,8 @@ enum Limits {
     static var explainedMisses: Int { 5 }
     /// Recordings that one shard keeps at most, whatever is configured: a few kilobytes each.
     static var recordings: Int { 100_000 }
+    /// Bytes of an answer in one piece that are kept back until it is whole, so that another
+    /// endpoint can be asked when it is not. Answers of chats are far smaller; a larger one passes
+    /// as it comes.
+    static var heldBytes: Int { 256 * 1024 }
 }

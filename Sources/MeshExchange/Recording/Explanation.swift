@@ -128,6 +128,7 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .cutOff: return Explanation("\(time): the process stopped")
         case .answerEnded: return Explanation("\(time): the answer ended")
         case .answerBroke: return Explanation("\(time): the answer broke off")
+        case .released: return Explanation("\(time): the answer showed itself to be one")
         case .paused: return Explanation("\(time): the caller read too slowly and was waited for")
         }
     }
