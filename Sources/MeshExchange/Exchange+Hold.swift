@@ -191,6 +191,9 @@ extension Exchange {
                 return loseHeldAnswer(.answerTruncated, .reset, shard: &shard, at: now)
             }
             verdict = held.verdict
+            var known = summary
+            known.usage = held.usage
+            reading = .recorded(known)
             hold.body = Array(repeating: 0, count: max(0, held.bytes))
         case .stream, .nothing:
             // A stream of which nothing came but its end.

@@ -20,13 +20,17 @@ import MeshWire
 extension Exchange {
     /// How far an answer that may be continued has come.
     var resumeState: ResumeState? {
-        if case .recorded(let summary) = reading { return summary.resume }
-        return log.map { ResumeState($0) }
+        switch reading {
+        case .recorded(let summary): return summary.resume
+        case .stream: return log.map { ResumeState($0) }
+        case .nothing, .document: return nil
+        }
     }
 
     /// Keeps a log of the answer that begins, where the model allows it to be continued.
     mutating func keepLog() {
-        guard log == nil, operation == .chat || operation == .textCompletion,
+        log = nil
+        guard operation == .chat || operation == .textCompletion,
             let policy = snapshot.models[Int(model)].continuation
         else { return }
         let answers = max(facts?.n ?? 1, facts?.bestOf ?? 1)

@@ -38,6 +38,8 @@ extension Exchange {
             "status \(head.status) after \((now - attemptStarted).milliseconds)")
         if let pick { shard.fleet.firstByte(pick.slot, after: now - attemptStarted, at: now) }
         if answeredHead { return resumeAnswer(head, bytes, shard: &shard, at: now) }
+        // That of an answer that was left.
+        reading = .nothing
         if let step = retryStatus(head, bytes, shard: &shard, at: now) { return step }
         if isForeign(head, bytes),
             let step = failed(.malformed, status: head.status, shard: &shard, at: now)

@@ -77,7 +77,9 @@ extension Exchange {
         case .otherTarget: canReplay && nextFallback != nil
         case .largerContext:
             canReplay && model >= 0
-                && snapshot.models[Int(model)].fallbacks.contains { $0.capabilities.contextTokens != nil }
+                && snapshot.models[Int(model)].fallbacks.contains {
+                    $0.capabilities.contextTokens != nil
+                }
         }
     }
 }

@@ -8,8 +8,9 @@ import json
 import pytest
 
 import configuration
+from chats import TEXT, TOKENS, good
 from configuration import ai_backend, model, policy, target
-from faults import FAULTS, TEXT, TOKENS, good
+from faults import FAULTS
 from pinion import Pinion
 from wire import Closed, Upstream, Wire, read_chunks, read_head, read_body
 

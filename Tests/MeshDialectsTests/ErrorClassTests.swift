@@ -15,25 +15,43 @@ struct ErrorClassTests {
         (401, #"{"error":{"code":"invalid_api_key"}}"#, .otherTarget),
         (402, "", .otherTarget), (403, #"{"error":{"message":"no access"}}"#, .otherTarget),
         (404, #"{"error":{"code":"model_not_found"}}"#, .otherTarget),
-        (404, #"{"type":"error","error":{"type":"not_found_error","message":"model: x"}}"#,
-            .otherTarget),
-        (400, #"{"error":{"message":"This model's maximum context length is 4096 tokens. "#
-            + #"However, you requested 5000 tokens","type":"BadRequestError","code":400}}"#,
-            .largerContext),
-        (400, #"{"object":"error","message":"This model's maximum context length is 8 tokens","#
-            + #""type":"BadRequestError","code":400}"#, .largerContext),
+        (
+            404, #"{"type":"error","error":{"type":"not_found_error","message":"model: x"}}"#,
+            .otherTarget
+        ),
+        (
+            400,
+            #"{"error":{"message":"This model's maximum context length is 4096 tokens. "#
+                + #"However, you requested 5000 tokens","type":"BadRequestError","code":400}}"#,
+            .largerContext
+        ),
+        (
+            400,
+            #"{"object":"error","message":"This model's maximum context length is 8 tokens","#
+                + #""type":"BadRequestError","code":400}"#, .largerContext
+        ),
         (400, #"{"error":{"code":"context_length_exceeded","message":"x"}}"#, .largerContext),
-        (400, #"{"error":{"code":400,"type":"exceed_context_size_error","message":"the request "#
-            + #"exceeds the available context size"}}"#, .largerContext),
-        (400, #"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too "#
-            + #"long: 201000 tokens > 200000 maximum"}}"#, .largerContext),
+        (
+            400,
+            #"{"error":{"code":400,"type":"exceed_context_size_error","message":"the request "#
+                + #"exceeds the available context size"}}"#, .largerContext
+        ),
+        (
+            400,
+            #"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too "#
+                + #"long: 201000 tokens > 200000 maximum"}}"#, .largerContext
+        ),
         (413, #"{"error":{"type":"request_too_large"}}"#, .largerContext),
-        (400, #"{"error":{"code":"content_filter","message":"ResponsibleAIPolicyViolation"}}"#,
-            .never),
+        (
+            400, #"{"error":{"code":"content_filter","message":"ResponsibleAIPolicyViolation"}}"#,
+            .never
+        ),
         (400, #"{"error":{"code":"content_policy_violation"}}"#, .never),
         (403, #"{"error":{"type":"content_moderation"}}"#, .never),
-        (400, #"{"error":{"message":"temperature must be at most 2","param":"temperature"}}"#,
-            .never),
+        (
+            400, #"{"error":{"message":"temperature must be at most 2","param":"temperature"}}"#,
+            .never
+        ),
     ]
 
     @Test("is told by status and body", arguments: answers.indices)

@@ -87,7 +87,7 @@ struct ResumeLogTests {
     }
 
     @Test(
-        "a server that begins anew is heard from where the first one stopped, however it cuts words",
+        "a server that begins anew is heard from where the first stopped, however words are cut",
         arguments: [
             ["The", " fox", " jumps"], ["The fox jumps"], ["T", "he fo", "x ju", "mps"],
             ["The fox", " jumps"], ["The fox j", "umps"], ["\\u0054he", " fo\\u0078", " jumps"],
@@ -136,8 +136,12 @@ struct ResumeLogTests {
     @Test("parts of a tool call wait until it is whole; of one that broke off nothing is heard")
     func toolCalls() {
         let whole = Splice(
-            [[Self.token("So:"), Self.call("a", "{"), Self.call("a", "}"),
-                Self.finish("a", "tool_calls"), Self.done]], by: .append)
+            [
+                [
+                    Self.token("So:"), Self.call("a", "{"), Self.call("a", "}"),
+                    Self.finish("a", "tool_calls"), Self.done,
+                ]
+            ], by: .append)
         #expect(whole.events.count == 5)
         #expect(whole.events[2] == Self.call("a", "}"))
         let broken = Splice(
@@ -164,8 +168,10 @@ struct ResumeLogTests {
         let restarted = Splice(
             [
                 [Self.token("1"), Self.token("2")],
-                [Self.token("1", id: "b"), Self.token("2", id: "b"), Self.token("3", id: "b"),
-                    Self.finish("b"), Self.usage("b", 10, 3), Self.done],
+                [
+                    Self.token("1", id: "b"), Self.token("2", id: "b"), Self.token("3", id: "b"),
+                    Self.finish("b"), Self.usage("b", 10, 3), Self.done,
+                ],
             ], by: .restart)
         #expect(restarted.usage == TokenUsage(input: 20, output: 5))
         #expect(restarted.text.contains(#""usage":{"prompt_tokens":10,"completion_tokens":3,"#))
@@ -179,8 +185,12 @@ struct ResumeLogTests {
         let odd = #"{"id":"a","choices":[{"index":0,"delta":{"audio":{"id":"s"}}}]}"#
         #expect(Splice([[odd]], by: .append).log.obstacle == .otherContent)
         let large = Splice(
-            [[Self.call("a", String(repeating: "x", count: 3000)), Self.call("a", "y"),
-                Self.call("a", String(repeating: "x", count: 3000))]], by: .append)
+            [
+                [
+                    Self.call("a", String(repeating: "x", count: 3000)), Self.call("a", "y"),
+                    Self.call("a", String(repeating: "x", count: 3000)),
+                ]
+            ], by: .append)
         #expect(large.log.obstacle == .tooLong)
         #expect(large.events.count == 3, "nothing that was held back is lost")
     }

@@ -43,7 +43,8 @@ struct StreamRelayTests {
         var relay = StreamRelay(eventBytesMax: 1 << 20, stripsUsage: true)
         var out: [UInt8] = []
         for text in [
-            "data: {\"choices\":[{\"delta\":{}}]}\n\n", ": ping\n\n", "data: {}\n\ndata: {\"a\":2}\n\n",
+            "data: {\"choices\":[{\"delta\":{}}]}\n\n", ": ping\n\n",
+            "data: {}\n\ndata: {\"a\":2}\n\n",
             "event: x\ndata: {}\r\n\r\n", "", "data: [DONE]\n\n",
         ] {
             let bytes = Array(text.utf8)
@@ -176,7 +177,8 @@ struct StreamRelayTests {
     @Test(
         "an event that is not one JSON object never passes",
         arguments: [
-            "{not json}", "{\"a\":1", "{\"a\":1}}", "null", "[]", "1", "<html>", "{\"a\":\"\u{1}\"}",
+            "{not json}", "{\"a\":1", "{\"a\":1}}", "null", "[]", "1", "<html>",
+            "{\"a\":\"\u{1}\"}",
             "{\"usage\":{\"prompt_tokens\":3}", "{\"error\":{}", "{\"a\":tru}",
         ])
     func malformed(data: String) {

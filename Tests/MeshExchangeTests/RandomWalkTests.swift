@@ -266,7 +266,8 @@ struct RandomWalk {
                 "data: {\"id\":\"i\",\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n",
                 "data: {\"choices\":[{\"delta\":{\"content\":\"wo\"}}]}\n\n",
                 "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}\n\n",
-                "data: {\"error\":{\"code\":503}}\n\n", "{\"error\":{\"code\":503}}", "data: {no}\n\n",
+                "data: {\"error\":{\"code\":503}}\n\n", "{\"error\":{\"code\":503}}",
+                "data: {no}\n\n",
                 String(repeating: "x", count: 300),
             ]
             let piece = pieces[random.below(pieces.count)]

@@ -13,7 +13,8 @@ struct ResumeTests {
     private let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     private let ask =
-        #"{"model":"small","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"q"}]}"#
+        #"{"model":"small","stream":true,"max_tokens":9,"#
+        + #""messages":[{"role":"user","content":"q"}]}"#
 
     private func token(_ text: String, _ id: String = "a") -> String {
         "data: {\"id\":\"\(id)\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\(text)\"},"
@@ -74,7 +75,8 @@ struct ResumeTests {
                 + #""messages":[{"role":"assistant","content":"Once, "}]}"#)
         drive.broke()
         let body = drive.forwarded().body
-        #expect(body.contains(#""add_generation_prompt":false"#) && body.contains(#""min_tokens":3"#))
+        #expect(
+            body.contains(#""add_generation_prompt":false"#) && body.contains(#""min_tokens":3"#))
         #expect(body.contains(#"[{"role":"assistant","content":"Once, The fox"}]"#), "\(body)")
         #expect(!body.contains(#""add_generation_prompt":true"#))
     }

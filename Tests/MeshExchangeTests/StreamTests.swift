@@ -158,7 +158,8 @@ struct StreamTests {
         #expect(!step.writesBody && drive.written.isEmpty && drive.unsettled == nil)
     }
 
-    @Test("an event above the bound, or one that is not JSON, breaks the stream, unless it has ended")
+    @Test(
+        "an event above the bound, or one that is not JSON, breaks the stream, unless it has ended")
     func hugeEvent() throws {
         let limits = ConnectionLimits(eventBytesMax: 200)
         for bad in ["data: " + String(repeating: "x", count: 300), "data: {no}\n\n"] {

@@ -26,7 +26,10 @@ struct SuitsTests {
             (Capabilities(vision: false), image),
             (Capabilities(jsonMode: false), #""response_format":{"type":"json_object"}"#),
             (Capabilities(outputTokens: 10), #""max_tokens":11"#),
-            (Capabilities(contextTokens: 100), #""prompt":"\#(String(repeating: "x", count: 900))""#),
+            (
+                Capabilities(contextTokens: 100),
+                #""prompt":"\#(String(repeating: "x", count: 900))""#
+            ),
         ]
         for (able, members) in cases {
             let drive = drive([able, able, Capabilities()])

@@ -30,6 +30,8 @@ package struct AnswerSummary: Codable, Hashable, Sendable {
         package var bytes: Int
         /// What it is if it ends here.
         package var verdict: AnswerVerdict
+        /// What it says of tokens if it ends here.
+        package var usage: [UInt64]?
     }
 
     /// A failure that a server reported in a stream.
@@ -128,7 +130,9 @@ extension Exchange {
                 meter.observe(document, isLast: true)
                 summary.held = AnswerSummary.Held(
                     bytes: document.byteCount,
-                    verdict: AnswerVerdict(status: hold.status, document: document))
+                    verdict: AnswerVerdict(status: hold.status, document: document),
+                    usage: AnswerSummary.numbers(meter.usage))
+                break
             }
             meter.finish()
             summary.usage = AnswerSummary.numbers(meter.usage)

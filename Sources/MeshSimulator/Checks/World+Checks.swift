@@ -158,7 +158,8 @@ extension World {
         }
         // An answer that several servers wrote cost more than the caller was given.
         if seen.ending == .whole, seen.status == 200, options.verifies,
-            !record.flags.contains(.resumed), let said = record.tokens.output, Int(said) != seen.tokens
+            !record.flags.contains(.resumed), let said = record.tokens.output,
+            Int(said) != seen.tokens
         {
             breach(
                 "usage is the server's",

@@ -206,9 +206,11 @@ final class ServerConnection: SocketHandler {
     private func tokensSaid(before item: WorkItem) -> Int {
         let mark = Array("{\"role\":\"assistant\",\"content\":\"".utf8)
         let body = opening
-        guard let start = (0...max(0, body.count - mark.count)).last(where: {
-            body[$0...].starts(with: mark)
-        }) else { return 0 }
+        guard
+            let start = (0...max(0, body.count - mark.count)).last(where: {
+                body[$0...].starts(with: mark)
+            })
+        else { return 0 }
         let text = Array(body[(start + mark.count)...].prefix { $0 != UInt8(ascii: "\"") })
         let tokens = text.count / AnswerText.tokenBytes
         if text != AnswerText.text(seed: wordSeed, count: tokens) || tokens > item.answerTokens {
