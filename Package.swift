@@ -106,8 +106,7 @@ let package = Package(
             [
                 "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshExchange",
                 "MeshProxy",
-            ],
-            tested: false),
+            ]),
         // Ring 6: the command.
         [
             .executableTarget(

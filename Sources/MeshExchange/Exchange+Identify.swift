@@ -133,6 +133,7 @@ extension Exchange {
         ringHash = nil
         usedFreshConnectionAfterReset = false
         accessNotes = nil
+        labels = []
         reservation = nil
         wasAsked = false
         requestDeadline = .distantFuture

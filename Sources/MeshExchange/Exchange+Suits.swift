@@ -57,13 +57,13 @@ extension Exchange {
         return nil
     }
 
-    /// The next of the model's fallbacks that suits the request, or nil.
+    /// The next of the model's fallbacks that suits the request, wherever it is; or nil.
     var nextFallback: Int? {
         guard model >= 0 else { return nil }
         let count = snapshot.models[Int(model)].fallbacks.count
         var next = modelTarget >= 0 ? 0 : -modelTarget
         while next < count {
-            if suits(snapshot.models[Int(model)].fallbacks[next]) { return next }
+            if misfit(of: snapshot.models[Int(model)].fallbacks[next]) == nil { return next }
             next += 1
         }
         return nil

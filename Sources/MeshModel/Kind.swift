@@ -20,12 +20,15 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case limitPolicy = "LimitPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
+    /// Where data of one label may go.
+    case residencyPolicy = "ResidencyPolicy"
 
     /// The API group.
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .residencyPolicy:
             "pinion.dev"
         }
     }
@@ -35,7 +38,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .residencyPolicy:
             ["\(group)/v1alpha1"]
         }
     }
@@ -54,6 +58,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
+        case .residencyPolicy: "Which data carries a label, and where such data may go."
         }
     }
 
@@ -69,6 +74,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
+        case .residencyPolicy: ResidencyPolicyShape.spec
         }
     }
 

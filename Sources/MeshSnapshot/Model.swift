@@ -22,6 +22,8 @@ package struct Model: Sendable, Hashable {
     package var limits: [LimitID]
     /// The AccessPolicies of its own, ascending.
     package var access: [AccessID]
+    /// The data labels that it gives to every request for it.
+    package var labels: DataLabels
     /// Whether and how an answer that broke off goes on elsewhere; nil for not at all.
     package var continuation: ContinuationPolicy?
 
@@ -35,6 +37,7 @@ package struct Model: Sendable, Hashable {
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
+        labels: DataLabels = [],
         continuation: ContinuationPolicy? = nil
     ) {
         self.name = name
@@ -46,6 +49,7 @@ package struct Model: Sendable, Hashable {
         self.owner = owner
         self.limits = limits
         self.access = access
+        self.labels = labels
         self.continuation = continuation
         let all = (targets + fallbacks).map(\.capabilities)
         hasLimits = all.contains { !$0.isUnlimited }

@@ -10,7 +10,8 @@ extension Scenario {
         .reloadUnderLoad, .reloadTakesModelAway, .drainUnderLoad, .cutOffMidStream, .slowReader,
         .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
-        .limitsUnderFailover, .budgetRunsOut, .answersGoOn, .answersBeginAnew, .roughSea,
+        .limitsUnderFailover, .budgetRunsOut, .dataLeavesItsRegion,
+        .copyLeavesItsRegion, .answersGoOn, .answersBeginAnew, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

@@ -16,6 +16,10 @@ enum BackendShape {
         Field(
             "url", .text(.url),
             "`http[s]://host[:port][/base]`; for OpenAI the base stands for `/v1`"),
+        Field(
+            "labels", .labels,
+            "what is known about all of its endpoints, whose own labels go before: "
+                + "`region: eu-west`, `zone`, `jurisdiction: EU`, `hardware`"),
         Field("tls", .object(tls), "encryption towards it; an `https` URL implies it"),
         Field("hostHeader", .text(.line), "the `Host` it is sent; a URL implies it"),
         Field("pathPrefix", .text(.absolutePath), "what is put in front of every path"),

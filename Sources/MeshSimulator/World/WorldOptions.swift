@@ -28,6 +28,9 @@ package struct WorldOptions: Sendable {
     package var failOperation: Int?
     /// Bytes of a prompt that are really sent; the rest is only counted.
     package var promptBytesMax = 2048
+    /// Servers that a data label may reach, by label: what the world holds against what servers
+    /// really got, whatever the configuration says.
+    package var confined: [String: [String]] = [:]
     /// A mistake that the driver makes on purpose, so that tests see it caught.
     package var sabotage: Sabotage?
 
@@ -69,4 +72,8 @@ package enum Sabotage: String, CaseIterable, Sendable {
     case forgesRecordings
     /// The driver leaves the last word out of what it says was said.
     case forgetsLastWord
+    /// The driver gets an endpoint as if the request carried no data label.
+    case losesLabels
+    /// Records leave out where labelled data went.
+    case forgesReceipts
 }
