@@ -122,6 +122,8 @@ extension Compiler {
             limits: limits.limits(of: .model, resource.metadata.id),
             access: access.policies(of: .model, resource.metadata.id),
             labels: residency.labels(of: .model, resource.metadata.id),
+            identity: identity.providers(of: .model, resource.metadata.id),
+            isMixed: isMixed(targets),
             continuation: merged.continuation)
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
@@ -141,13 +143,13 @@ extension Compiler {
                 route: Self.modelRoute, index: 0, action: .modelByBody,
                 timeouts: settings.timeouts, retry: settings.retry, needsFacts: true,
                 limits: listeners[listener].limits, access: listeners[listener].access,
-                labels: listeners[listener].labels))
+                labels: listeners[listener].labels, identity: listeners[listener].identity))
         let list = intern(
             Rule(
                 route: Self.modelRoute, index: 1, action: .listModels,
                 timeouts: settings.timeouts, retry: settings.retry,
                 limits: listeners[listener].limits, access: listeners[listener].access,
-                labels: listeners[listener].labels))
+                labels: listeners[listener].labels, identity: listeners[listener].identity))
         func entry(_ path: PathMatch, _ method: String, _ rule: RuleID, _ match: Int)
             -> RouteEntry
         {

@@ -24,6 +24,11 @@ package struct Model: Sendable, Hashable {
     package var access: [AccessID]
     /// The data labels that it gives to every request for it.
     package var labels: DataLabels
+    /// The IdentityProviders of its own, one of which must know its callers, ascending.
+    package var identity: [IdentityID]
+    /// Whether its targets belong to several providers, so that nobody can say whom a caller's
+    /// own credential is for. (A fallback never gets it.)
+    package var isMixed: Bool
     /// Whether and how an answer that broke off goes on elsewhere; nil for not at all.
     package var continuation: ContinuationPolicy?
 
@@ -37,7 +42,7 @@ package struct Model: Sendable, Hashable {
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
-        labels: DataLabels = [],
+        labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false,
         continuation: ContinuationPolicy? = nil
     ) {
         self.name = name
@@ -50,6 +55,8 @@ package struct Model: Sendable, Hashable {
         self.limits = limits
         self.access = access
         self.labels = labels
+        self.identity = identity
+        self.isMixed = isMixed
         self.continuation = continuation
         let all = (targets + fallbacks).map(\.capabilities)
         hasLimits = all.contains { !$0.isUnlimited }

@@ -111,6 +111,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var verdicts: [RecordedVerdict]?
     /// What an answer that came whole with its head turned out to be.
     package var judged: AnswerVerdict?
+    /// Who the caller was found to be, each time that it was asked; nil when it was not.
+    package var identities: [RecordedIdentity]?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
@@ -152,6 +154,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case paused
         /// An answer that was kept back began to pass.
         case released
+        /// Keys that were asked for are there, or could not be had.
+        case keysSettled
     }
 
     /// An event whose outcome is not known yet.
@@ -280,6 +284,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
         let flags = [
             step.abandonsUpstream, step.collectsBody, step.needsFreshConnection, step.writes,
             step.writesBody, step.relaysBody, step.endsAnswer, step.closesClient, step.isDone,
+            step.awaitsKeys != nil,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
         if let pick = step.dispatch {

@@ -127,6 +127,8 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .clientGone: return Explanation("\(time): the caller left")
         case .cutOff: return Explanation("\(time): the process stopped")
         case .answerEnded: return Explanation("\(time): the answer ended")
+        case .keysSettled:
+            return Explanation("\(time): the keys that were asked for are as good as they get")
         case .answerBroke: return Explanation("\(time): the answer broke off")
         case .released: return Explanation("\(time): the answer showed itself to be one")
         case .paused: return Explanation("\(time): the caller read too slowly and was waited for")
