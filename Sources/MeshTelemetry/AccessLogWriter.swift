@@ -151,12 +151,14 @@ package struct AccessLogWriter: Sendable {
         if flags.isDisjoint(
             with: [
                 .fallback, .truncated, .clientAborted, .usageMissing, .limitAudited,
-                .accessAudited,
+                .accessAudited, .resumed, .hedged,
             ])
         {
             return
         }
         if flags.contains(.fallback) { sink.literal(",\"fallback\":true") }
+        if flags.contains(.resumed) { sink.literal(",\"resumed\":true") }
+        if flags.contains(.hedged) { sink.literal(",\"hedged\":true") }
         if flags.contains(.truncated) { sink.literal(",\"truncated\":true") }
         if flags.contains(.clientAborted) { sink.literal(",\"client_aborted\":true") }
         if flags.contains(.usageMissing) { sink.literal(",\"usage_missing\":true") }

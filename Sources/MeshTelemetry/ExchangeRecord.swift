@@ -120,10 +120,10 @@ package enum FaultScope: UInt8, CaseIterable, Sendable {
 /// Yes-or-no facts of an exchange.
 package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     /// The facts as bits.
-    package var rawValue: UInt8
+    package var rawValue: UInt16
 
     /// The facts of `rawValue`.
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The answer is a stream of events.
     package static let stream = ExchangeFlags(rawValue: 1)
@@ -141,6 +141,10 @@ package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     package static let limitAudited = ExchangeFlags(rawValue: 64)
     /// An AccessPolicy that only counts would have refused it.
     package static let accessAudited = ExchangeFlags(rawValue: 128)
+    /// The answer broke off and another endpoint went on with it.
+    package static let resumed = ExchangeFlags(rawValue: 256)
+    /// A second attempt was raced against a slow first one.
+    package static let hedged = ExchangeFlags(rawValue: 512)
 }
 
 /// A sum of money.
