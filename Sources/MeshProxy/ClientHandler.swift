@@ -48,6 +48,8 @@ final class ClientHandler: Connection {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: UpstreamHandler?
+    /// The endpoint that `upstream` leads to.
+    var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
@@ -347,7 +349,8 @@ final class ClientHandler: Connection {
         } else {
             switch exchange.phase {
             case .idle, .done: break
-            case .identifying, .collecting, .dispatched, .sent, .relaying: rearm(at: now)
+            case .identifying, .collecting, .dispatched, .sent, .holding, .relaying:
+                rearm(at: now)
             }
         }
     }

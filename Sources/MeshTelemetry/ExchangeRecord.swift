@@ -40,12 +40,10 @@ package struct ExchangeRecord: Sendable {
     package var limit: String?
     /// `policy/rule`: what refused it, or would have, were it not an audit.
     package var accessRule: String?
+    /// Whom an IdentityProvider knows the caller by, or nil when none was asked or it is nobody.
+    package var caller: CallerName?
     /// Where labelled data went, or nil when the request carried no label.
     package var residency: ResidencyReceipt?
-    /// Whom an IdentityProvider knows the caller by.
-    package var identity: String?
-    /// That provider, `namespace/name`.
-    package var identityProvider: String?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.
@@ -80,6 +78,20 @@ package struct ExchangeRecord: Sendable {
     }
 }
 
+/// Whom a provider knows a caller by. An object, so that a record of nobody is one word longer.
+package final class CallerName: Sendable {
+    /// The provider, `namespace/name`.
+    package let provider: String
+    /// Its name for the caller, or nil when it has none.
+    package let subject: String?
+
+    /// The name that `provider` has for a caller.
+    package init(provider: String, subject: String?) {
+        self.provider = provider
+        self.subject = subject
+    }
+}
+
 /// Who is to blame for a refusal.
 package enum FaultScope: UInt8, CaseIterable, Sendable {
     /// The caller's message.
@@ -108,10 +120,10 @@ package enum FaultScope: UInt8, CaseIterable, Sendable {
 /// Yes-or-no facts of an exchange.
 package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     /// The facts as bits.
-    package var rawValue: UInt8
+    package var rawValue: UInt16
 
     /// The facts of `rawValue`.
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The answer is a stream of events.
     package static let stream = ExchangeFlags(rawValue: 1)
@@ -129,6 +141,10 @@ package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     package static let limitAudited = ExchangeFlags(rawValue: 64)
     /// An AccessPolicy that only counts would have refused it.
     package static let accessAudited = ExchangeFlags(rawValue: 128)
+    /// The answer broke off and another endpoint went on with it.
+    package static let resumed = ExchangeFlags(rawValue: 256)
+    /// A second attempt was raced against a slow first one.
+    package static let hedged = ExchangeFlags(rawValue: 512)
 }
 
 /// A sum of money.

@@ -41,6 +41,8 @@ package final class ResidencyReceipt: Sendable {
             case retry
             /// The first attempt on a fallback.
             case fallback
+            /// Going on with an answer that broke off elsewhere.
+            case resume
             /// A copy for a mirror.
             case mirror
 
@@ -50,6 +52,7 @@ package final class ResidencyReceipt: Sendable {
                 case .first: "first"
                 case .retry: "retry"
                 case .fallback: "fallback"
+                case .resume: "resume"
                 case .mirror: "mirror"
                 }
             }

@@ -38,6 +38,9 @@ struct SabotageTests {
         Plant(
             sabotage: .forgesRecordings, scenario: "QuietDay", rule: "decisions can be replayed"),
         Plant(
+            sabotage: .forgetsLastWord, scenario: "AnswersGoOn",
+            rule: "what was said is handed on"),
+        Plant(
             sabotage: .losesLabels, scenario: "DataLeavesItsRegion", rule: "labelled data stays"),
         Plant(
             sabotage: .forgesReceipts, scenario: "DataLeavesItsRegion",

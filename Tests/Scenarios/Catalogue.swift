@@ -11,7 +11,7 @@ extension Scenario {
         .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
         .limitsUnderFailover, .budgetRunsOut, .dataLeavesItsRegion,
-        .copyLeavesItsRegion, .evidenceExpires, .roughSea,
+        .copyLeavesItsRegion, .evidenceExpires, .answersGoOn, .answersBeginAnew, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

@@ -49,6 +49,9 @@ package struct MeshSketch: Sendable {
     /// `spec.price` of model `m`, as a flow mapping.
     package var price: String?
 
+    /// How the model is told what was said already; nil for nothing written.
+    package var prefill: String?
+
     /// One backend of so many endpoints.
     package init(endpoints: Int) {
         backends = [Backend("b", subnet: 0, endpoints: Array(1...endpoints))]
@@ -149,15 +152,20 @@ package struct MeshSketch: Sendable {
             kind: Model
             metadata: {name: m}
             spec:
-              targets: [{backendRef: {name: \(backends[0].name)}}]
+              targets: [\(target(backends[0].name))]
 
             """
         if let price { text += "  price: \(price)\n" }
         if !fallbacks.isEmpty {
-            let list = fallbacks.map { "{backendRef: {name: \($0)}}" }.joined(separator: ", ")
+            let list = fallbacks.map(target).joined(separator: ", ")
             text += "  fallbacks: [\(list)]\n"
         }
         return text
+    }
+
+    private func target(_ name: String) -> String {
+        let able = prefill.map { ", capabilities: {prefill: \($0)}" } ?? ""
+        return "{backendRef: {name: \(name)}\(able)}"
     }
 
     private var policies: [String] { limitPolicies + residencyPolicies }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshDialects
 package import MeshLimits
 import MeshPolicy
 package import MeshRouting
@@ -108,6 +109,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var notes: [RecordedNote] = []
     /// What rules said that read blotted out values; nil when none did.
     package var verdicts: [RecordedVerdict]?
+    /// What an answer that came whole with its head turned out to be.
+    package var judged: AnswerVerdict?
     /// Who the caller was found to be, each time that it was asked; nil when it was not.
     package var identities: [RecordedIdentity]?
     /// Whether each retry that was wished for was within the budget.
@@ -149,6 +152,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case answerBroke
         /// The caller reads too slowly.
         case paused
+        /// An answer that was kept back began to pass.
+        case released
         /// Keys that were asked for are there, or could not be had.
         case keysSettled
     }

@@ -59,7 +59,7 @@ package struct Replay: Sendable {
             switch event.kind {
             case .begin, .unread, .body, .bodyFailed, .bodyProgressed, .keysSettled: break
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
-                .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused:
+                .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused, .released:
                 return Replay(
                     recording: stage.tape.recording,
                     decision: Decision(stage.exchange, usage: recording.usage))
@@ -183,6 +183,7 @@ private struct Stage: ~Copyable {
         case .answerEnded: _ = exchange.answerEnded(shard: &shard, at: now)
         case .answerBroke: _ = exchange.answerBroke(shard: &shard, at: now)
         case .paused: exchange.answerPaused(at: now)
+        case .released: exchange.released(at: now)
         case .keysSettled:
             let (head, headBytes, bytes) = (head, headBytes, body)
             _ = exchange.keysSettled(

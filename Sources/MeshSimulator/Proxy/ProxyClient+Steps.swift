@@ -71,7 +71,7 @@ extension ProxyClient {
         }
     }
 
-    private func writeOutput() {
+    func writeOutput() {
         socket.write(loop.shard.output)
         needsFlush = true
     }

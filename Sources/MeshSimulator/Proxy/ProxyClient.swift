@@ -51,6 +51,8 @@ final class ProxyClient: SocketHandler {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: ProxyUpstream?
+    /// The endpoint that `upstream` leads to.
+    var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
