@@ -71,6 +71,16 @@ extension Compiler {
                     ? "add it" : "write one of \(keys.map { "`\($0)`" }.joined(separator: ", "))")
             return nil
         }
+        let value = catalog.secrets[index].entries.first { $0.key == reference.key.value }?.value
+        guard value.flatMap({ Credential.usable($0) }) != nil else {
+            report.error(
+                reference.key.place, backend,
+                "value \(quoted(reference.key.value)) of "
+                    + "\(catalog.secrets[index].metadata.label) is empty or holds control "
+                    + "characters, and cannot be sent in a header",
+                "write it without line breaks in between")
+            return nil
+        }
         return .secret(name: name.text, key: reference.key.value)
     }
 

@@ -14,6 +14,7 @@ extension Compiler {
         for (index, draft) in access.drafts.enumerated() {
             for rule in access.policies[index].rules { checkFacts(of: rule, draft) }
         }
+        checkLabelSources()
         for (index, draft) in limits.drafts.enumerated() {
             guard limits.limits[index].key.contains(.identity) else { continue }
             for target in draft.targets {
@@ -23,6 +24,29 @@ extension Compiler {
                     "callers cannot be told apart by identity on \(target.kind.rawValue) "
                         + "\(quoted(target.name.name)): nobody asks who they are\(place)",
                     Self.remedy(.any, target))
+            }
+        }
+    }
+
+    /// Expressions that give labels are asked on every route.
+    private mutating func checkLabelSources() {
+        for (number, source) in residency.sources.enumerated() {
+            let facts = source.program.slots.compactMap {
+                Fact(rawValue: access.layout.slots[$0].fact)
+            }
+            let (draft, text) = residency.sourceTexts[number]
+            for fact in facts {
+                guard let kind = fact.knownBy,
+                    let rule = rules.first(where: { rule in
+                        !rule.identity.contains { kind.includes(identity.providers[Int($0)]) }
+                    })
+                else { continue }
+                report.error(
+                    text.place, residency.drafts[draft].metadata,
+                    "`\(fact.name)` is not known on route \(quoted(rule.route)): nobody asks who "
+                        + "callers are",
+                    "add an IdentityProvider to every Gateway, or use a header")
+                break
             }
         }
     }

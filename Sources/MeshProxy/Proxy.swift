@@ -246,11 +246,13 @@ package actor Proxy {
         of next: Snapshot, _ secret: (String, String) -> Secret<[UInt8]>?
     ) -> [Secret<[UInt8]>?] {
         next.backends.map { backend in
-            switch backend.credential?.source {
-            case nil: nil
-            case .secret(let name, let key): secret(name, key)
-            case let source?: readCredential(source)
-            }
+            let found: Secret<[UInt8]>? =
+                switch backend.credential?.source {
+                case nil: nil
+                case .secret(let name, let key): secret(name, key)
+                case let source?: readCredential(source)
+                }
+            return found.flatMap { Credential.usable($0) }
         }
     }
 

@@ -227,6 +227,17 @@ package struct Credential: Sendable, Hashable {
         case secret(name: String, key: String)
     }
 
+    /// `value` without line breaks at its end, or nil when nothing is left or it holds a control
+    /// byte, with which whoever wrote it could add header fields of its own.
+    package static func usable(_ value: Secret<[UInt8]>) -> Secret<[UInt8]>? {
+        var bytes = value.reveal()
+        while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") {
+            bytes.removeLast()
+        }
+        let isPlain = bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+        return bytes.isEmpty || !isPlain ? nil : Secret(bytes)
+    }
+
     /// A credential of the given parts.
     package init(header: [UInt8], prefix: [UInt8], source: Source) {
         self.header = header

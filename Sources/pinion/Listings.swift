@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import MeshBasics
 import MeshControl
 import MeshIdentity
@@ -54,7 +55,7 @@ enum Listings {
         let (kind, source): (String, String) =
             switch provider.method {
             case .tokens(let policy, _): ("jwt", policy.issuer)
-            case .apiKeys(let file): ("apiKeys", file)
+            case .apiKeys(let file): ("apiKeys", URL(filePath: file).standardized.path)
             }
         let age = state?.freshAt.map { "\(Int((now - $0).seconds))s" }
         return [

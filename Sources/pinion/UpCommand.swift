@@ -277,24 +277,15 @@ enum Credentials {
     @Sendable
     static func read(_ source: Credential.Source) -> Secret<[UInt8]>? {
         switch source {
-        case .environment(let name): usable(Array((Process.environment(name) ?? "").utf8))
+        case .environment(let name):
+            Process.environment(name).flatMap { Credential.usable(Secret(Array($0.utf8))) }
         case .file(let path): readFile(path)
         case .secret: nil
         }
     }
 
-    /// The value as a secret; nil when it is empty, or holds a control byte, with which whoever
-    /// wrote it could add header fields of its own.
-    private static func usable(_ bytes: [UInt8]) -> Secret<[UInt8]>? {
-        bytes.isEmpty || bytes.contains(where: { $0 < 0x20 || $0 == 0x7F }) ? nil : Secret(bytes)
-    }
-
     private static func readFile(_ path: String) -> Secret<[UInt8]>? {
         guard let data = FileManager.default.contents(atPath: path) else { return nil }
-        var bytes = Array(data.prefix(64 * 1024))
-        while bytes.last == UInt8(ascii: "\n") || bytes.last == UInt8(ascii: "\r") {
-            bytes.removeLast()
-        }
-        return usable(bytes)
+        return Credential.usable(Secret(Array(data.prefix(64 * 1024))))
     }
 }

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from children import free_port
+from children import free_port, wait_until
 from pinion import ROOT, run
 
 EXAMPLES = ROOT / "Examples"
@@ -141,3 +141,44 @@ def test_residency_keeps_patients_in_europe(run_example):
     assert code == 1 and "fallback 0 of Model default/assistant: backend default/virginia" in output
     code, output, _ = run("prove", "residency", "-f", EXAMPLES / "residency", "--rely-on-filter")
     assert code == 0 and "proved: " in output
+
+
+def test_identity_knows_keys_and_tokens_and_counts_each_caller(start, simulate, issue, tmp_path):
+    issuer, sim = issue(), simulate("tiny")
+    file = tmp_path / "keys.jsonl"
+
+    def text(gateway):
+        written = (EXAMPLES / "identity" / "mesh.yaml").read_text()
+        for old, new in [
+            ("port: 8080", f"port: {gateway.port}"),
+            ("port: 9101", f"port: {sim.port}"),
+            ("http://127.0.0.1:9110", issuer.url),
+            ("keys.jsonl", str(file)),
+        ]:
+            assert old in written
+            written = written.replace(old, new)
+        return written
+
+    gateway = start(text=text, arguments=["--concurrency", "1"])
+    admin = ["--admin", f"127.0.0.1:{gateway.admin}"]
+
+    def ask(token):
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return gateway.chat("assistant", headers, max_tokens=1)[0]
+
+    def key(*scopes):
+        arguments = [part for scope in scopes for part in ("--scope", scope)]
+        made = run("key", "create", "--owner", "me", *arguments, *admin)[1].strip()
+        wait_until(lambda: ask(made) != 401, "the key in use")
+        return made
+
+    assert ask(None) == 401
+    assert ask(key()) == 403
+    chat = key("chat")
+    assert ask(chat) == 200
+    assert ask(issuer.token(groups=["staff"])) == 200
+    assert ask(issuer.token(groups=["guests"])) == 403
+    while ask(chat) == 200:
+        pass
+    assert ask(chat) == 429
+    assert ask(issuer.token(groups=["staff"])) == 200

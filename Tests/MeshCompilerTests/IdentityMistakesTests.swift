@@ -144,6 +144,17 @@ import Testing
                     "source.identity == 'a'", "{group: pinion.dev, kind: Backend, name: web}"
                 ).replacing("'a'\"}", with: "'a'\"} <<<")),
         Mistake(
+            "`jwt.claims` is not known on route `default/r`",
+            mesh + """
+                apiVersion: pinion.dev/v1alpha1
+                kind: ResidencyPolicy
+                metadata: {name: p}
+                spec:
+                  label: phi
+                  sources: [{expression: jwt.claims.phi == true}] <<<
+                  allow: {anywhere: true}
+                """),
+        Mistake(
             "callers cannot be told apart by identity on Gateway `main`",
             mesh + """
                 apiVersion: pinion.dev/v1alpha1

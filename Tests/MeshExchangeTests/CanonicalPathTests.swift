@@ -20,10 +20,10 @@ struct CanonicalPathTests {
             ("/a/..", "/"), ("/a/../", "/"), ("/a/../b", "/b"), ("/a/b/../c", "/a/c"),
             ("/a/b/..", "/a/"), ("/a/b/../..", "/"), ("/a/%2e%2e/b", "/b"), ("/%2E/a", "/a"),
             ("/a/.%2e/b", "/b"), ("/%61%2D%5f%7e", "/a-_~"), ("/a%c3%a9", "/a%C3%A9"),
-            ("/a%3Ab", "/a%3Ab"), ("/a%252e%252e/b", "/a%252e%252e/b"), ("/a%25", "/a%25"),
+            ("/a%3Ab", "/a%3Ab"), ("/a%25", "/a%25"), ("/a%2541", "/a%2541"),
             ("/.well-known/x", "/.well-known/x"), ("/...", "/..."),
-            ("/a;jsessionid=1", "/a;jsessionid=1"),
-            ("/a;x/../b", "/b"), ("/%c0%ae%c0%ae/b", "/%C0%AE%C0%AE/b"), ("/a%20b", "/a%20b"),
+            ("/a%20b", "/a%20b"), ("/a%3bb", "/a%3Bb"), ("/%e0%a4%85", "/%E0%A4%85"),
+            ("/%f0%9f%98%80", "/%F0%9F%98%80"), ("/%e9", "/%E9"),
         ])
     func same(path: String, expected: String) {
         #expect(canonical(path) == expected)
@@ -34,7 +34,9 @@ struct CanonicalPathTests {
         arguments: [
             "", "a", "*", "/a%2fb", "/a%2Fb", "/a%5cb", "/a%5C..", "/a\\b", "/\\", "/a%00",
             "/a%", "/a%2", "/a%zz", "/a%2g", "/..;/a", "/a/..;x/b", "/.;/a", "/;a", "/a/;/b",
-            "/..", "/../a", "/a/../../b", "/%2e%2e/a", "/a/%2e%2e;/b",
+            "/a;jsessionid=1", "/a;x/../b", "/a;", "/%c0%ae%c0%ae/b", "/%C1%9C", "/%e0%80%af",
+            "/%f0%80%80%af", "/a%252e%252e/b", "/a%252fb", "/a%255Cb", "/a%2500", "/a%253bb",
+            "/a%25252e", "/..", "/../a", "/a/../../b", "/%2e%2e/a", "/a/%2e%2e;/b",
         ])
     func refused(path: String) {
         #expect(canonical(path) == nil)
