@@ -66,6 +66,7 @@ extension Exchange {
     ) -> Step {
         let rules = snapshot.rules
         let number = Int(rule)
+        labelCaller(head, bytes, body: body, shard: &shard)
         if let refused = refuseWithoutWay(shard: &shard, at: now)
             ?? authorizeBody(head, bytes, body: body, shard: &shard, at: now)
             ?? authorizeDestinations(head, bytes, body: body, shard: &shard, at: now)

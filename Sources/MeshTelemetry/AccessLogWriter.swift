@@ -55,8 +55,10 @@ package struct AccessLogWriter: Sendable {
             Self.writeModel(record, to: &sink)
             Self.writeFaults(record, to: &sink)
             Self.writeResidency(record, to: &sink)
-            sink.name(",\"identity\":\"", record.identity)
-            sink.name(",\"identity_provider\":\"", record.identityProvider)
+            if let caller = record.caller {
+                sink.name(",\"identity\":\"", caller.subject)
+                sink.name(",\"identity_provider\":\"", caller.provider)
+            }
             sink.text(",\"client\":\"", client, limit: Limits.loggedTextBytes)
             sink.text(",\"user_agent\":\"", userAgent, limit: Limits.loggedTextBytes)
             sink.number(",\"snapshot\":", record.snapshot)
