@@ -91,16 +91,48 @@ def issue():
         issuer.stop()
 
 
+def start_llama(model, log):
+    """A running llama.cpp server of `model`, with its `port`."""
+    port = free_port()
+    script = os.path.join(os.path.dirname(__file__), "run_llama.py")
+    child = Child([sys.executable, script, model, port], log)
+    child.port = port
+    try:
+        child.wait_ready(port, "/health", seconds=30)
+    except AssertionError:
+        child.end()
+        raise
+    return child
+
+
 @pytest.fixture(scope="session")
 def llama(tmp_path_factory):
     """A real llama.cpp server with a tiny model; one for the whole run."""
     folder = tmp_path_factory.mktemp("llama")
     model = folder / "tiny.gguf"
     tiny_gguf.write(str(model))
-    port = free_port()
-    script = os.path.join(os.path.dirname(__file__), "run_llama.py")
-    child = Child([sys.executable, script, model, port], folder / "llama.log")
-    child.port = port
-    child.wait_ready(port, "/health", seconds=30)
+    child = start_llama(model, folder / "llama.log")
     yield child
     child.end()
+
+
+@pytest.fixture(scope="session")
+def slower_model(tmp_path_factory):
+    """A file with a model whose answers take long enough to be killed in the middle."""
+    path = tmp_path_factory.mktemp("model") / "slower.gguf"
+    tiny_gguf.write(str(path), layers=6, width=256)
+    return path
+
+
+@pytest.fixture
+def llamas(tmp_path, slower_model):
+    """llamas(): a llama.cpp server of its own for the test, which may kill it."""
+    children = []
+
+    def make():
+        log = tmp_path / f"llama-{len(children)}.log"
+        children.append(start_llama(slower_model, log))
+        return children[-1]
+
+    yield make
+    end_all(children)

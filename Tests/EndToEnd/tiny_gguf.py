@@ -8,8 +8,10 @@ Two properties are built in:
 * Every answer is plain English letters and runs to `max_tokens`: only whole words can be
   sampled. One dimension of the hidden state is a constant that no layer writes to; the output
   weights of all other tokens are strongly negative there.
+* The text of an answer tokenises to the tokens it was made of, as that of real models mostly
+  does: every beginning of a word is a token of its own, so that merging finds the whole word.
 
-usage: tiny_gguf.py FILE
+usage: tiny_gguf.py FILE [LAYERS WIDTH]
 """
 
 import sys
@@ -17,7 +19,7 @@ import sys
 import gguf
 import numpy
 
-LAYERS, WIDTH, HEADS, KEY_HEADS, INNER, CONTEXT = 2, 64, 4, 2, 160, 4096
+HEADS, KEY_HEADS, CONTEXT = 4, 2, 4096
 SPACE = "\u2581"  # how SentencePiece writes the blank in front of a word
 BEGIN, END, TURN_BEGIN, TURN_END = "<s>", "</s>", "<|turn|>", "<|end|>"
 
@@ -35,6 +37,9 @@ def vocabulary():
     rows += [(f"<0x{byte:02X}>", 0.0, kind.BYTE) for byte in range(256)]
     rows += [(SPACE, -1.0, kind.NORMAL)]
     rows += [(chr(code), -3.0 - code / 128, kind.NORMAL) for code in range(0x21, 0x7F)]
+    beginnings = {word[:length] for word in words() for length in range(1, len(word))}
+    for beginning in sorted(beginnings - set(words())):
+        rows.append((SPACE + beginning, -4.0 - len(beginning) / 64, kind.NORMAL))
     first_word = len(rows)
     for index, word in enumerate(words()):
         rows.append((SPACE + word, -5.0 - index / 1024, kind.NORMAL))
@@ -49,16 +54,16 @@ def words():
     return short + [head + word for head in heads[:4] for word in short[:48]]
 
 
-def describe(writer, rows):
+def describe(writer, rows, layers, width):
     """Writes everything that is not a weight."""
     writer.add_name("tiny-random")
     writer.add_context_length(CONTEXT)
-    writer.add_embedding_length(WIDTH)
-    writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(INNER)
+    writer.add_embedding_length(width)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(width * 5 // 2)
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KEY_HEADS)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_rope_dimension_count(width // HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(len(rows))
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
@@ -75,7 +80,7 @@ def describe(writer, rows):
     writer.add_chat_template(TEMPLATE)
 
 
-def weights(size, first_word, seed=7):
+def weights(size, first_word, layers, width, seed=7):
     """Yields each tensor's name and values."""
     random = numpy.random.default_rng(seed)
 
@@ -87,38 +92,39 @@ def weights(size, first_word, seed=7):
         values[0, :] = 0
         return values
 
-    embedding = random.standard_normal((size, WIDTH)).astype(numpy.float32)
+    embedding = random.standard_normal((size, width)).astype(numpy.float32)
     embedding[:, 0] = 4
     yield "token_embd.weight", embedding
-    key_width = WIDTH // HEADS * KEY_HEADS
-    for layer in range(LAYERS):
-        ones = numpy.ones(WIDTH, numpy.float32)
+    key_width = width // HEADS * KEY_HEADS
+    inner = width * 5 // 2
+    for layer in range(layers):
+        ones = numpy.ones(width, numpy.float32)
         shapes = {
             "attn_norm": ones,
-            "attn_q": matrix(WIDTH, WIDTH),
-            "attn_k": matrix(key_width, WIDTH),
-            "attn_v": matrix(key_width, WIDTH),
-            "attn_output": keeps_constant(matrix(WIDTH, WIDTH)),
+            "attn_q": matrix(width, width),
+            "attn_k": matrix(key_width, width),
+            "attn_v": matrix(key_width, width),
+            "attn_output": keeps_constant(matrix(width, width)),
             "ffn_norm": ones,
-            "ffn_gate": matrix(INNER, WIDTH),
-            "ffn_up": matrix(INNER, WIDTH),
-            "ffn_down": keeps_constant(matrix(WIDTH, INNER)),
+            "ffn_gate": matrix(inner, width),
+            "ffn_up": matrix(inner, width),
+            "ffn_down": keeps_constant(matrix(width, inner)),
         }
         for name, values in shapes.items():
             yield f"blk.{layer}.{name}.weight", values
-    yield "output_norm.weight", numpy.ones(WIDTH, numpy.float32)
-    output = (random.standard_normal((size, WIDTH)) * 0.6).astype(numpy.float32)
+    yield "output_norm.weight", numpy.ones(width, numpy.float32)
+    output = (random.standard_normal((size, width)) * 0.6).astype(numpy.float32)
     output[:, 0] = 0
     output[:first_word, 0] = -12
     yield "output.weight", output
 
 
-def write(path):
-    """Writes the model to `path`."""
+def write(path, layers=2, width=64):
+    """Writes a model of so many layers to `path`."""
     rows, first_word = vocabulary()
     writer = gguf.GGUFWriter(path, "llama")
-    describe(writer, rows)
-    for name, values in weights(len(rows), first_word):
+    describe(writer, rows, layers, width)
+    for name, values in weights(len(rows), first_word, layers, width):
         writer.add_tensor(name, values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -127,4 +133,4 @@ def write(path):
 
 
 if __name__ == "__main__":
-    write(sys.argv[1])
+    write(sys.argv[1], *map(int, sys.argv[2:]))
