@@ -23,6 +23,8 @@ struct Catalog {
     let limits: [LimitPolicyResource]
     /// The AccessPolicies.
     let access: [AccessPolicyResource]
+    /// The PolicyEngines.
+    let engines: [PolicyEngineResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -38,6 +40,7 @@ struct Catalog {
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
+        engines = Self.unique(resources.engines, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -52,6 +55,7 @@ struct Catalog {
             .httpRoute: Self.index(routes.map(\.metadata)),
             .backend: Self.index(backends.map(\.metadata)),
             .model: Self.index(models.map(\.metadata)),
+            .policyEngine: Self.index(engines.map(\.metadata)),
         ]
     }
 
@@ -65,7 +69,26 @@ struct Catalog {
         case .httpRoute: routes.map(\.metadata.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
+        case .policyEngine: engines.map(\.metadata.id)
         case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy: []
+        }
+    }
+
+    /// Whether `resource` may refer to `name`: within a namespace always, else by a grant.
+    ///
+    /// **Source** Gateway API, `ReferenceGrant`.
+    func isGranted(_ name: ResourceName, _ kind: Kind, to resource: Metadata) -> Bool {
+        if name.namespace == resource.id.namespace { return true }
+        return grants.contains { grant in
+            grant.metadata.id.namespace == name.namespace
+                && grant.from.contains {
+                    $0.group == resource.kind.group && $0.kind == resource.kind.rawValue
+                        && $0.namespace == resource.id.namespace
+                }
+                && grant.to.contains {
+                    $0.group == kind.group && $0.kind == kind.rawValue
+                        && ($0.name == nil || $0.name == name.name)
+                }
         }
     }
 

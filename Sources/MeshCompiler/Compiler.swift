@@ -69,8 +69,10 @@ package struct Compiler {
         compiler.resolveModels()
         compiler.attachModels()
         compiler.compileRoutes()
+        compiler.openAskedListeners()
         compiler.checkLimits()
         compiler.attachAccess()
+        compiler.checkAskedListeners()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
         let isUsable = resources.isComplete && !compiler.report.hasErrors

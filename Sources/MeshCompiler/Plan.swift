@@ -95,7 +95,7 @@ struct PlanThing {
     var settings: [Setting]
 
     static let subjects = [
-        "mesh", "listener", "route", "model", "limit", "access", "backend", "endpoint",
+        "mesh", "listener", "route", "model", "limit", "access", "engine", "backend", "endpoint",
     ]
 
     /// The settings that differ, each with both values.
@@ -135,6 +135,8 @@ struct PlanThing {
                 }
             case ("accessPolicies", .list(let policies)):
                 things += policies.map { named("access", by: "name", $0, in: snapshot) }
+            case ("policyEngines", .list(let engines)):
+                things += engines.map { named("engine", by: "name", $0, in: snapshot) }
             case ("models", .list(let models)):
                 things += models.map { named("model", by: "resource", $0, in: snapshot) }
             default: mesh += flattened(member.value, at: member.name, in: snapshot)
@@ -147,6 +149,8 @@ struct PlanThing {
         let place = "\(port.text("address")):\(port.text("port"))"
         return port.elements("listeners").map { listener in
             var settings = [Setting(path: "port", value: place)]
+            let speech = port.text("protocol")
+            if !speech.isEmpty { settings.append(Setting(path: "protocol", value: speech)) }
             for member in listener.members where member.name != "name" && member.name != "routes" {
                 settings += flattened(member.value, at: member.name, in: snapshot)
             }

@@ -38,19 +38,26 @@ extension Exchange {
         retry = rules[number].retry
         if let limit = timeouts.request { requestDeadline = now + limit }
 
+        if rules[number].needsFacts { operation = operationOfPath(head, bytes) }
+        if let step = authorizeHead(head, bytes, shard: &shard, at: now) { return step }
+        return proceed(head, bytes, shard: &shard, at: now)
+    }
+
+    /// Goes on with a request that nothing that is known of its head forbids.
+    mutating func proceed(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step {
+        if isAsked { return check(head, bytes, shard: &shard, at: now) }
+        let rules = snapshot.rules
+        let number = Int(rule)
         let needsFacts = rules[number].needsFacts
-        if needsFacts { operation = operationOfPath(head, bytes) }
-        if let refused = authorizeHead(head, bytes, shard: &shard, at: now) { return refused }
         switch rules[number].action {
         case .refuse(let status):
             return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)
-        case .redirect(let redirect):
-            if let refused = authorizeBody(
-                head, bytes, body: nil, isLast: true, shard: &shard, at: now)
-            {
-                return refused
-            }
-            return answerRedirect(redirect, head, bytes, shard: &shard, at: now)
+        case .redirect:
+            return authorizeBody(
+                head, bytes, body: nil, isLast: true, then: .redirected, shard: &shard, at: now)
+                ?? answerRedirect(head, bytes, shard: &shard, at: now)
         case .listModels:
             return answerModels(head, bytes, shard: &shard, at: now)
         case .forward, .modelByBody:
@@ -96,7 +103,7 @@ extension Exchange {
     ) -> Step {
         isRequestComplete = true
         record.bytesIn += UInt64(body.byteCount)
-        if snapshot.rules[Int(rule)].needsFacts, mayHaveFacts(body) {
+        if snapshot.rules[Int(rule)].needsFacts || isAsked, mayHaveFacts(body) {
             do {
                 let found = try RequestScanner.scan(body)
                 facts = found
@@ -111,6 +118,7 @@ extension Exchange {
                 return refuse(refusal, shard: &shard, at: now)
             }
         }
+        if isAsked { return judge(head, bytes, body: body, shard: &shard, at: now) }
         return route(head, bytes, body: body, shard: &shard, at: now)
     }
 
@@ -207,7 +215,7 @@ extension Exchange {
         return .openAI(path: bytes.extracting(head.pathRange.range))
     }
 
-    private func isIdentity(_ field: FieldSlot, _ bytes: RawSpan) -> Bool {
+    func isIdentity(_ field: FieldSlot, _ bytes: RawSpan) -> Bool {
         field.valueRange.isEmpty
             || bytes.extracting(field.valueRange.range).equalsIgnoringCase("identity")
     }

@@ -39,6 +39,21 @@ extension Exchange {
         }
     }
 
+    /// Fills what `engine` is told and what its answers are kept by.
+    func fill(
+        _ table: inout FactTable, of engine: PolicyEngine, _ head: borrowing RequestHead,
+        _ bytes: RawSpan, body: RawSpan?
+    ) {
+        for told in engine.facts where !table.isFilled(told.slot) {
+            fill(told.slot, of: &table, head, bytes, body: body)
+        }
+        for program in engine.cache?.key ?? [] {
+            for slot in program.slots where !table.isFilled(slot) {
+                fill(slot, of: &table, head, bytes, body: body)
+            }
+        }
+    }
+
     private func fill(
         _ slot: Int, of table: inout FactTable, _ head: borrowing RequestHead,
         _ bytes: RawSpan, body: RawSpan?

@@ -71,14 +71,16 @@ extension Exchange {
 
     /// One of the limits that `deadline` stands for may have passed.
     package mutating func timerFired(shard: inout Shard, at now: Instant) -> Step {
-        guard now >= deadline else { return Step() }
+        guard now >= deadline, phase != .asking else { return Step() }
         note(.timer, shard, at: now)
         return noted(answerDeadline(shard: &shard, at: now), &shard)
     }
 
     private mutating func answerDeadline(shard: inout Shard, at now: Instant) -> Step {
         switch phase {
-        case .idle, .done: return Step()
+        // Only the driver has at hand what the exchange needs to go on: it says that the engine
+        // did not answer.
+        case .idle, .asking, .done: return Step()
         case .collecting:
             return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
         case .relaying:
@@ -199,7 +201,7 @@ extension Exchange {
         }
     }
 
-    private static func metric(_ reason: Ejection.Reason) -> EjectionReason {
+    static func metric(_ reason: Ejection.Reason) -> EjectionReason {
         switch reason {
         case .consecutiveFailures: .consecutiveErrors
         case .successRate: .errorRate

@@ -50,9 +50,19 @@ extension Exchange {
         if model >= 0, backend < 0 {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
-        if let refused = authorizeBody(head, bytes, body: body, shard: &shard, at: now)
-            ?? authorizeDestinations(head, bytes, body: body, shard: &shard, at: now)
-        {
+        return authorizeBody(
+            head, bytes, body: body, then: .routed, shard: &shard, at: now)
+            ?? enter(head, bytes, body: body, shard: &shard, at: now)
+    }
+
+    /// Asks the limits for a request that may pass, and sends it out.
+    mutating func enter(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
+        let rules = snapshot.rules
+        let number = Int(rule)
+        if let refused = authorizeDestinations(head, bytes, body: body, shard: &shard, at: now) {
             return refused
         }
         if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }

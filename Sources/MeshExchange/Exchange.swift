@@ -18,7 +18,7 @@ import MeshWire
 /// ```
 ///  begin ─> Identify ─> Classify ─> Route ─> Admit ─> Translate ─> Forward ─> StreamBack ─┐
 ///              │            │         │        │                      │                  Account
-///              │            └─────Authorize────┤                      │                     │
+///              │            └──Authorize, Ask──┤                      │                     │
 ///              └───────────────────────────────┴──── Refusal ─────────┘                     │
 ///                                                                          done: one record <─┘
 /// ```
@@ -33,9 +33,9 @@ import MeshWire
 package struct Exchange: ~Copyable {
     /// Where the exchange stands.
     package enum Phase: UInt8, Sendable {
-        /// Nothing has begun. Can become: collecting, dispatched, done.
+        /// Nothing has begun. Can become: asking, collecting, dispatched, done.
         case idle
-        /// The body is being collected for a decision. Can become: dispatched, done.
+        /// The body is being collected for a decision. Can become: asking, dispatched, done.
         case collecting
         /// A connection to the endpoint is being got. Can become: sent, dispatched, done.
         case dispatched
@@ -45,6 +45,8 @@ package struct Exchange: ~Copyable {
         case relaying
         /// The record is final. Can become: idle (the next request of the connection).
         case done
+        /// A policy engine is asked. Can become: collecting, dispatched, done.
+        case asking
     }
 
     /// How the body of the present answer is looked at.

@@ -84,6 +84,10 @@ package struct Refusal: Error, Sendable, Hashable {
         case costLimit
         /// A rule does not let the request pass.
         case accessDenied
+        /// A policy engine gave no answer.
+        case policyEngineUnavailable
+        /// A proxy asked without the body that a rule reads.
+        case bodyNotSent
 
         /// The code as callers, logs and metrics show it.
         package var name: StaticString {
@@ -114,6 +118,8 @@ package struct Refusal: Error, Sendable, Hashable {
             case .tokenLimit: "token-limit"
             case .costLimit: "cost-limit"
             case .accessDenied: "access-denied"
+            case .policyEngineUnavailable: "policy-engine-unavailable"
+            case .bodyNotSent: "body-not-sent"
             }
         }
 
@@ -122,7 +128,7 @@ package struct Refusal: Error, Sendable, Hashable {
             switch self {
             case .malformedRequest, .ambiguousPath, .invalidJSON, .duplicateKey, .modelMissing:
                 400
-            case .accessDenied: 403
+            case .accessDenied, .bodyNotSent: 403
             case .noRoute, .modelNotFound: 404
             case .requestTimeout: 408
             case .bodyTooLarge: 413
@@ -132,7 +138,8 @@ package struct Refusal: Error, Sendable, Hashable {
             case .noBackend: 500
             case .methodNotSupported: 501
             case .upstreamReset, .upstreamMalformed, .streamTruncated: 502
-            case .upstreamUnreachable, .draining, .tooManyConnections: 503
+            case .upstreamUnreachable, .draining, .tooManyConnections, .policyEngineUnavailable:
+                503
             case .firstByteTimeout, .upstreamTimeout, .streamStalled: 504
             }
         }
@@ -144,8 +151,8 @@ package struct Refusal: Error, Sendable, Hashable {
                 .methodNotSupported, .ambiguousPath, .noRoute, .invalidJSON, .duplicateKey,
                 .encodedBody, .modelMissing, .modelNotFound:
                 .client
-            case .accessDenied: .policy
-            case .noBackend, .draining: .mesh
+            case .accessDenied, .bodyNotSent: .policy
+            case .noBackend, .draining, .policyEngineUnavailable: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
                 .upstreamTimeout, .streamTruncated, .streamStalled:
@@ -220,6 +227,15 @@ package struct Refusal: Error, Sendable, Hashable {
                 "an AccessPolicy does not let this request pass; the message names the policy and "
                     + "the rule, and `pinion explain` with the request id shows what each rule "
                     + "said. Change the request, or the rule"
+            case .bodyNotSent:
+                "a rule reads the body, and the proxy that asked about the request did not send "
+                    + "all of it; have Envoy send it with `with_request_body` and a "
+                    + "`max_request_bytes` that is large enough, or let no rule of this Gateway "
+                    + "read `ai.` facts"
+            case .policyEngineUnavailable:
+                "a policy engine that must be asked gave no answer, so the request was refused; "
+                    + "try again, and see that the PolicyEngine which the message names runs and "
+                    + "answers within its `timeout`"
             case .costLimit:
                 "a LimitPolicy allows no more to be spent at present; wait as long as Retry-After "
                     + "says, use a cheaper model, or raise `cost` of the limit that the message "

@@ -20,12 +20,14 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case limitPolicy = "LimitPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
+    /// A service that AccessPolicies ask.
+    case policyEngine = "PolicyEngine"
 
     /// The API group.
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine:
             "pinion.dev"
         }
     }
@@ -35,7 +37,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine:
             ["\(group)/v1alpha1"]
         }
     }
@@ -54,6 +56,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
+        case .policyEngine:
+            "A policy service of yours that rules may ask: Envoy's ext_authz, or OPA."
         }
     }
 
@@ -69,6 +73,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
+        case .policyEngine: PolicyEngineShape.spec
         }
     }
 

@@ -72,6 +72,8 @@ struct ResourceParser {
             set.limits.append(LimitPolicyResource(metadata: metadata, spec: spec))
         case .accessPolicy:
             set.access.append(AccessPolicyResource(metadata: metadata, spec: spec))
+        case .policyEngine:
+            set.engines.append(PolicyEngineResource(metadata: metadata, spec: spec))
         }
     }
 

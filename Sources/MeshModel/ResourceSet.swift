@@ -25,6 +25,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var limits: [LimitPolicyResource] = []
     /// The AccessPolicies.
     package var access: [AccessPolicyResource] = []
+    /// The PolicyEngines.
+    package var engines: [PolicyEngineResource] = []
     /// Whether parsing found no error.
     package var isComplete = true
 

@@ -2,6 +2,7 @@
 
 import Glibc
 import MeshBasics
+import MeshEngines
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
@@ -48,6 +49,8 @@ final class ClientHandler: Connection {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: UpstreamHandler?
+    /// The question to a policy engine that is waited for.
+    var engineCall: EngineCall?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
@@ -100,6 +103,7 @@ final class ClientHandler: Connection {
 
     override func ended() {
         gone()
+        forgetQuestion()
         loop.connections.giveBack()
         setIdle(false)
         loop.wheel.disarm(self)
@@ -210,6 +214,7 @@ final class ClientHandler: Connection {
             return false
         }
         if let bytes = input.take(head.length) { headBytes.append(bytes) }
+        if loop.asksInFields(port), !readAsked(at: now) { return true }
         reading = .waiting
         reader = BodyReader(head.framing, limits: loop.headLimits)
         let bytes = headBytes.window
@@ -331,6 +336,7 @@ final class ClientHandler: Connection {
             body.clear()
             hasBody = exchange.isRequestComplete
         }
+        if let question = step.asks { ask(question) }
         if let pick = step.dispatch {
             for backend in step.mirrors { mirror(to: backend) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
@@ -338,7 +344,10 @@ final class ClientHandler: Connection {
         if step.writes, !step.relaysBody { writeOutput() }
         if step.writesBody { writePayloadOutput() }
         if step.endsAnswer { writeAnswerEnd() }
-        if step.isDone { logRecord(at: now) }
+        if step.isDone {
+            forgetQuestion()
+            logRecord(at: now)
+        }
         if step.closesClient {
             closeAfterFlush(at: now)
         } else if step.isDone {
@@ -346,7 +355,7 @@ final class ClientHandler: Connection {
         } else {
             switch exchange.phase {
             case .idle, .done: break
-            case .collecting, .dispatched, .sent, .relaying: rearm(at: now)
+            case .asking, .collecting, .dispatched, .sent, .relaying: rearm(at: now)
             }
         }
     }
@@ -433,6 +442,7 @@ final class ClientHandler: Connection {
                     exchange.refuseUnread(
                         Refusal(.requestTimeout), shard: &loop.shard, at: now), at: now)
             }
+        case .waiting where exchange.phase == .asking: engineAnswered(.failed(.timeout))
         case .collecting, .streaming, .waiting:
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }
@@ -474,7 +484,7 @@ final class ClientHandler: Connection {
         if case .off = snapshot.telemetry.accessLog { return }
         let bytes = headBytes.window
         loop.log(
-            exchange.record, head, bytes.bytes, client: peer,
+            exchange.record, head, bytes.bytes, client: exchange.peer,
             requestID: exchange.keptRequestID ?? [], logsQuery: snapshot.telemetry.logQuery)
     }
 }

@@ -40,6 +40,10 @@ final class Loop: @unchecked Sendable {
     let log: AccessLog
     private var logWriter = AccessLogWriter()
 
+    /// Questions to policy engines.
+    private(set) lazy var engines = EngineCalls(loop: self, checks: checks)
+    private let checks: (any CheckClient)?
+
     private var pools: [UpstreamPool] = []
     private var addresses: [InternetAddress?] = []
     private var tls: [UpstreamTLS: NIOSSLContext] = [:]
@@ -49,11 +53,12 @@ final class Loop: @unchecked Sendable {
 
     init(
         sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
-        connections: ConnectionCount,
+        connections: ConnectionCount, checks: (any CheckClient)?,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Void
     ) {
         self.connections = connections
+        self.checks = checks
         self.report = report
         self.record = record
         self.sockets = sockets
@@ -84,6 +89,7 @@ final class Loop: @unchecked Sendable {
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
         previousTLS = tls
         tls = publication.tls
+        engines.closeIdle()
         for client in clients.values { client.portsChanged() }
     }
 
@@ -195,6 +201,7 @@ final class Loop: @unchecked Sendable {
     func abortAll() {
         for client in Array(clients.values) { client.abort() }
         for pool in pools { pool.closeAll() }
+        engines.closeIdle()
         flushLog()
         flushRecordings()
     }
@@ -218,6 +225,7 @@ final class Loop: @unchecked Sendable {
     private func maintain(at now: Instant) {
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
+        engines.prune(at: now)
         flushLog()
         flushRecordings()
         if shard.output.capacity > 256 * 1024 { shard.output = [] }

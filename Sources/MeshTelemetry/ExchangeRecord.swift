@@ -22,6 +22,8 @@ package struct ExchangeRecord: Sendable {
     package var total: Nanoseconds = .zero
     /// What making the upstream connection cost, when one had to be made.
     package var connect: Nanoseconds?
+    /// How long policy engines were waited for, when any were asked.
+    package var policyEngines: Nanoseconds?
     /// From the start to the first byte of the answer.
     package var firstByte: Nanoseconds?
     /// From the start to the first token of the answer.
@@ -102,10 +104,10 @@ package enum FaultScope: UInt8, CaseIterable, Sendable {
 /// Yes-or-no facts of an exchange.
 package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     /// The facts as bits.
-    package var rawValue: UInt8
+    package var rawValue: UInt16
 
     /// The facts of `rawValue`.
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// The answer is a stream of events.
     package static let stream = ExchangeFlags(rawValue: 1)
@@ -123,6 +125,8 @@ package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     package static let limitAudited = ExchangeFlags(rawValue: 64)
     /// An AccessPolicy that only counts would have refused it.
     package static let accessAudited = ExchangeFlags(rawValue: 128)
+    /// A policy engine gave no answer, and its failure mode let the request pass.
+    package static let accessUnchecked = ExchangeFlags(rawValue: 256)
 }
 
 /// A sum of money.

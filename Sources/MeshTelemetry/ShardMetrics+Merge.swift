@@ -15,6 +15,7 @@ extension ShardMetrics {
         let limitNumbers = limits.merge(other.limits)
         let accessNumbers = access.merge(other.access)
         growBanks()
+        mergeEngines(other)
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)
         mergeModels(other, modelNumbers, errorNumbers)

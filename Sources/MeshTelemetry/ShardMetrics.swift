@@ -22,6 +22,7 @@ package struct ShardMetrics: Sendable {
     var backends = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
     var limits = SeriesTable(overflow: LimitLabels.other, limit: Limits.seriesPerTable)
     var access = SeriesTable(overflow: AccessLabels.other, limit: Limits.seriesPerTable)
+    var engines = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
     var errors = ErrorCodeTable()
 
     /// By route: which backend row it belongs to.
@@ -53,6 +54,10 @@ package struct ShardMetrics: Sendable {
 
     /// By rule and `AccessDecision`.
     var accessCounts = CounterBank(width: AccessDecision.allCases.count)
+
+    /// By policy engine: `EngineResult`, and how long it was waited for.
+    var engineResults = CounterBank(width: EngineResult.allCases.count)
+    var engineDurations = HistogramBank(.engineDuration)
 
     /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `EndpointState`.
     var attempts = CounterBank(width: AttemptResult.allCases.count)
@@ -143,6 +148,8 @@ package struct ShardMetrics: Sendable {
         modelCosts.grow(to: modelCurrencies.entries.count)
         limitCounts.grow(to: limits.count)
         accessCounts.grow(to: access.count)
+        engineResults.grow(to: engines.count)
+        engineDurations.grow(to: engines.count)
         attempts.grow(to: backends.count)
         retries.grow(to: backends.count)
         ejections.grow(to: backends.count)

@@ -20,6 +20,7 @@ struct GetCommand: ParsableCommand {
         case endpoints
         case limits
         case access
+        case engines
         case status
         case snapshot
     }

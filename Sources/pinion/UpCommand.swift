@@ -6,6 +6,7 @@ import MeshAdmin
 import MeshBasics
 import MeshCompiler
 import MeshControl
+import MeshGRPC
 import MeshModel
 import MeshModelServer
 import MeshProxy
@@ -55,7 +56,8 @@ struct UpCommand: AsyncParsableCommand {
         let recordings = RecordingWriter { Terminal.log($0) }
         let proxy = try Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
-            readCredential: Credentials.read, report: { Terminal.log($0) },
+            readCredential: Credentials.read, checks: ExtAuthzClient(),
+            checkServer: ExtAuthzServer(), report: { Terminal.log($0) },
             record: { recordings.append($0) })
         let builtIn = try await startBuiltIn()
         let controller = Controller(

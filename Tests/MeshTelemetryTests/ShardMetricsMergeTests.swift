@@ -17,7 +17,7 @@ struct ShardMetricsMergeTests {
         record.total = Nanoseconds(Int64(random.next() >> 28))
         record.status = [0, 200, 200, 404, 429, 502][random.below(6)]
         record.tokens = TokenCounts(input: random.next() >> 50, output: random.next() >> 55)
-        record.flags = ExchangeFlags(rawValue: UInt8(random.below(64)))
+        record.flags = ExchangeFlags(rawValue: UInt16(random.below(64)))
         if random.below(3) == 0 {
             let currency = Currency(["USD", "EUR"][random.below(2)]) ?? .usd
             record.cost = Cost(trillionths: random.next() >> 30, currency: currency)

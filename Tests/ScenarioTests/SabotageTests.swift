@@ -37,6 +37,9 @@ struct SabotageTests {
             rule: "reservations are settled"),
         Plant(
             sabotage: .forgesRecordings, scenario: "QuietDay", rule: "decisions can be replayed"),
+        Plant(
+            sabotage: .takesSilenceForYes, scenario: "PolicyEngineOutage",
+            rule: "engines are heard"),
         Plant(sabotage: .adoptsBackwards, scenario: "ReloadUnderLoad", rule: "versions rise"),
     ]
 

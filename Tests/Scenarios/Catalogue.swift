@@ -10,7 +10,7 @@ extension Scenario {
         .reloadUnderLoad, .reloadTakesModelAway, .drainUnderLoad, .cutOffMidStream, .slowReader,
         .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
-        .limitsUnderFailover, .budgetRunsOut, .roughSea,
+        .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

@@ -42,6 +42,10 @@ package struct MeshSketch: Sendable {
     /// `spec.price` of model `m`, as a flow mapping.
     package var price: String?
 
+    /// `PolicyEngine.spec` without its Backend, one line of YAML each; every request is asked
+    /// about when there are any.
+    package var policyEngine: [String] = []
+
     /// One backend of so many endpoints.
     package init(endpoints: Int) {
         backends = [Backend("b", subnet: 0, endpoints: Array(1...endpoints))]
@@ -123,7 +127,35 @@ package struct MeshSketch: Sendable {
         return text
     }
 
-    private var policies: [String] {
+    private var policies: [String] { limitPolicies + engines }
+
+    private var engines: [String] {
+        guard !policyEngine.isEmpty else { return [] }
+        var text = """
+            apiVersion: pinion.dev/v1alpha1
+            kind: Backend
+            metadata: {name: engine}
+            spec: {endpoints: [{address: 10.0.9.1, port: 9000}, {address: 10.0.9.2, port: 9000}]}
+            ---
+            apiVersion: pinion.dev/v1alpha1
+            kind: AccessPolicy
+            metadata: {name: asked}
+            spec:
+              targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mesh}]
+              rules: [{name: engine, action: custom, engineRef: {name: engine}}]
+            ---
+            apiVersion: pinion.dev/v1alpha1
+            kind: PolicyEngine
+            metadata: {name: engine}
+            spec:
+              backendRef: {name: engine}
+
+            """
+        for line in policyEngine { text += "  \(line)\n" }
+        return [text]
+    }
+
+    private var limitPolicies: [String] {
         guard !usageLimits.isEmpty, !isPlain else { return [] }
         var text = """
             apiVersion: pinion.dev/v1alpha1

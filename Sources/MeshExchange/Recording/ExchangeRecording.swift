@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+import MeshEngines
 package import MeshLimits
 import MeshPolicy
 package import MeshRouting
@@ -108,6 +109,10 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var notes: [RecordedNote] = []
     /// What rules said that read blotted out values; nil when none did.
     package var verdicts: [RecordedVerdict]?
+    /// What a policy engine answered.
+    package var engine: RecordedAnswer?
+    /// Answers of engines that were kept and given again; nil when there were none.
+    package var keptAnswers: [RecordedAnswer]?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
@@ -123,6 +128,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case body
         /// The body could not be collected or passed on.
         case bodyFailed
+        /// A policy engine answered, or did not.
+        case engine
         /// More of the body was collected.
         case bodyProgressed
         /// The request is whole.
@@ -263,6 +270,8 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
     package var delay: Int64?
     /// The backends that get copies.
     package var mirrors: [String] = []
+    /// The policy engine that is asked.
+    package var engine: String?
     /// Where the exchange stood then.
     package var phase: UInt8 = 0
 
@@ -275,6 +284,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
             step.writesBody, step.relaysBody, step.endsAnswer, step.closesClient, step.isDone,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
+        engine = step.asks?.engine.name
         if let pick = step.dispatch {
             let snapshot = exchange.snapshot
             let chosen = snapshot.endpoints[Int(pick.endpoint)]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshEngines
 import MeshLimits
 import MeshPolicy
 import MeshRouting
@@ -195,6 +196,25 @@ package final class Tape {
         return verdict
     }
 
+    /// The answer that is kept for a question to the engine called `engine`: `answer` as the shard
+    /// has it, or as it had it.
+    func keptAnswer(_ answer: EngineAnswer?, of engine: String) -> EngineAnswer? {
+        var answer = answer
+        if isReplay {
+            answer = nil
+            if let at = script?.keptAnswers?.firstIndex(where: { $0.engine == engine }),
+                let then = script?.keptAnswers?.remove(at: at),
+                case .answered(let known)? = then.outcome
+            {
+                answer = known
+            }
+        }
+        guard let answer else { return nil }
+        let noted = RecordedAnswer(engine, .answered(answer))
+        if current?.keptAnswers?.append(noted) == nil { current?.keptAnswers = [noted] }
+        return answer
+    }
+
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.
     func budget(_ answer: Bool) -> Bool {
         var answer = answer
@@ -212,8 +232,8 @@ extension RecordedEvent.Kind {
     fileprivate var isMerged: Bool {
         switch self {
         case .bodyProgressed, .requestProgressed, .paused: true
-        case .begin, .unread, .body, .bodyFailed, .requestCompleted, .sent, .attemptFailed,
-            .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke:
+        case .begin, .unread, .body, .bodyFailed, .engine, .requestCompleted, .sent,
+            .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke:
             false
         }
     }
