@@ -98,7 +98,7 @@ extension Compiler {
                 let binding = Binding(
                     address: address.value.lowercased(), port: port,
                     hostname: listener.hostname)
-                if let first = claims[binding] {
+                if let first = claims[binding], listeners[first].speech == listener.speech {
                     let other = listeners[first]
                     report.error(
                         listener.resource.name.place, listener.gateway,
@@ -147,8 +147,8 @@ extension Compiler {
                 report.error(
                     listener.resource.speech?.place ?? listener.resource.name.place,
                     listener.gateway,
-                    "listener \(quoted(other.resource.name.value)) of \(other.gateway.label) speaks "
-                        + "\(quoted(other.speech.rawValue)) on port \(port.port), at "
+                    "listener \(quoted(other.resource.name.value)) of \(other.gateway.label) "
+                        + "speaks \(quoted(other.speech.rawValue)) on port \(port.port), at "
                         + other.resource.name.place.text,
                     "give one of them another port")
             }

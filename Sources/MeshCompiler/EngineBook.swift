@@ -196,8 +196,9 @@ extension Report {
                     text.place, written.metadata,
                     "`\(late.name)` is known too late: an engine is asked once, before a Backend "
                         + "is chosen", "leave it out")
+            } else {
+                programs.append(program)
             }
-            programs.append(program)
         }
         if !programs.isEmpty, programs.allSatisfy({ $0.slots.isEmpty }) {
             error(

@@ -8,7 +8,8 @@ import MeshTelemetry
 import MeshWire
 
 extension Exchange {
-    /// Answers with `refusal`, and what `edits` add to its head, and ends; when an answer was begun already, breaks it off.
+    /// Answers with `refusal`, and what `edits` add to its head, and ends; when an answer was begun
+    /// already, breaks it off.
     mutating func refuse(
         _ refusal: Refusal, quota: Quota? = nil, edits: [HeaderEdit] = [], shard: inout Shard,
         at now: Instant

@@ -21,8 +21,8 @@ import MeshWire
 /// Within a policy `deny` goes before `require` before `allow` before the default; the `allow`
 /// rules and the default are settled together, once the last of them can be asked. Every policy
 /// that applies must let the request pass. The engines of `custom` rules are asked behind all
-/// rules of a stage, because asking them costs a round trip: see Exchange+Ask. A rule that has no value refuses: `deny` counts as
-/// true, `require` and `allow` do not.
+/// rules of a stage, because asking them costs a round trip: see Exchange+Ask. A rule that has no
+/// value refuses: `deny` counts as true, `require` and `allow` do not.
 ///
 /// What is asked of a backend is a function of the request and the backend, so a retry on the
 /// same one is judged by the first answer. The time is a fact of the request, too.

@@ -19,6 +19,7 @@ package final class ExtAuthzClient: CheckClient {
     /// A client without connections.
     package init() {}
 
+    /// Asks on the connection to `place`, which is made if there is none.
     package func check(
         _ question: CheckQuestion, at place: CheckPlace, within timeout: Nanoseconds,
         done: @escaping @Sendable (EngineOutcome) -> Void
@@ -34,6 +35,7 @@ package final class ExtAuthzClient: CheckClient {
         return RunningCheck(task: task)
     }
 
+    /// Closes the connections to all other places.
     package func keepOnly(_ places: [CheckPlace]) {
         let gone = channels.withLock { channels in
             let gone = channels.filter { !places.contains($0.key) }
@@ -43,6 +45,7 @@ package final class ExtAuthzClient: CheckClient {
         for channel in gone.values { channel.close() }
     }
 
+    /// Closes all connections.
     package func stop() async {
         let all = channels.withLock { channels in
             defer { channels = [:] }

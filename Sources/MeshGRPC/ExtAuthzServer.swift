@@ -12,6 +12,7 @@ package struct ExtAuthzServer: CheckServer {
     /// A server that listens nowhere yet.
     package init() {}
 
+    /// Opens a port in cleartext: it belongs on loopback, or where only the asking proxy gets.
     package func listen(
         address: String, port: UInt16,
         judge: @escaping @Sendable (AskedRequest) async -> CheckVerdict

@@ -8,11 +8,15 @@ import MeshBasics
 /// What two readers could understand differently is refused: a name that an object has twice, and
 /// everything that `JSONGrammar` refuses.
 package indirect enum JSONTree: Hashable, Sendable {
+    /// `null`.
     case null
+    /// `true` or `false`.
     case bool(Bool)
     /// A number as it was written.
     case number(String)
+    /// A string, decoded.
     case string(String)
+    /// An array.
     case array([JSONTree])
     /// Members in the order in which they were written, no name twice.
     case object([Member])
