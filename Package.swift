@@ -21,7 +21,7 @@ let strict: [SwiftSetting] = [
 /// Rings 0-4 also say where they leave memory safety.
 let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
 
-/// A library target of ours, with its test target when `tested`.
+/// A library target of ours, with its test target when `tested`, which also needs `testing`.
 func room(
     _ name: String, ring: Int, _ dependencies: [Target.Dependency] = [], tested: Bool = true,
     testing: [Target.Dependency] = [], exclude: [String] = []
@@ -54,6 +54,10 @@ let grpc: [Target.Dependency] = [
     .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
     .product(name: "SwiftProtobuf", package: "swift-protobuf"),
 ]
+let crypto: [Target.Dependency] = [
+    .product(name: "Crypto", package: "swift-crypto"),
+    .product(name: "CryptoExtras", package: "swift-crypto"),
+]
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -63,6 +67,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
@@ -74,14 +79,20 @@ let package = Package(
         room("MeshBasics", ring: 0),
         room("MeshWire", ring: 1, ["MeshBasics"]),
         room("MeshPolicy", ring: 1, ["MeshBasics", "MeshWire"]),
+        room("MeshIdentity", ring: 1, ["MeshBasics", "MeshWire"] + crypto),
         room("MeshTelemetry", ring: 1, ["MeshBasics"]),
         // Ring 2: what was written, and what a proxy needs.
         room("MeshModel", ring: 2, ["MeshBasics", yams]),
-        room("MeshSnapshot", ring: 2, ["MeshBasics", "MeshWire", "MeshPolicy"]),
+        room(
+            "MeshSnapshot", ring: 2,
+            ["MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity"]),
         // Ring 3: decisions.
         room(
             "MeshCompiler", ring: 3,
-            ["MeshBasics", "MeshWire", "MeshPolicy", "MeshModel", "MeshSnapshot"]),
+            [
+                "MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity", "MeshModel",
+                "MeshSnapshot",
+            ]),
         room("MeshRouting", ring: 3, ["MeshBasics", "MeshWire", "MeshSnapshot"]),
         room("MeshLimits", ring: 3, ["MeshBasics", "MeshSnapshot"]),
         room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
@@ -90,9 +101,9 @@ let package = Package(
         room(
             "MeshExchange", ring: 4,
             [
-                "MeshBasics", "MeshWire", "MeshPolicy", "MeshTelemetry", "MeshSnapshot",
-                "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines",
-            ]),
+                "MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity", "MeshTelemetry",
+                "MeshSnapshot", "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines",
+            ], testing: crypto),
         // Ring 5: worlds.
         // The simulator decides and never does, so it is built as the rings below are.
         room(
@@ -114,23 +125,24 @@ let package = Package(
         room(
             "MeshGRPC", ring: 5,
             ["MeshBasics", "MeshEngines", "MeshProxy", "MeshSnapshot", nioCore, nioSSL] + grpc,
+            testing: [.product(name: "NIOEmbedded", package: "swift-nio")],
             exclude: ["Protos"]),
-        room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
+        room("MeshAdmin", ring: 5, ["MeshBasics", "MeshIdentity", nioHTTP1] + nio),
         room(
             "MeshControl", ring: 5,
             [
-                "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshExchange",
-                "MeshProxy",
-            ],
-            tested: false),
+                "MeshBasics", "MeshWire", "MeshIdentity", "MeshModel", "MeshSnapshot",
+                "MeshCompiler", "MeshExchange", "MeshProxy", nioHTTP1, nioSSL,
+            ] + nio),
         // Ring 6: the command.
         [
             .executableTarget(
                 name: "pinion",
                 dependencies: [
-                    "MeshBasics", "MeshPolicy", "MeshTelemetry", "MeshModel", "MeshSnapshot",
-                    "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy",
-                    "MeshAdmin", "MeshControl", "MeshGRPC", "MeshModelServer", "MeshSimulator",
+                    "MeshBasics", "MeshPolicy", "MeshIdentity", "MeshTelemetry", "MeshModel",
+                    "MeshSnapshot", "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange",
+                    "MeshProxy", "MeshAdmin", "MeshControl", "MeshGRPC", "MeshModelServer",
+                    "MeshSimulator",
                     arguments,
                 ] + nio,
                 swiftSettings: strict),

@@ -16,7 +16,7 @@ struct AccessBook {
     /// The engines that rules may ask.
     let engines: EngineBook
     /// The facts that any rule or engine reads.
-    private(set) var layout = FactLayout()
+    var layout = FactLayout()
     private var ids: [PolicyTarget: [AccessID]] = [:]
 
     /// A policy with where it comes from.

@@ -25,6 +25,12 @@ struct Catalog {
     let access: [AccessPolicyResource]
     /// The PolicyEngines.
     let engines: [PolicyEngineResource]
+    /// The ResidencyPolicies.
+    let residency: [ResidencyPolicyResource]
+    /// The IdentityProviders.
+    let identity: [IdentityProviderResource]
+    /// The Secrets.
+    let secrets: [SecretResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -41,6 +47,9 @@ struct Catalog {
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
         engines = Self.unique(resources.engines, \.metadata, &report)
+        residency = Self.unique(resources.residency, \.metadata, &report)
+        identity = Self.unique(resources.identity, \.metadata, &report)
+        secrets = Self.unique(resources.secrets, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -56,6 +65,7 @@ struct Catalog {
             .backend: Self.index(backends.map(\.metadata)),
             .model: Self.index(models.map(\.metadata)),
             .policyEngine: Self.index(engines.map(\.metadata)),
+            .secret: Self.index(secrets.map(\.metadata)),
         ]
     }
 
@@ -69,8 +79,11 @@ struct Catalog {
         case .httpRoute: routes.map(\.metadata.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
+        case .secret: secrets.map(\.metadata.id)
         case .policyEngine: engines.map(\.metadata.id)
-        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy: []
+        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .residencyPolicy, .identityProvider:
+            []
         }
     }
 

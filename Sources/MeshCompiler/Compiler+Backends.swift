@@ -53,8 +53,9 @@ extension Compiler {
     private mutating func appendEndpoints(
         of resource: BackendResource, _ url: URLParts?, to backend: BackendID
     ) {
+        let labels = resource.labels
         if let written = resource.endpoints {
-            append(written.value, of: resource.metadata, to: backend)
+            append(written.value, labels, of: resource.metadata, to: backend)
         } else if let dns = resource.dns {
             let refresh = dns.value.refresh?.value ?? Self.refreshDefault
             if let written = dns.value.refresh, written.value <= .zero {
@@ -63,13 +64,16 @@ extension Compiler {
                     "write a duration above `0s`")
             }
             guard !dns.value.hostname.isEmpty, dns.value.port > 0 else { return }
-            resolve(dns.value.hostname, dns.value.port, refresh, to: backend)
+            resolve(dns.value.hostname, dns.value.port, refresh, labels, to: backend)
         } else if let url, let port = UInt16(exactly: url.port) {
             if url.host == "localhost" || Notation.isIPAddress(url.host) {
                 let address = url.host == "localhost" ? Self.loopback : url.host
-                endpoints.append(Endpoint(backend: backend, address: address, port: port))
+                endpoints.append(
+                    Endpoint(
+                        backend: backend, address: address, port: port,
+                        labels: Self.joined([], labels)))
             } else {
-                resolve(url.host, port, Self.refreshDefault, to: backend)
+                resolve(url.host, port, Self.refreshDefault, labels, to: backend)
             }
         }
     }
@@ -78,7 +82,8 @@ extension Compiler {
     private static let loopback = "127.0.0.1"
 
     private mutating func append(
-        _ written: [BackendResource.Endpoint], of metadata: Metadata, to backend: BackendID
+        _ written: [BackendResource.Endpoint], _ labels: [Metadata.Label],
+        of metadata: Metadata, to backend: BackendID
     ) {
         var seen: [String: Place] = [:]
         for endpoint in written {
@@ -87,7 +92,7 @@ extension Compiler {
                 ? Self.loopback : endpoint.address.value.lowercased()
             let value = Endpoint(
                 backend: backend, address: address, port: endpoint.port, weight: endpoint.weight,
-                labels: endpoint.labels.map { .init(key: $0.key, value: $0.value) })
+                labels: Self.joined(endpoint.labels, labels))
             if let first = seen[value.authority] {
                 report.error(
                     endpoint.address.place, metadata,
@@ -105,13 +110,26 @@ extension Compiler {
     }
 
     private mutating func resolve(
-        _ hostname: String, _ port: UInt16, _ refresh: Nanoseconds, to backend: BackendID
+        _ hostname: String, _ port: UInt16, _ refresh: Nanoseconds,
+        _ labels: [Metadata.Label], to backend: BackendID
     ) {
         let hostname = hostname.lowercased()
         names.append(DNSName(hostname: hostname, port: port, refresh: refresh))
         for address in resolved.addresses(of: hostname) {
-            endpoints.append(Endpoint(backend: backend, address: address, port: port))
+            endpoints.append(
+                Endpoint(
+                    backend: backend, address: address, port: port,
+                    labels: Self.joined([], labels)))
         }
+    }
+
+    /// The labels of an endpoint, `own` and those of its Backend that it has not, sorted by key.
+    private static func joined(
+        _ own: [Metadata.Label], _ ofBackend: [Metadata.Label]
+    ) -> [Endpoint.Label] {
+        let others = ofBackend.filter { label in !own.contains { $0.key == label.key } }
+        return (own + others).sorted { $0.key < $1.key }
+            .map { Endpoint.Label(key: $0.key, value: $0.value) }
     }
 
     /// What is dropped from and put in front of paths.
@@ -162,28 +180,5 @@ extension Compiler {
             return nil
         }
         return UpstreamTLS(serverName: name, caFile: resource.tls?.value.caFile)
-    }
-
-    private mutating func credential(of resource: BackendResource) -> Credential? {
-        guard let written = resource.credential else { return nil }
-        let source: Credential.Source
-        switch (written.value.environment, written.value.file) {
-        case (let environment?, nil): source = .environment(environment.value)
-        case (nil, let file?): source = .file(file.value)
-        case (.some, let file?):
-            report.error(
-                file.place, resource.metadata, "`file` is written beside `env`",
-                "keep one of them")
-            return nil
-        case (nil, nil):
-            report.missing(
-                written.place, resource.metadata, "nothing says where the credential is",
-                "add one of `env` and `file`; the value itself never stands here")
-            return nil
-        }
-        let header = (written.value.header ?? "authorization").lowercased()
-        let prefix = written.value.prefix ?? (header == "authorization" ? "Bearer " : "")
-        return Credential(
-            header: Array(header.utf8), prefix: Array(prefix.utf8), source: source)
     }
 }

@@ -23,6 +23,10 @@ struct ListenerDraft {
     var limits: [LimitID]
     /// The AccessPolicies of the Gateway.
     var access: [AccessID]
+    /// The data labels that the Gateway gives.
+    var labels: DataLabels
+    /// The IdentityProviders of the listener or, without any, of the Gateway.
+    var identity: [IdentityID]
     /// The matches of attached routes.
     var entries: [RouteEntry] = []
     /// The matches of attached routes, for finding equal ones.
@@ -78,7 +82,10 @@ extension Compiler {
                         speech: listener.speech.flatMap { PortSpeech(rawValue: $0.value) } ?? .http,
                         settings: settings,
                         limits: limits.limits(of: .gateway, gateway.metadata.id),
-                        access: access.policies(of: .gateway, gateway.metadata.id)))
+                        access: access.policies(of: .gateway, gateway.metadata.id),
+                        labels: residency.labels(of: .gateway, gateway.metadata.id),
+                        identity: identity.providers(
+                            ofListener: listener.name.value, of: gateway.metadata.id)))
             }
         }
         checkBindings()

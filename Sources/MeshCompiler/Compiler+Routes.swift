@@ -36,11 +36,17 @@ private struct Surroundings: Equatable {
     var limits: [LimitID]
     /// Its AccessPolicies.
     var access: [AccessID]
+    /// The data labels that it gives.
+    var labels: DataLabels
+    /// Its IdentityProviders.
+    var identity: [IdentityID]
 
     init(_ listener: ListenerDraft) {
         settings = listener.settings
         limits = listener.limits
         access = listener.access
+        labels = listener.labels
+        identity = listener.identity
     }
 }
 
@@ -171,6 +177,7 @@ extension Compiler {
         // Both are numbers, and joined in the same way.
         let access = LimitBook.joined(
             around.access, self.access.policies(of: .httpRoute, route.id))
+        let identity = self.identity.providers(ofRoute: route.id, around: around.identity)
         let merged = policies.settings(of: .httpRoute, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
@@ -181,7 +188,9 @@ extension Compiler {
                     responseEdits: draft.filters.responseEdits,
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
-                    needsFacts: needsFacts, limits: limits, access: access))
+                    needsFacts: needsFacts, limits: limits, access: access,
+                    labels: around.labels.union(residency.labels(of: .httpRoute, route.id)),
+                    identity: identity))
             return RuleID(rules.count - 1)
         }
     }

@@ -29,6 +29,10 @@ package struct Compiler {
     let limits: LimitBook
     /// What AccessPolicies say about which resource.
     let access: AccessBook
+    /// What ResidencyPolicies say.
+    let residency: ResidencyBook
+    /// What IdentityProviders say about which resource.
+    let identity: IdentityBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -60,10 +64,13 @@ package struct Compiler {
         let catalog = Catalog(resources, &report)
         let policies = PolicyBook(catalog, &report)
         let limits = LimitBook(catalog, &report)
-        let access = AccessBook(catalog, &report)
+        var access = AccessBook(catalog, &report)
+        let residency = ResidencyBook(catalog, &access.layout, &report)
+        let identity = IdentityBook(catalog, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access)
+            limits: limits, access: access, residency: residency, identity: identity)
+        compiler.checkSecrets()
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
@@ -72,6 +79,9 @@ package struct Compiler {
         compiler.openAskedListeners()
         compiler.checkLimits()
         compiler.attachAccess()
+        compiler.attachResidency()
+        compiler.checkIdentity()
+        compiler.checkCredentials()
         compiler.checkAskedListeners()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
@@ -79,12 +89,13 @@ package struct Compiler {
         return Compilation(
             snapshot: isUsable ? snapshot : nil,
             diagnostics: compiler.report.diagnostics.sorted(),
-            names: compiler.uniqueNames)
+            names: compiler.uniqueNames,
+            secrets: isUsable ? SecretValues(catalog.secrets) : SecretValues())
     }
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook
+        limits: LimitBook, access: AccessBook, residency: ResidencyBook, identity: IdentityBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -92,6 +103,8 @@ package struct Compiler {
         self.policies = policies
         self.limits = limits
         self.access = access
+        self.residency = residency
+        self.identity = identity
     }
 
     private var uniqueNames: [DNSName] {
@@ -123,7 +136,9 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
-            access: access.table, limits: connectionLimits(mesh), telemetry: telemetry(mesh),
+            access: access.table, residency: residency.table(backends, endpoints),
+            identity: identity.providers, limits: connectionLimits(mesh),
+            telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }
 }

@@ -25,7 +25,8 @@ struct SnapshotDump {
                 .init("rules", .list(snapshot.rules.map(rule))),
                 .init("backends", .list(snapshot.backends.map(backend))),
                 .init("models", .list(snapshot.models.map(model))),
-            ] + usageLimits + accessPolicies + policyEngines + [
+            ] + usageLimits + accessPolicies + policyEngines + residencyPolicies
+                + identityProviders + [
                 .init("limits", limits(snapshot.limits)),
                 .init("telemetry", telemetry(snapshot.telemetry)),
                 .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
@@ -90,6 +91,9 @@ struct SnapshotDump {
 
     private func field(_ field: FieldMatch) -> JSONText.Member {
         let name = String(decoding: field.name, as: UTF8.self)
+        if SecretName.isSecret(name.lowercased()) {
+            return .init(name, .text(SecretName.redacted))
+        }
         return switch field.value {
         case .exact(let value): .init(name, text(value))
         case .pattern(let pattern):
@@ -119,7 +123,8 @@ struct SnapshotDump {
             members.append(.init("fallbacks", .list(fallbacks)))
         }
         members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
-        members += ids(access: model.access)
+        members += ids(access: model.access) + labels(model.labels)
+        members += ids(identity: model.identity)
         return .object(members)
     }
 

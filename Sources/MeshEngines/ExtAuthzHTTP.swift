@@ -152,7 +152,9 @@ package enum ExtAuthzHTTP {
     /// What a body says to a person; nil for one that speaks to browsers.
     package static func reason(_ body: RawSpan, type: String) -> String? {
         if type.isEmpty || type.hasPrefix("text/plain") { return Reason.line(body.text) }
-        guard type.contains("json"), let tree = try? JSONTree(body) else { return nil }
+        guard type.contains("json"),
+            let tree = try? JSONTree.read(body, bytesMax: Limits.answerBytes)
+        else { return nil }
         for name in ["reason", "message", "detail", "error"] {
             if let text = tree[name]?.text ?? tree[name]?["message"]?.text {
                 return Reason.line(text)

@@ -73,7 +73,9 @@ package enum OPA {
     /// is no failure that a failure mode could turn into a yes.
     package static func outcome(status: Int, body: RawSpan) -> EngineOutcome {
         guard status == 200 else { return .failed(.failed) }
-        guard let tree = try? JSONTree(body), case .object = tree else {
+        guard let tree = try? JSONTree.read(body, bytesMax: Limits.answerBytes),
+            tree.members != nil
+        else {
             return .failed(.malformed)
         }
         do throws(EngineFailure) {
@@ -83,7 +85,7 @@ package enum OPA {
                     EngineAnswer(allows: false, reason: "its policy is not defined there"))
             case .bool(let allows)?: return .answered(EngineAnswer(allows: allows))
             case .object(let members)?: return .answered(try answer(members))
-            case .null?, .number?, .string?, .array?: throw .malformed
+            case .null?, .int?, .double?, .string?, .list?: throw .malformed
             }
         } catch {
             return .failed(error)
@@ -97,19 +99,21 @@ package enum OPA {
             members.first { names.contains($0.name) && $0.value != .null }?.value
         }
         let verdicts = members.filter { $0.name == "allow" || $0.name == "allowed" }
-        guard verdicts.count == 1, let allows = verdicts[0].value.bool else { throw .malformed }
+        guard verdicts.count == 1, case .bool(let allows) = verdicts[0].value else {
+            throw .malformed
+        }
         var answer = EngineAnswer(allows: allows)
         if let reason = member("reason", "body") {
             answer.reason = try text(of: reason).flatMap { Reason.line($0) }
         }
         if let status = member("http_status") {
             guard let number = status.integer, 200...599 ~= number else { throw .malformed }
-            answer.status = 300...599 ~= number ? number : nil
+            answer.status = 300...599 ~= number ? Int(number) : nil
         }
         var toRequest = AnswerFields(.request)
         var toAnswer = AnswerFields(.answer)
         if let removed = member("request_headers_to_remove") {
-            guard case .array(let names) = removed else { throw .malformed }
+            guard let names = removed.elements else { throw .malformed }
             for name in names {
                 guard let name = name.text else { throw .malformed }
                 try toRequest.remove(name)
@@ -132,11 +136,11 @@ package enum OPA {
     private static func text(of tree: JSONTree) throws(EngineFailure) -> String? {
         switch tree {
         case .string(let text): return text
-        case .array(let parts):
+        case .list(let parts):
             let texts = parts.compactMap(\.text)
             guard texts.count == parts.count else { throw .malformed }
             return texts.joined(separator: "; ")
-        case .null, .bool, .number, .object: throw .malformed
+        case .null, .bool, .int, .double, .object: throw .malformed
         }
     }
 
@@ -149,20 +153,20 @@ package enum OPA {
             for member in members {
                 switch member.value {
                 case .string(let value): try fields.put(member.name, value)
-                case .array(let values):
+                case .list(let values):
                     for value in values {
                         guard let value = value.text else { throw .malformed }
                         try fields.put(member.name, value)
                     }
-                case .null, .bool, .number, .object: throw .malformed
+                case .null, .bool, .int, .double, .object: throw .malformed
                 }
             }
-        case .array(let objects):
+        case .list(let objects):
             for object in objects {
-                guard case .object = object else { throw .malformed }
+                guard object.members != nil else { throw .malformed }
                 try put(object, into: &fields)
             }
-        case .null, .bool, .number, .string: throw .malformed
+        case .null, .bool, .int, .double, .string: throw .malformed
         }
     }
 }

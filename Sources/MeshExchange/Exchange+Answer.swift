@@ -31,6 +31,8 @@ extension Exchange {
             fields.append("\r\n")
         }
         if let quota { QuotaFields.append(quota, to: &fields) }
+        let challenges = edits.contains { $0.name.elementsEqual("www-authenticate".utf8) }
+        if !challenges { Challenge.append(for: refusal, to: &fields) }
         return answer(
             refusal.status, type: isAI ? "application/json" : "application/problem+json",
             fields: fields, body: body, shard: &shard, at: now)

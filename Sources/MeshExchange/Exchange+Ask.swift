@@ -122,7 +122,8 @@ extension Exchange {
                 "rule \(rule.label) asks engine \(engine.name) (\(engine.speech.label)), for at "
                     + "most \(engine.timeout.milliseconds)")
             notes.asking = Asking(
-                engine: rule.engine, key: key, since: now, then: resumption, former: phase)
+                engine: rule.engine, key: key, since: now, then: resumption,
+                former: phase == .identifying ? .idle : phase)
             phase = .asking
             waitDeadline = now + engine.timeout
             updateDeadline()
@@ -176,7 +177,7 @@ extension Exchange {
         case .classified: return proceed(head, bytes, shard: &shard, at: now)
         case .redirected: return answerRedirect(head, bytes, shard: &shard, at: now)
         case .listed: return answerOffered(head, bytes, shard: &shard, at: now)
-        case .routed: return enter(head, bytes, body: body, shard: &shard, at: now)
+        case .routed: return launch(head, bytes, body: body, shard: &shard, at: now)
         case .judged: return sayYes(shard: &shard, at: now)
         }
     }

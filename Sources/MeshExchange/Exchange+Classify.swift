@@ -39,15 +39,27 @@ extension Exchange {
         if let limit = timeouts.request { requestDeadline = now + limit }
 
         if rules[number].needsFacts { operation = operationOfPath(head, bytes) }
-        if let step = authorizeHead(head, bytes, shard: &shard, at: now) { return step }
-        return proceed(head, bytes, shard: &shard, at: now)
+        if let step = identifyCaller(head, bytes, isLast: false, shard: &shard, at: now) {
+            return step
+        }
+        return examine(head, bytes, shard: &shard, at: now)
     }
 
-    /// Goes on with a request that nothing that is known of its head forbids.
+    /// Asks the rules about the head of a request whose caller is known.
+    mutating func examine(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step {
+        authorizeHead(head, bytes, shard: &shard, at: now)
+            ?? proceed(head, bytes, shard: &shard, at: now)
+    }
+
+    /// Goes on with a request that no rule forbids for its head: answers what needs no backend,
+    /// and has the body collected where something reads it.
     mutating func proceed(
         _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step {
         if isAsked { return check(head, bytes, shard: &shard, at: now) }
+        if let refused = labelHead(head, bytes, shard: &shard, at: now) { return refused }
         let rules = snapshot.rules
         let number = Int(rule)
         let needsFacts = rules[number].needsFacts

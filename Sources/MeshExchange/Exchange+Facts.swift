@@ -34,6 +34,18 @@ extension Exchange {
                 table.set(slot, text: snapshot.backends[Int(backend)].name)
             case .destinationProvider:
                 table.set(slot, text: snapshot.backends[Int(backend)].provider)
+            case .destinationRegion: fillLabel(slot, of: &table, "region", backend)
+            case .destinationZone: fillLabel(slot, of: &table, "zone", backend)
+            case .destinationHardware: fillLabel(slot, of: &table, "hardware", backend)
+            case .destinationJurisdictions:
+                let all = Set(endpoints(of: backend).flatMap(\.jurisdictions)).sorted()
+                table.set(slot, .list(all.map { .string($0) }))
+            case .destinationAttested:
+                let all = endpoints(of: backend)
+                let holds = all.allSatisfy { endpoint in
+                    endpoint.attestation?.holds(at: record.startedAt) ?? false
+                }
+                table.set(slot, .bool(holds && !all.isEmpty))
             default: break
             }
         }
@@ -54,7 +66,23 @@ extension Exchange {
         }
     }
 
-    private func fill(
+    private func endpoints(of backend: BackendID) -> ArraySlice<Endpoint> {
+        let run = snapshot.backends[Int(backend)].endpoints
+        return snapshot.endpoints[Int(run.lowerBound)..<Int(run.upperBound)]
+    }
+
+    /// What all endpoints of a backend say alike.
+    private func fillLabel(
+        _ slot: Int, of table: inout FactTable, _ key: String, _ backend: BackendID
+    ) {
+        let all = endpoints(of: backend)
+        guard let value = all.first?.label(key), all.allSatisfy({ $0.label(key) == value }) else {
+            return table.setAbsent(slot)
+        }
+        table.set(slot, text: value)
+    }
+
+    func fill(
         _ slot: Int, of table: inout FactTable, _ head: borrowing RequestHead,
         _ bytes: RawSpan, body: RawSpan?
     ) {
@@ -62,6 +90,8 @@ extension Exchange {
         guard let fact = Fact(rawValue: content.fact) else { return table.setAbsent(slot) }
         switch fact {
         case .sourceAddress: fillSource(slot, of: &table)
+        case .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes, .jwtClaims:
+            fillCaller(slot, fact, key: content.key, of: &table)
         case .requestMethod: table.set(slot, text: bytes.extracting(head.methodRange.range))
         case .requestPath:
             if let canonicalPath {
@@ -103,7 +133,38 @@ extension Exchange {
             }
         case .aiTokensEstimated: table.set(slot, .int(Int64(clamping: tokensEstimate)))
         case .aiToolCount: table.set(slot, .int(Int64(facts?.toolCount ?? 0)))
-        case .destinationBackend, .destinationProvider: table.setAbsent(slot)
+        case .dataLabels:
+            let names = snapshot.residency.names(labels)
+            table.set(slot, .list(names.map { .string($0) }))
+        case .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
+            .destinationJurisdictions, .destinationHardware, .destinationAttested:
+            table.setAbsent(slot)
+        }
+    }
+
+    /// What is known of the caller; absent as far as nobody verified it.
+    private func fillCaller(
+        _ slot: Int, _ fact: Fact, key name: String?, of table: inout FactTable
+    ) {
+        guard let caller else { return table.setAbsent(slot) }
+        switch fact {
+        case .sourceIdentity:
+            guard let subject = caller.subject else { return table.setAbsent(slot) }
+            table.set(slot, text: subject)
+        case .jwtClaims:
+            guard let name else {
+                guard let all = caller.allClaims else { return table.setAbsent(slot) }
+                return table.set(slot, .map(all))
+            }
+            guard let value = caller.claim(name) else { return table.setAbsent(slot) }
+            table.set(slot, value)
+        default:
+            guard let key = caller.key else { return table.setAbsent(slot) }
+            switch fact {
+            case .sourceKeyID: table.set(slot, text: key.id)
+            case .sourceKeyOwner: table.set(slot, text: key.owner)
+            default: table.set(slot, caller.scopes)
+            }
         }
     }
 
@@ -191,6 +252,8 @@ extension Program {
             switch Fact(rawValue: layout.slots[slot].fact) {
             case .requestHeaders:
                 layout.slots[slot].key.map { HeadRedaction.mayBlot($0.lowercased()) } ?? true
+            case .jwtClaims:
+                layout.slots[slot].key.map { SecretName.isSecret($0.lowercased()) } ?? true
             case .requestQuery: true
             default: false
             }

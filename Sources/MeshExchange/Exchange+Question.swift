@@ -109,8 +109,13 @@ extension Exchange {
         _ selection: PolicyEngine.HeaderSelection, _ head: borrowing RequestHead, _ bytes: RawSpan
     ) -> [CheckQuestion.Field] {
         var fields: [CheckQuestion.Field] = []
+        var untold = Self.untold
+        // What told the mesh who the caller is was for the mesh.
+        if caller != nil, !snapshot.identity[Int(callerProvider)].forwards {
+            untold.insert(FieldSet(callerField))
+        }
         for slot in head.fields
-        where !Self.untold.contains(slot.name) && !head.isNominatedByConnection(slot, bytes) {
+        where !untold.contains(slot.name) && !head.isNominatedByConnection(slot, bytes) {
             let raw = bytes.extracting(slot.nameRange.range)
             if case .some(let names) = selection {
                 guard names.contains(where: { unsafe raw.equalsIgnoringCase($0.span.bytes) })

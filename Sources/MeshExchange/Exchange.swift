@@ -33,9 +33,10 @@ import MeshWire
 package struct Exchange: ~Copyable {
     /// Where the exchange stands.
     package enum Phase: UInt8, Sendable {
-        /// Nothing has begun. Can become: asking, collecting, dispatched, done.
+        /// Nothing has begun. Can become: identifying, asking, collecting, dispatched, done.
         case idle
-        /// The body is being collected for a decision. Can become: asking, dispatched, done.
+        /// The body is being collected for a decision. Can become: identifying, asking, dispatched,
+        /// done.
         case collecting
         /// A connection to the endpoint is being got. Can become: sent, dispatched, done.
         case dispatched
@@ -45,6 +46,9 @@ package struct Exchange: ~Copyable {
         case relaying
         /// The record is final. Can become: idle (the next request of the connection).
         case done
+        /// Keys are fetched that may say who the caller is. Can become: asking, collecting,
+        /// dispatched, done.
+        case identifying
         /// A policy engine is asked. Can become: collecting, dispatched, done.
         case asking
     }
@@ -105,8 +109,18 @@ package struct Exchange: ~Copyable {
     var ringHash: UInt64?
     var usedFreshConnectionAfterReset = false
 
+    /// Who the caller is, once an IdentityProvider knows it.
+    var caller: Caller?
+    /// The provider that knows it, or is being asked; -1 for none.
+    var callerProvider: IdentityID = -1
+    /// The field that its credential stands in.
+    var callerField = FieldName.other
+
     /// What access rules must remember of the request; nil when that is nothing.
     var accessNotes: AccessNotes?
+
+    /// The labels of its data, numbered as in `snapshot`.
+    var labels: DataLabels = []
 
     /// What was taken from the limits that apply, until `finish` settles it.
     var reservation: Reservation?

@@ -88,6 +88,14 @@ package struct Refusal: Error, Sendable, Hashable {
         case policyEngineUnavailable
         /// A proxy asked without the body that a rule reads.
         case bodyNotSent
+        /// The data may not go to any place that is left.
+        case residencyDenied
+        /// Nobody says who the caller is, and somebody must be known.
+        case unauthenticated
+        /// The credential that was sent is wrong.
+        case invalidCredential
+        /// Credentials cannot be checked at present.
+        case identityUnavailable
 
         /// The code as callers, logs and metrics show it.
         package var name: StaticString {
@@ -120,6 +128,10 @@ package struct Refusal: Error, Sendable, Hashable {
             case .accessDenied: "access-denied"
             case .policyEngineUnavailable: "policy-engine-unavailable"
             case .bodyNotSent: "body-not-sent"
+            case .residencyDenied: "residency-denied"
+            case .unauthenticated: "unauthenticated"
+            case .invalidCredential: "invalid-credential"
+            case .identityUnavailable: "identity-unavailable"
             }
         }
 
@@ -128,7 +140,8 @@ package struct Refusal: Error, Sendable, Hashable {
             switch self {
             case .malformedRequest, .ambiguousPath, .invalidJSON, .duplicateKey, .modelMissing:
                 400
-            case .accessDenied, .bodyNotSent: 403
+            case .unauthenticated, .invalidCredential: 401
+            case .accessDenied, .residencyDenied, .bodyNotSent: 403
             case .noRoute, .modelNotFound: 404
             case .requestTimeout: 408
             case .bodyTooLarge: 413
@@ -138,7 +151,8 @@ package struct Refusal: Error, Sendable, Hashable {
             case .noBackend: 500
             case .methodNotSupported: 501
             case .upstreamReset, .upstreamMalformed, .streamTruncated: 502
-            case .upstreamUnreachable, .draining, .tooManyConnections, .policyEngineUnavailable:
+            case .upstreamUnreachable, .draining, .tooManyConnections, .identityUnavailable,
+                .policyEngineUnavailable:
                 503
             case .firstByteTimeout, .upstreamTimeout, .streamStalled: 504
             }
@@ -149,10 +163,11 @@ package struct Refusal: Error, Sendable, Hashable {
             switch self {
             case .malformedRequest, .headTooLarge, .bodyTooLarge, .requestTimeout,
                 .methodNotSupported, .ambiguousPath, .noRoute, .invalidJSON, .duplicateKey,
-                .encodedBody, .modelMissing, .modelNotFound:
+                .encodedBody, .modelMissing, .modelNotFound, .unauthenticated,
+                .invalidCredential:
                 .client
-            case .accessDenied, .bodyNotSent: .policy
-            case .noBackend, .draining, .policyEngineUnavailable: .mesh
+            case .accessDenied, .residencyDenied, .bodyNotSent: .policy
+            case .noBackend, .draining, .identityUnavailable, .policyEngineUnavailable: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
                 .upstreamTimeout, .streamTruncated, .streamStalled:
@@ -236,6 +251,20 @@ package struct Refusal: Error, Sendable, Hashable {
                 "a policy engine that must be asked gave no answer, so the request was refused; "
                     + "try again, and see that the PolicyEngine which the message names runs and "
                     + "answers within its `timeout`"
+            case .residencyDenied:
+                "the data of this request carries a label, and a ResidencyPolicy lets it go to "
+                    + "none of the places that are left; the message names them, and `pinion "
+                    + "explain` with the request id shows what gave the label. Add a Backend "
+                    + "where such data may go, or correct the label"
+            case .unauthenticated:
+                "the request says not who sends it; send a bearer token or an API key in "
+                    + "`authorization`"
+            case .invalidCredential:
+                "the token or API key is not accepted here; the message says why"
+            case .identityUnavailable:
+                "credentials cannot be checked at present: the keys of their issuer could not be "
+                    + "fetched, or too many new ones come at once; try again, and see "
+                    + "`pinion get identity`"
             case .costLimit:
                 "a LimitPolicy allows no more to be spent at present; wait as long as Retry-After "
                     + "says, use a cheaper model, or raise `cost` of the limit that the message "

@@ -67,7 +67,8 @@ extension Shard {
         let backend = number(of: backend, in: asked)
         guard backend >= 0 else { return nil }
         let pick = fleet.pick(
-            backend: backend, hash: nil, tried: Tried(), using: &random, at: now)
+            backend: backend, carrying: .nothing, hash: nil, tried: Tried(), using: &random,
+            at: now)
         guard let pick else { return nil }
         fleet.countRequest(backend: backend, at: now)
         fleet.begin(pick.slot, at: now)

@@ -21,7 +21,7 @@ package struct Step: Sendable {
     /// Wait this long before the dispatch.
     package var delay: Nanoseconds = .zero
     /// Backends that get a copy of the request whose answer nobody waits for.
-    package var mirrors: [BackendID] = []
+    package var mirrors: [MirrorOrder] = []
     /// Write `shard.output` to the caller as it is: a whole answer, or the head of one.
     package var writes = false
     /// Write `shard.output` to the caller as one more piece of the answer's body.
@@ -35,9 +35,20 @@ package struct Step: Sendable {
     package var closesClient = false
     /// The exchange has ended and its record is final.
     package var isDone = false
+    /// Have the keys of this IdentityProvider of the exchange's snapshot fetched, then call
+    /// `keysSettled`, also when they could not be.
+    package var awaitsKeys: IdentityID?
 
     /// A step that does nothing.
     package init() {}
+}
+
+/// A copy of the request that is sent without waiting for an answer.
+package struct MirrorOrder: Sendable, Hashable {
+    /// The backend that gets it.
+    package var backend: BackendID
+    /// The endpoint that it is for.
+    package var pick: Pick
 }
 
 /// Why one attempt at an upstream ended before an answer's head was read.

@@ -72,6 +72,11 @@ struct ResourceParser {
             set.limits.append(LimitPolicyResource(metadata: metadata, spec: spec))
         case .accessPolicy:
             set.access.append(AccessPolicyResource(metadata: metadata, spec: spec))
+        case .residencyPolicy:
+            set.residency.append(ResidencyPolicyResource(metadata: metadata, spec: spec))
+        case .identityProvider:
+            set.identity.append(IdentityProviderResource(metadata: metadata, spec: spec))
+        case .secret: set.secrets.append(SecretResource(metadata: metadata, root: root))
         case .policyEngine:
             set.engines.append(PolicyEngineResource(metadata: metadata, spec: spec))
         }

@@ -25,6 +25,12 @@ package struct ResourceSet: Hashable, Sendable {
     package var limits: [LimitPolicyResource] = []
     /// The AccessPolicies.
     package var access: [AccessPolicyResource] = []
+    /// The ResidencyPolicies.
+    package var residency: [ResidencyPolicyResource] = []
+    /// The IdentityProviders.
+    package var identity: [IdentityProviderResource] = []
+    /// The Secrets.
+    package var secrets: [SecretResource] = []
     /// The PolicyEngines.
     package var engines: [PolicyEngineResource] = []
     /// Whether parsing found no error.

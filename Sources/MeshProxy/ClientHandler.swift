@@ -338,7 +338,7 @@ final class ClientHandler: Connection {
         }
         if let question = step.asks { ask(question) }
         if let pick = step.dispatch {
-            for backend in step.mirrors { mirror(to: backend) }
+            for order in step.mirrors { mirror(order) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
         }
         if step.writes, !step.relaysBody { writeOutput() }
@@ -348,6 +348,7 @@ final class ClientHandler: Connection {
             forgetQuestion()
             logRecord(at: now)
         }
+        if let provider = step.awaitsKeys { awaitKeys(of: provider) }
         if step.closesClient {
             closeAfterFlush(at: now)
         } else if step.isDone {
@@ -355,7 +356,8 @@ final class ClientHandler: Connection {
         } else {
             switch exchange.phase {
             case .idle, .done: break
-            case .asking, .collecting, .dispatched, .sent, .relaying: rearm(at: now)
+            case .identifying, .asking, .collecting, .dispatched, .sent, .relaying:
+                rearm(at: now)
             }
         }
     }
@@ -364,6 +366,23 @@ final class ClientHandler: Connection {
     func rearm(at now: Instant) {
         deadline = exchange.deadline
         loop.wheel.arm(self, at: now)
+    }
+
+    private func awaitKeys(of provider: IdentityID) {
+        let token = attempt
+        loop.awaitKeys(exchange.snapshot.identity[Int(provider)].material) { [self] in
+            guard token == attempt, isOpen, exchange.phase == .identifying else { return }
+            let now = loop.now
+            let bytes = headBytes.window
+            let payload = body.window
+            perform(
+                exchange.keysSettled(
+                    head, bytes.bytes, body: hasBody ? payload.bytes : nil, shard: &loop.shard,
+                    at: now), at: now)
+            // What came while it waited was not looked at.
+            resumeReads()
+            advance()
+        }
     }
 
     private func readyForNext(at now: Instant) {

@@ -28,7 +28,11 @@ final class Loop: @unchecked Sendable {
     /// The client connections of all loops.
     let connections: ConnectionCount
     private let report: @Sendable (String) -> Void
-    private let record: @Sendable ([ExchangeRecording]) -> Void
+    /// Has keys fetched; `keysSettled` tells when.
+    private let wantKeys: @Sendable (String) -> Void
+    /// What goes on once keys are settled, by what they are called.
+    private var keyWaiters: [String: [() -> Void]] = [:]
+    private let record: @Sendable ([ExchangeRecording]) -> Bool
 
     /// Payload that replaces what an upstream sent.
     var piece: [UInt8] = []
@@ -55,8 +59,10 @@ final class Loop: @unchecked Sendable {
         sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
         connections: ConnectionCount, checks: (any CheckClient)?,
         report: @escaping @Sendable (String) -> Void,
-        record: @escaping @Sendable ([ExchangeRecording]) -> Void
+        record: @escaping @Sendable ([ExchangeRecording]) -> Bool,
+        wantKeys: @escaping @Sendable (String) -> Void
     ) {
+        self.wantKeys = wantKeys
         self.connections = connections
         self.checks = checks
         self.report = report
@@ -122,6 +128,19 @@ final class Loop: @unchecked Sendable {
         return index < pools.count && pools[index].serves(slot) ? pools[index] : nil
     }
 
+    /// Does `then` once the keys called `material` were fetched, or could not be. There are never
+    /// more that wait than there are requests at once.
+    func awaitKeys(_ material: String, then: @escaping () -> Void) {
+        let isFirst = keyWaiters[material] == nil
+        keyWaiters[material, default: []].append(then)
+        if isFirst { wantKeys(material) }
+    }
+
+    /// The keys called `material` are as good as they get.
+    func keysSettled(_ material: String) {
+        for then in keyWaiters.removeValue(forKey: material) ?? [] { then() }
+    }
+
     /// Puts the record of a finished exchange into the log. `bytes` are those of `head`, or
     /// none when no head was read.
     func log(
@@ -157,7 +176,9 @@ final class Loop: @unchecked Sendable {
 
     private func flushRecordings() {
         let fresh = shard.recorder.takeFresh()
-        if !fresh.isEmpty { record(fresh) }
+        if !fresh.isEmpty, !record(fresh) {
+            shard.metrics.mesh.recordingsDropped += UInt64(fresh.count)
+        }
     }
 
     /// A copy of what was counted here.
@@ -223,6 +244,8 @@ final class Loop: @unchecked Sendable {
     }
 
     private func maintain(at now: Instant) {
+        // Tokens expire by the calendar, which may be set while the process runs.
+        shard.wallOffset = LiveWorld.wallOffset()
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
         engines.prune(at: now)

@@ -127,9 +127,9 @@ package final class AccessRule: Sendable {
         self.program = program
         self.message = message
         label = "\(policy)/\(name)"
-        let stages = program.slots.compactMap { Fact(rawValue: layout.slots[$0].fact)?.stage }
+        let facts = program.slots.compactMap { Fact(rawValue: layout.slots[$0].fact) }
         self.engine = engine?.number ?? -1
-        stage = max(stages.max() ?? .head, engine?.is.stage ?? .head)
-        readsBody = stages.contains(.body) || engine?.is.readsBody == true
+        stage = max(facts.map(\.stage).max() ?? .head, engine?.is.stage ?? .head)
+        readsBody = facts.contains { $0.readsBody } || engine?.is.readsBody == true
     }
 }

@@ -14,6 +14,8 @@ package import MeshPolicy
 package enum Fact: Int, CaseIterable, Sendable, Hashable {
     /// The caller's address.
     case sourceAddress
+    /// Who the caller was verified to be, by an IdentityProvider.
+    case sourceIdentity, sourceKeyID, sourceKeyOwner, sourceKeyScopes, jwtClaims
     /// The request line and head.
     case requestMethod, requestPath, requestQuery, requestHost, requestHeaders
     /// What the mesh calls the request, when it came, and how large its body says to be.
@@ -22,13 +24,21 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     case aiOperation
     /// What the body asks for.
     case aiModel, aiStream, aiMaxTokens, aiTokensEstimated, aiToolCount
+    /// What its data is.
+    case dataLabels
     /// Where it is about to go.
-    case destinationBackend, destinationProvider
+    case destinationBackend, destinationProvider, destinationRegion, destinationZone
+    case destinationJurisdictions, destinationHardware, destinationAttested
 
     /// The name in expressions.
     package var name: String {
         switch self {
         case .sourceAddress: "source.address"
+        case .sourceIdentity: "source.identity"
+        case .sourceKeyID: "source.key.id"
+        case .sourceKeyOwner: "source.key.owner"
+        case .sourceKeyScopes: "source.key.scopes"
+        case .jwtClaims: "jwt.claims"
         case .requestMethod: "request.method"
         case .requestPath: "request.path"
         case .requestQuery: "request.query"
@@ -43,21 +53,35 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .aiMaxTokens: "ai.max_tokens"
         case .aiTokensEstimated: "ai.tokens_estimated"
         case .aiToolCount: "ai.tool_count"
+        case .dataLabels: "data.labels"
         case .destinationBackend: "destination.backend"
         case .destinationProvider: "destination.provider"
+        case .destinationRegion: "destination.region"
+        case .destinationZone: "destination.zone"
+        case .destinationJurisdictions: "destination.jurisdictions"
+        case .destinationHardware: "destination.hardware"
+        case .destinationAttested: "destination.attested"
         }
     }
 
     /// When it is known.
     package var stage: FactStage {
         switch self {
-        case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
+        case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes,
+            .jwtClaims, .requestMethod, .requestPath, .requestQuery, .requestHost,
             .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation:
             .head
-        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount: .body
-        case .destinationBackend, .destinationProvider: .destination
+        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels:
+            .body
+        case .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
+            .destinationJurisdictions, .destinationHardware, .destinationAttested:
+            .destination
         }
     }
+
+    /// Whether only the body says it. The labels of data are known as late, but where nothing
+    /// that gives them reads a body, nobody has to.
+    package var readsBody: Bool { stage == .body && self != .dataLabels }
 
     /// How expressions see it.
     package var declaration: FactDeclaration {
@@ -65,12 +89,32 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .requestTime: FactDeclaration(name, .timestamp)
         case .requestSize, .aiMaxTokens, .aiTokensEstimated, .aiToolCount:
             FactDeclaration(name, .int)
-        case .aiStream: FactDeclaration(name, .bool)
+        case .aiStream, .destinationAttested: FactDeclaration(name, .bool)
+        case .dataLabels, .destinationJurisdictions:
+            FactDeclaration(name, .list(.string), sizeMax: DataLabels.countMax)
         case .requestHeaders: FactDeclaration(name, .map(.string, .string), sizeMax: 100)
+        case .sourceKeyScopes: FactDeclaration(name, .list(.string), sizeMax: 64)
+        case .jwtClaims: FactDeclaration(name, .map(.string, .dyn), sizeMax: 256)
         case .requestPath, .requestQuery: FactDeclaration(name, .string, sizeMax: 8_192)
-        case .sourceAddress, .requestMethod, .requestHost, .requestID, .aiOperation, .aiModel,
-            .destinationBackend, .destinationProvider:
+        case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .requestMethod,
+            .requestHost, .requestID, .aiOperation, .aiModel, .destinationBackend,
+            .destinationProvider, .destinationRegion, .destinationZone, .destinationHardware:
             FactDeclaration(name, .string, sizeMax: 256)
+        }
+    }
+
+    /// What kind of IdentityProvider makes it known, or nil when every request has it.
+    package var knownBy: IdentityKind? {
+        switch self {
+        case .sourceIdentity: .any
+        case .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes: .apiKeys
+        case .jwtClaims: .tokens
+        case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
+            .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation, .aiModel,
+            .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels,
+            .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
+            .destinationJurisdictions, .destinationHardware, .destinationAttested:
+            nil
         }
     }
 
@@ -79,6 +123,16 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         switch self {
         case .sourceAddress:
             "the address that the connection comes from, as `10.1.2.3` or `2001:db8::1`"
+        case .sourceIdentity:
+            "whom an IdentityProvider knows the caller by: the `sub` of its token, or the owner "
+                + "of its API key; absent when nobody was verified"
+        case .sourceKeyID: "the id of the API key; absent without one"
+        case .sourceKeyOwner: "the owner of the API key; absent without one"
+        case .sourceKeyScopes:
+            "the scopes of the API key: `'chat' in source.key.scopes`; absent without one"
+        case .jwtClaims:
+            "the claims of the verified token, each of the type it has there: "
+                + "`jwt.claims.sub`, `'admins' in jwt.claims.groups`; absent without one"
         case .requestMethod: "the method as it was written: `POST`"
         case .requestPath: "the path in its canonical spelling, without the query"
         case .requestQuery: "what stands behind `?`, as it was written; empty when there is none"
@@ -102,14 +156,46 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
             "the largest bound on tokens that the body sets; absent when it sets none"
         case .aiTokensEstimated: "tokens that are reserved for the request, as limits do"
         case .aiToolCount: "how many tools the body offers"
+        case .dataLabels:
+            "the labels of its data, sorted, that ResidencyPolicies found on it; empty for none"
         case .destinationBackend: "`namespace/name` of the Backend it is about to go to"
         case .destinationProvider: "the provider of that Backend: `openai`, `vllm`; may be empty"
+        case .destinationRegion:
+            "the label `region` of its endpoints; absent where they differ or say nothing"
+        case .destinationZone:
+            "the label `zone` of its endpoints; absent where they differ or say nothing"
+        case .destinationJurisdictions:
+            "every jurisdiction that one of its endpoints is subject to, sorted"
+        case .destinationHardware:
+            "the label `hardware` of its endpoints; absent where they differ or say nothing"
+        case .destinationAttested:
+            "whether each of its endpoints has evidence of a verifier that holds when the "
+                + "request came"
         }
     }
 
     /// What rules are compiled with. `Program.slots` lead to slots of a layout, and those to
     /// facts by `rawValue`.
     package static let environment = Environment(facts: allCases.map(\.declaration))
+}
+
+/// What kind of IdentityProvider makes a fact known.
+package enum IdentityKind: Sendable, Hashable {
+    /// Either.
+    case any
+    /// One of tokens.
+    case tokens
+    /// One of API keys.
+    case apiKeys
+
+    /// Whether `provider` is of the kind.
+    package func includes(_ provider: IdentityProvider) -> Bool {
+        switch self {
+        case .any: true
+        case .tokens: provider.readsTokens
+        case .apiKeys: !provider.readsTokens
+        }
+    }
 }
 
 /// When a fact is known, and when a rule that reads it can be asked.

@@ -119,7 +119,7 @@ package final class PolicyEngine: Sendable {
         }
         let read = facts.map(\.fact) + keyed
         stage = read.map(\.stage).max() ?? .head
-        readsBody = read.contains { $0.stage == .body }
+        readsBody = read.contains { $0.readsBody }
     }
 
     /// Whether answers of `other` are answers of this one: whether both would be told and asked

@@ -28,6 +28,12 @@ package struct Rule: Sendable, Hashable {
     package var limits: [LimitID]
     /// The AccessPolicies of its Gateway and route, ascending.
     package var access: [AccessID]
+    /// The data labels that its Gateway and route give to every request.
+    package var labels: DataLabels
+
+    /// The IdentityProviders one of which must know its callers, ascending; empty when nobody
+    /// asks who they are.
+    package var identity: [IdentityID]
 
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
@@ -50,7 +56,7 @@ package struct Rule: Sendable, Hashable {
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         needsFacts: Bool = false, limits: [LimitID] = [],
-        access: [AccessID] = []
+        access: [AccessID] = [], labels: DataLabels = [], identity: [IdentityID] = []
     ) {
         self.route = route
         self.index = index
@@ -64,6 +70,8 @@ package struct Rule: Sendable, Hashable {
         self.needsFacts = needsFacts
         self.limits = limits
         self.access = access
+        self.labels = labels
+        self.identity = identity
     }
 }
 

@@ -36,6 +36,10 @@ package final class Snapshot: Sendable {
     package let usageLimits: [Limit]
     /// Every AccessPolicy; `AccessID` is an index into its policies.
     package let access: AccessTable
+    /// Every ResidencyPolicy, and the gate of each endpoint.
+    package let residency: ResidencyTable
+    /// Every IdentityProvider; `IdentityID` is an index into this.
+    package let identity: [IdentityProvider]
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Bounds that hold for every connection.
@@ -49,7 +53,9 @@ package final class Snapshot: Sendable {
     package init(
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
-        access: AccessTable = AccessTable(), limits: ConnectionLimits,
+        access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
+        identity: [IdentityProvider] = [],
+        limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
         self.version = version
@@ -61,6 +67,8 @@ package final class Snapshot: Sendable {
         self.models = models
         self.usageLimits = usageLimits
         self.access = access
+        self.residency = residency
+        self.identity = identity
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }
@@ -131,14 +139,15 @@ package enum PortSpeech: String, Sendable, Hashable, CaseIterable {
 
     /// Whether `fact` can be known of requests there.
     package func knows(_ fact: Fact) -> Bool {
+        if self == .http { return true }
+        // The other proxy decides where a request goes, and so what its data is.
+        if fact.stage == .destination || fact == .dataLabels { return false }
         switch self {
-        case .http: true
-        // The other proxy decides where a request goes.
-        case .extAuthzGRPC: fact.stage != .destination
+        case .http, .extAuthzGRPC: return true
         // It says nothing of the caller's address.
-        case .extAuthzHTTP: fact.stage != .destination && fact != .sourceAddress
+        case .extAuthzHTTP: return fact != .sourceAddress
         // It never sends a body, or its length.
-        case .authRequest: fact.stage == .head && fact != .requestSize
+        case .authRequest: return fact.stage == .head && fact != .requestSize
         }
     }
 }

@@ -25,6 +25,8 @@ package struct MeshCounters: Hashable, Sendable {
     package var clientAborts: UInt64 = 0
     /// Access lines not written because the writer was behind.
     package var accessLogDropped: UInt64 = 0
+    /// Recorded exchanges not written because the disk was behind.
+    package var recordingsDropped: UInt64 = 0
 
     /// All zero.
     package init() {}
@@ -42,5 +44,6 @@ package struct MeshCounters: Hashable, Sendable {
         usageMissing &+= other.usageMissing
         clientAborts &+= other.clientAborts
         accessLogDropped &+= other.accessLogDropped
+        recordingsDropped &+= other.recordingsDropped
     }
 }

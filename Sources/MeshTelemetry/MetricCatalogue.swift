@@ -107,6 +107,11 @@ package enum MetricCatalogue {
         "pinion_policy_engine_duration_seconds", .histogram, unit: "seconds",
         labels: ["engine"], buckets: .engineDuration,
         help: "How long a request waited for a PolicyEngine, whatever came of it.")
+    static let identityResults = Metric(
+        "pinion_identity_results_total", .counter, labels: ["provider", "result"],
+        help: "Requests whose caller an IdentityProvider knows (known), that need no credential "
+            + "and have none (nobody), lack one (missing), have a wrong one (refused), or could "
+            + "not be judged (unavailable).")
     static let truncations = Metric(
         "pinion_streams_truncated_total", .counter, labels: ["backend"],
         help: "Streams that the upstream ended without their terminal event.")
@@ -119,6 +124,9 @@ package enum MetricCatalogue {
     static let accessLogDropped = Metric(
         "pinion_access_log_dropped_total", .counter,
         help: "Access lines not written because the writer was behind.")
+    static let recordingsDropped = Metric(
+        "pinion_recordings_dropped_total", .counter,
+        help: "Recorded exchanges not written to the file because the disk was behind.")
     static let seriesDropped = Metric(
         "pinion_metric_series_dropped_total", .counter, labels: ["table"],
         help: "Lookups answered with the series called other because the table of label sets "
@@ -129,8 +137,9 @@ package enum MetricCatalogue {
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
-        accessDecisions, engineAnswers, engineDuration, truncations, clientAborts, usageMissing,
-        accessLogDropped, seriesDropped, pageTruncated,
+        accessDecisions, engineAnswers, engineDuration, identityResults, truncations,
+        clientAborts, usageMissing, accessLogDropped, recordingsDropped, seriesDropped,
+        pageTruncated,
     ]
 
     // MARK: Requests

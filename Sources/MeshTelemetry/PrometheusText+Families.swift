@@ -45,6 +45,7 @@ extension MetricsPage {
         plain(MetricCatalogue.clientAborts, mesh.clientAborts)
         plain(MetricCatalogue.usageMissing, mesh.usageMissing)
         plain(MetricCatalogue.accessLogDropped, mesh.accessLogDropped)
+        plain(MetricCatalogue.recordingsDropped, mesh.recordingsDropped)
         begin(MetricCatalogue.refusals)
         let codes = metrics.errors.codes.map(\.description)
         for number in codes.indices.sorted(by: { codes[$0] < codes[$1] }) {
@@ -131,6 +132,27 @@ extension MetricsPage {
         }
     }
 
+    /// What is told by IdentityProvider; refusals are shown at zero too.
+    mutating func writeIdentity(_ metrics: ShardMetrics) {
+        let keys = metrics.identity.keys
+        let isOver = (0..<metrics.identityCounts.width).contains {
+            metrics.identityCounts[0, $0] > 0
+        }
+        let order = keys.indices.dropFirst(isOver ? 0 : 1).sorted { keys[$0] < keys[$1] }
+        begin(MetricCatalogue.identityResults)
+        for row in order {
+            for result in IdentityResult.allCases {
+                let values = [keys[row], result.label.description]
+                let count = metrics.identityCounts[row, Int(result.rawValue)]
+                if result == .refused {
+                    sample(LabelText(MetricCatalogue.identityResults.labels, values), count)
+                } else {
+                    nonzero(MetricCatalogue.identityResults.labels, values, count)
+                }
+            }
+        }
+    }
+
     /// What the metrics say of themselves.
     mutating func writeSelf(_ metrics: ShardMetrics) {
         begin(MetricCatalogue.seriesDropped)
@@ -138,6 +160,7 @@ extension MetricsPage {
         sample(LabelText(names, ["access"]), metrics.access.dropped)
         sample(LabelText(names, ["backends"]), metrics.backends.dropped)
         sample(LabelText(names, ["engines"]), metrics.engines.dropped)
+        sample(LabelText(names, ["identity"]), metrics.identity.dropped)
         sample(LabelText(names, ["limits"]), metrics.limits.dropped)
         sample(LabelText(names, ["models"]), metrics.models.dropped)
         sample(LabelText(names, ["outcomes"]), metrics.outcomes.dropped)

@@ -40,6 +40,11 @@ struct SabotageTests {
         Plant(
             sabotage: .takesSilenceForYes, scenario: "PolicyEngineOutage",
             rule: "engines are heard"),
+        Plant(
+            sabotage: .losesLabels, scenario: "DataLeavesItsRegion", rule: "labelled data stays"),
+        Plant(
+            sabotage: .forgesReceipts, scenario: "DataLeavesItsRegion",
+            rule: "receipts tell where data went"),
         Plant(sabotage: .adoptsBackwards, scenario: "ReloadUnderLoad", rule: "versions rise"),
     ]
 

@@ -39,6 +39,10 @@ package struct MeshSketch: Sendable {
 
     /// `LimitPolicy.spec.limits` of model `m`, one line of YAML each.
     package var usageLimits: [String] = []
+    /// Where backends are, by name: `region` of their endpoints.
+    package var regions: [String: String] = [:]
+    /// Data labels, and the regions that each may go to; `x-data-label` names them.
+    package var confined: [(label: String, regions: [String])] = []
     /// `spec.price` of model `m`, as a flow mapping.
     package var price: String?
 
@@ -127,7 +131,7 @@ package struct MeshSketch: Sendable {
         return text
     }
 
-    private var policies: [String] { limitPolicies + engines }
+    private var policies: [String] { limitPolicies + residencyPolicies + engines }
 
     private var engines: [String] {
         guard !policyEngine.isEmpty else { return [] }
@@ -153,6 +157,21 @@ package struct MeshSketch: Sendable {
             """
         for line in policyEngine { text += "  \(line)\n" }
         return [text]
+    }
+
+    private var residencyPolicies: [String] {
+        confined.map { label, regions in
+            """
+            apiVersion: pinion.dev/v1alpha1
+            kind: ResidencyPolicy
+            metadata: {name: \(label)}
+            spec:
+              label: \(label)
+              sources: [{header: x-data-label}]
+              allow: {regions: [\(regions.joined(separator: ", "))]}
+
+            """
+        }
     }
 
     private var limitPolicies: [String] {
@@ -199,9 +218,10 @@ package struct MeshSketch: Sendable {
             metadata: {name: \(backend.name)}
             spec:
               dialect: OpenAI
-              endpoints:
 
             """
+        if let region = regions[backend.name] { text += "  labels: {region: \(region)}\n" }
+        text += "  endpoints:\n"
         for endpoint in backend.endpoints {
             text += "    - {address: 10.0.\(backend.subnet).\(endpoint), port: 8000}\n"
         }

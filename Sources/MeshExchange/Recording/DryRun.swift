@@ -11,8 +11,8 @@ package enum DryRun {
     /// endpoint; nil when nothing is listened on `port` (nil for the first one), or `head` is not
     /// whole.
     ///
-    /// **Shape** every endpoint counts as healthy and idle, every credential as found, and every
-    /// policy engine as one that lets pass.
+    /// **Shape** every endpoint counts as healthy and idle, every credential as found, a token or
+    /// API key in the head as sound, and every policy engine as one that lets pass.
     package static func record(
         head bytes: [UInt8], body: [UInt8]?, port: Int?, under snapshot: Snapshot, seed: UInt64,
         at now: Instant, wallOffset: Int64
@@ -23,6 +23,7 @@ package enum DryRun {
             } ?? (snapshot.ports.isEmpty ? -1 : 0)
         guard index >= 0 else { return nil }
         var shard = Shard(seed: seed, wallOffset: wallOffset)
+        shard.callers.world = .imagined
         let credentials: [Secret<[UInt8]>?] = snapshot.backends.map { backend in
             backend.credential == nil ? nil : Secret([])
         }

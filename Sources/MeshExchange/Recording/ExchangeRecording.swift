@@ -109,6 +109,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var notes: [RecordedNote] = []
     /// What rules said that read blotted out values; nil when none did.
     package var verdicts: [RecordedVerdict]?
+    /// Who the caller was found to be, each time that it was asked; nil when it was not.
+    package var identities: [RecordedIdentity]?
     /// What a policy engine answered.
     package var engine: RecordedAnswer?
     /// Answers of engines that were kept and given again; nil when there were none.
@@ -154,6 +156,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case answerBroke
         /// The caller reads too slowly.
         case paused
+        /// Keys that were asked for are there, or could not be had.
+        case keysSettled
     }
 
     /// An event whose outcome is not known yet.
@@ -177,6 +181,8 @@ package struct RecordedNote: Codable, Hashable, Sendable {
         case identify
         /// What is asked for.
         case classify
+        /// Which data labels it carries, and where such data may go.
+        case residency
         /// Whether it is allowed.
         case authorize
         /// Whether it may enter now.
@@ -282,6 +288,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
         let flags = [
             step.abandonsUpstream, step.collectsBody, step.needsFreshConnection, step.writes,
             step.writesBody, step.relaysBody, step.endsAnswer, step.closesClient, step.isDone,
+            step.awaitsKeys != nil,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
         engine = step.asks?.engine.name
@@ -293,7 +300,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
             if step.delay.rawValue != 0 { delay = step.delay.rawValue }
         }
         let backends = exchange.snapshot.backends
-        mirrors = step.mirrors.map { backends[Int($0)].name }
+        mirrors = step.mirrors.map { backends[Int($0.backend)].name }
         phase = exchange.phase.rawValue
     }
 

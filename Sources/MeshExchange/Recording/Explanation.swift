@@ -132,6 +132,8 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .clientGone: return Explanation("\(time): the caller left")
         case .cutOff: return Explanation("\(time): the process stopped")
         case .answerEnded: return Explanation("\(time): the answer ended")
+        case .keysSettled:
+            return Explanation("\(time): the keys that were asked for are as good as they get")
         case .answerBroke: return Explanation("\(time): the answer broke off")
         case .paused: return Explanation("\(time): the caller read too slowly and was waited for")
         }
@@ -155,6 +157,8 @@ package struct Explanation: Codable, Hashable, Sendable {
             var verdict: String
             if number == pool.picked {
                 verdict = "picked"
+            } else if endpoint.isBarred == true {
+                verdict = "excluded: no place for the data labels of this request"
             } else if endpoint.ejectedUntil != nil {
                 verdict = "excluded: ejected for its failures"
             } else if !endpoint.isHealthy {
@@ -162,7 +166,7 @@ package struct Explanation: Codable, Hashable, Sendable {
             } else if endpoint.isTried {
                 verdict = "passed over: tried before"
             } else if pool.drawn.contains(number) {
-                verdict = "drawn, and had the higher score"
+                verdict = "drawn, and the other one was preferred"
             } else {
                 verdict = pool.drawn.isEmpty ? "not its turn" : "not drawn"
             }

@@ -44,22 +44,8 @@ enum HeadRedaction {
     static func mayBlot(_ name: String) -> Bool { isSecret(name) || urls.contains(name) }
 
     /// Whether a field or parameter of that name, in lower case, may carry a credential.
-    static func isSecret(_ name: String) -> Bool {
-        if plain.contains(name) { return false }
-        return words.contains { name.contains($0) } || names.contains(name)
-            || name.hasSuffix("key")
-    }
+    static func isSecret(_ name: String) -> Bool { SecretName.isSecret(name) }
 
-    private static let words = [
-        "auth", "cookie", "token", "secret", "password", "passwd", "api-key", "api_key", "apikey",
-        "access-key", "access_key", "credential", "signature", "session", "jwt", "assertion",
-        "client-cert", "ticket", "otp",
-    ]
-    private static let names = ["key", "sig", "code", "pwd", "pass"]
-    /// Names that hold one of the words and no secret.
-    private static let plain = [
-        "www-authenticate", "x-session-id", "x-conversation-id", "sec-websocket-key",
-    ]
     /// Fields whose values are addresses: what stands behind a question mark may be a credential.
     private static let urls = ["referer", "location", "content-location", "link"]
 

@@ -58,7 +58,7 @@ package struct Replay: Sendable {
         var stage = try Stage(recording, under: snapshot)
         for event in recording.events {
             switch event.kind {
-            case .begin, .unread, .body, .bodyFailed, .bodyProgressed: break
+            case .begin, .unread, .body, .bodyFailed, .bodyProgressed, .keysSettled: break
             case .engine: continue
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
                 .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused:
@@ -69,7 +69,9 @@ package struct Replay: Sendable {
             try stage.perform(event)
             try stage.answerQuestions()
             if stage.tape.readsHidden {
-                throw ReplayFailure("an access rule reads a value that was blotted out")
+                throw ReplayFailure(
+                    "it asks for a credential, or an access rule reads a value, that was blotted "
+                        + "out")
             }
             let outcome = stage.tape.recording.events.last?.outcome
             if outcome?.endpoint != nil || outcome?.isDone == true { break }
@@ -100,7 +102,7 @@ private struct Stage: ~Copyable {
     let recording: ExchangeRecording
     var head = RequestHead()
     var headBytes: [UInt8]
-    /// The body as it was read, once it was.
+    /// The body as it was read, as far as it is known, once it was.
     var body: [UInt8]?
     let port: Int
 
@@ -189,6 +191,12 @@ private struct Stage: ~Copyable {
         case .answerEnded: _ = exchange.answerEnded(shard: &shard, at: now)
         case .answerBroke: _ = exchange.answerBroke(shard: &shard, at: now)
         case .paused: exchange.answerPaused(at: now)
+        case .keysSettled:
+            let (head, headBytes, body) = (head, headBytes, body)
+            let payload = body ?? []
+            _ = exchange.keysSettled(
+                head, unsafe headBytes.span.bytes,
+                body: body == nil ? nil : unsafe payload.span.bytes, shard: &shard, at: now)
         }
     }
 
@@ -313,7 +321,7 @@ extension RecordedOutcome {
     package var text: String {
         let names = [
             "leave the endpoint", "collect the body", "new connection", "write", "write a piece",
-            "relay", "end the answer", "close", "done",
+            "relay", "end the answer", "close", "done", "ask for keys",
         ]
         var words: [String] = []
         for (bit, name) in names.enumerated() where parts & 1 << UInt16(bit) != 0 {

@@ -121,7 +121,8 @@ package final class Tape {
 
     /// The exchange is about to pick an endpoint of `backend`.
     func look(
-        at fleet: inout Fleet, backend: BackendID, tried: borrowing Tried, at now: Instant
+        at fleet: inout Fleet, backend: BackendID, carrying carried: Carried,
+        tried: borrowing Tried, at now: Instant
     ) {
         if isReplay, var script {
             let name = fleet.name(of: backend)
@@ -131,7 +132,9 @@ package final class Tape {
             }
         }
         guard current != nil else { return }
-        guard let picture = fleet.picture(of: backend, tried: tried, at: now) else {
+        guard
+            let picture = fleet.picture(of: backend, carrying: carried, tried: tried, at: now)
+        else {
             recording.gap = .endpoints
             return
         }
@@ -215,6 +218,24 @@ package final class Tape {
         return answer
     }
 
+    /// Who the caller is: `verdict`, or in a replay what was found then.
+    func identity(_ verdict: IdentityVerdict, in snapshot: Snapshot) -> IdentityVerdict {
+        var verdict = verdict
+        var noted = RecordedIdentity(verdict, in: snapshot)
+        if isReplay {
+            if let then = script?.identities?.first {
+                script?.identities?.removeFirst()
+                noted = then
+                verdict = then.verdict(in: snapshot)
+            } else {
+                // Another configuration asks where nobody asked then.
+                readsHidden = true
+            }
+        }
+        if current?.identities?.append(noted) == nil { current?.identities = [noted] }
+        return verdict
+    }
+
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.
     func budget(_ answer: Bool) -> Bool {
         var answer = answer
@@ -233,7 +254,8 @@ extension RecordedEvent.Kind {
         switch self {
         case .bodyProgressed, .requestProgressed, .paused: true
         case .begin, .unread, .body, .bodyFailed, .engine, .requestCompleted, .sent,
-            .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke:
+            .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke,
+            .keysSettled:
             false
         }
     }

@@ -16,6 +16,10 @@ enum BackendShape {
         Field(
             "url", .text(.url),
             "`http[s]://host[:port][/base]`; for OpenAI the base stands for `/v1`"),
+        Field(
+            "labels", .labels,
+            "what is known about all of its endpoints, whose own labels go before: "
+                + "`region: eu-west`, `zone`, `jurisdiction: EU`, `hardware`"),
         Field("tls", .object(tls), "encryption towards it; an `https` URL implies it"),
         Field("hostHeader", .text(.line), "the `Host` it is sent; a URL implies it"),
         Field("pathPrefix", .text(.absolutePath), "what is put in front of every path"),
@@ -44,12 +48,21 @@ enum BackendShape {
 
     private static let credential: [Field] = [
         Field("env", .text(.environmentName), "the environment variable that holds it"),
-        Field("file", .text(.line), "the file that holds it"),
+        Field(
+            "file", .text(.line),
+            "the file that holds it, read again when it changes"),
+        Field(
+            "secretRef", .object(secret), "the Secret that holds it, in the Backend's namespace"),
         Field(
             "header", .text(.headerName), fallback: "authorization", "the header that carries it"),
         Field(
             "prefix", .text(.headerValue), fallback: "\"Bearer \" for authorization, else \"\"",
             "what stands in front of it"),
+    ]
+
+    private static let secret: [Field] = [
+        Field("name", .text(.subdomain), required: true, "the name of the Secret"),
+        Field("key", .text(.line), required: true, "the name of the value in it"),
     ]
 }
 

@@ -71,8 +71,27 @@ final class CheckRun: @unchecked Sendable {
                         body: hasBody ? body.span.bytes : nil, shard: &loop.shard, at: now),
                     at: now)
             }
+        } else if let provider = step.awaitsKeys {
+            awaitKeys(of: provider)
         } else if step.isDone {
             finish()
+        }
+    }
+
+    private func awaitKeys(of provider: IdentityID) {
+        let limit = loop.sockets.schedule(at: exchange.deadline) { [self] in
+            let now = loop.now
+            perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
+        }
+        loop.awaitKeys(exchange.snapshot.identity[Int(provider)].material) { [self] in
+            loop.sockets.cancel(limit)
+            guard exchange.phase == .identifying else { return }
+            let now = loop.now
+            let (bytes, body) = (headBytes, asked.body ?? [])
+            perform(
+                exchange.keysSettled(
+                    head, bytes.span.bytes, body: hasBody ? body.span.bytes : nil,
+                    shard: &loop.shard, at: now), at: now)
         }
     }
 

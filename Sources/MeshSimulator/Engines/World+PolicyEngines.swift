@@ -70,7 +70,7 @@ extension EngineQuestion.Form {
                 .flatMap { UInt64($0.value) }
         case .http(let question):
             let body = question.body ?? []
-            let tree = try? JSONTree(unsafe body.span.bytes)
+            let tree = try? JSONTree.read(unsafe body.span.bytes, bytesMax: 65_536)
             let headers = tree?["input"]?["request"]?["headers"]
             return headers?["x-session-id"]?.text.flatMap { UInt64($0) }
         }

@@ -21,7 +21,7 @@ extension ProxyClient {
         if let question = step.asks { ask(question, at: now) }
         if let pick = step.dispatch {
             if world.options.sabotage == .forgetsSettlement { loop.forgetSettlement(at: now) }
-            for backend in step.mirrors { mirror(to: backend, at: now) }
+            for order in step.mirrors { mirror(order, at: now) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
         }
         if step.writes, !step.relaysBody { writeOutput() }
@@ -30,6 +30,17 @@ extension ProxyClient {
         if step.isDone {
             policyCall?.cancel(at: now)
             record(at: now)
+        }
+        if step.awaitsKeys != nil {
+            // Nobody fetches keys in an imagined world.
+            let bytes = headBytes
+            let payload = body ?? []
+            perform(
+                exchange.keysSettled(
+                    head, unsafe bytes.span.bytes,
+                    body: body == nil ? nil : unsafe payload.span.bytes,
+                    shard: &loop.shard, at: now), at: now)
+            return
         }
         if step.closesClient {
             closeAfterFlush(at: now)
@@ -84,7 +95,11 @@ extension ProxyClient {
             world.breach("one record each", "a second record for request \(request)")
         }
         owesRecord = false
-        world.recorded(exchange.record, request: request, at: now)
+        var record = exchange.record
+        if world.options.sabotage == .forgesReceipts, let receipt = record.residency {
+            record.residency = ResidencyReceipt(labels: receipt.labels, policies: receipt.policies)
+        }
+        world.recorded(record, request: request, at: now)
         if world.options.sabotage == .recordsTwice {
             world.recorded(exchange.record, request: request, at: now)
         }

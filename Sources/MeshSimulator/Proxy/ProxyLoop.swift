@@ -37,6 +37,7 @@ final class ProxyLoop {
         self.number = number
         // Calendar time is of no consequence here; any will do.
         shard = Shard(seed: seed, wallOffset: 1_700_000_000_000_000_000, loops: loops)
+        shard.callers.world = .simulated
         if world.options.checkEvery == 0 { shard.recorder.stop() }
     }
 
@@ -81,6 +82,15 @@ final class ProxyLoop {
         shard.ledger.begin()
         shard.ledger.ask(0, for: 1, at: now)
         _ = shard.ledger.decide(at: now)
+    }
+
+    /// The mistake `losesLabels`: an endpoint of the last backend, whatever the request carries.
+    func pickWithoutLabels(at now: Instant) -> EndpointID? {
+        let last = BackendID(shard.snapshot.backends.count - 1)
+        var random = shard.random
+        return shard.fleet.pick(
+            backend: last, carrying: .nothing, hash: nil, tried: Tried(), using: &random,
+            at: now)?.endpoint
     }
 
     // MARK: Connections

@@ -8,7 +8,7 @@ import MeshSnapshot
 struct AccessSample {
     private var policies: [AccessPolicy] = []
     private var engines: [PolicyEngine] = []
-    private var layout = FactLayout()
+    var layout = FactLayout()
 
     /// Adds an engine `default/NAME` behind `backend` and answers with its number.
     mutating func engine(
