@@ -79,7 +79,11 @@ extension Compiler {
     mutating func checkCredentials() {
         for draft in modelDrafts where isMixed(draft.targets) {
             let metadata = draft.resource.metadata
-            let bare = draft.targets.first { backends[Int($0.backend)].credential == nil }
+            // What is reached over TLS is a provider's, and most of them want a credential.
+            let bare = draft.targets.first { target in
+                let backend = backends[Int(target.backend)]
+                return backend.credential == nil && backend.tls != nil
+            }
             guard let bare else { continue }
             let name = catalog.backends[Int(bare.backend)].metadata.label
             report.warning(

@@ -53,7 +53,9 @@ extension Compiler {
         return ModelTarget(
             weight: written.weight, backend: BackendID(index),
             upstreamModel: written.model.map { Array($0.utf8) },
-            price: (written.price ?? price).map { Price($0) })
+            price: (written.price ?? price).map { Price($0) },
+            capabilities: Capabilities(
+                written.capabilities, provider: catalog.backends[index].provider ?? ""))
     }
 
     /// Puts every model on the listeners that offer it, and adds the routes that lead to them.
@@ -119,7 +121,8 @@ extension Compiler {
             access: access.policies(of: .model, resource.metadata.id),
             labels: residency.labels(of: .model, resource.metadata.id),
             identity: identity.providers(of: .model, resource.metadata.id),
-            isMixed: isMixed(targets))
+            isMixed: isMixed(targets),
+            continuation: merged.continuation)
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }
@@ -187,5 +190,42 @@ extension Compiler {
                 of: .backend, catalog.backends[index].metadata.id, over: TrafficSettings()
             ).connect
         }.max()
+    }
+}
+
+extension Capabilities {
+    /// What was written of a model that `provider` serves.
+    init(_ written: CapabilitiesText, provider: String) {
+        self.init(
+            contextTokens: written.contextTokens, outputTokens: written.outputTokens,
+            tools: written.tools ?? true, vision: written.vision ?? true,
+            jsonMode: written.jsonMode ?? true,
+            prefill: written.prefill.map { Prefill($0) } ?? Prefill(provider: provider))
+    }
+}
+
+extension Prefill {
+    /// The way that `text` names.
+    init(_ text: String) {
+        switch text {
+        case "AssistantMessage": self = .assistantMessage
+        case "ContinueFinalMessage": self = .continueFinalMessage
+        case "PrefixFlag": self = .prefixFlag
+        default: self = .none
+        }
+    }
+
+    /// The way that servers of `provider` are told, by default.
+    ///
+    /// **Source** the documents of each: vLLM and SGLang `continue_final_message`; llama.cpp, TGI
+    /// and Anthropic a trailing assistant message; Mistral and DeepSeek `prefix`.
+    init(provider: String) {
+        switch provider.lowercased() {
+        case "vllm", "sglang": self = .continueFinalMessage
+        case "llama.cpp", "llamacpp", "llama_cpp", "tgi", "anthropic", "pinion":
+            self = .assistantMessage
+        case "mistral_ai", "mistral", "deepseek": self = .prefixFlag
+        default: self = .none
+        }
     }
 }

@@ -126,6 +126,10 @@ extension TrafficSettings {
         if case .number(let value)? = self[field]?.value { value } else { nil }
     }
 
+    private func boolean(_ field: TrafficField) -> Bool? {
+        if case .boolean(let value)? = self[field]?.value { value } else { nil }
+    }
+
     private func text(_ field: TrafficField) -> String? {
         if case .text(let value)? = self[field]?.value { value } else { nil }
     }
@@ -161,6 +165,15 @@ extension TrafficSettings {
         if let value = number(.budgetMinPerSecond) { retry.budgetMinPerSecond = value }
         retry.backoffBase = min(retry.backoffBase, retry.backoffMax)
         return retry
+    }
+
+    /// How answers that broke off go on elsewhere, or nil when they do not.
+    var continuation: ContinuationPolicy? {
+        guard let attempts = number(.continuationAttempts), attempts > 0 else { return nil }
+        var policy = ContinuationPolicy(attempts: attempts)
+        if let value = number(.continuationBuffer) { policy.bufferBytesMax = value }
+        if let value = boolean(.continuationRestart) { policy.restarts = value }
+        return policy
     }
 
     /// How endpoints are chosen.

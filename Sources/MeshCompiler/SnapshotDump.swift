@@ -125,6 +125,35 @@ struct SnapshotDump {
         members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
         members += ids(access: model.access) + labels(model.labels)
         members += ids(identity: model.identity)
+        if let policy = model.continuation {
+            members.append(
+                .init(
+                    "continuation",
+                    .object([
+                        .init("attempts", .number(policy.attempts)),
+                        .init("bufferBytesMax", .number(policy.bufferBytesMax)),
+                        .init("restarts", .boolean(policy.restarts)),
+                    ])))
+        }
+        return .object(members)
+    }
+
+    private func capabilities(_ able: Capabilities) -> JSONText {
+        var members: [JSONText.Member] = []
+        if let count = able.contextTokens { members.append(.init("contextTokens", .number(count))) }
+        if let count = able.outputTokens { members.append(.init("outputTokens", .number(count))) }
+        for (name, value) in [
+            ("tools", able.tools), ("vision", able.vision), ("jsonMode", able.jsonMode),
+        ] where !value {
+            members.append(.init(name, .boolean(false)))
+        }
+        switch able.prefill {
+        case .none: break
+        case .assistantMessage: members.append(.init("prefill", .text("AssistantMessage")))
+        case .continueFinalMessage:
+            members.append(.init("prefill", .text("ContinueFinalMessage")))
+        case .prefixFlag: members.append(.init("prefill", .text("PrefixFlag")))
+        }
         return .object(members)
     }
 
@@ -134,6 +163,9 @@ struct SnapshotDump {
         members.append(.init("backend", .text(name(of: target.backend))))
         if let model = target.upstreamModel { members.append(.init("model", text(model))) }
         if let price = target.price { members.append(.init("price", self.price(price))) }
+        if target.capabilities != Capabilities() {
+            members.append(.init("capabilities", capabilities(target.capabilities)))
+        }
         return .object(members)
     }
 

@@ -35,9 +35,22 @@ package struct ErrorAnswer: Sendable, Hashable {
     /// `{"error":{"message":…,"type":…,"param":…,"code":…,…}}`.
     ///
     /// **Source** the error object of the OpenAI API reference; `retryable`, `scope` and
-    /// `request_id` are members of ours beside it.
-    package func appendOpenAI(requestID: RawSpan, to out: inout [UInt8]) {
-        out.append(#"{"error":{"message":"#)
+    /// `request_id` are members of ours beside it. With `type` it is the data of an event of the
+    /// Responses API, whose own members stand beside `error`.
+    package func appendOpenAI(
+        requestID: RawSpan, type: StaticString? = nil, to out: inout [UInt8]
+    ) {
+        if let type {
+            out.append(#"{"type":""#)
+            out.append(type)
+            out.append(#"","code":"#)
+            out.appendJSONString(openAICode)
+            out.append(#","message":"#)
+            out.appendJSONString(message)
+            out.append(#","param":null,"error":{"message":"#)
+        } else {
+            out.append(#"{"error":{"message":"#)
+        }
         out.appendJSONString(message)
         out.append(#","type":"#)
         out.appendJSONString(openAIType)

@@ -45,6 +45,14 @@ package enum Operation: UInt8, Sendable, Hashable {
         }
     }
 
+    /// Whether an answer can be asked for as a stream of events.
+    package var streams: Bool {
+        switch self {
+        case .chat, .textCompletion, .responses: true
+        case .none, .embeddings, .rerank, .tokenize, .models: false
+        }
+    }
+
     /// Whether a stream of this operation reports usage only when the request says
     /// `stream_options.include_usage`.
     package var asksForStreamUsage: Bool { self == .chat || self == .textCompletion }

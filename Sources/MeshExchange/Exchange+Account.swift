@@ -48,8 +48,7 @@ extension Exchange {
         case .document(var meter):
             meter.finish()
             found = meter.usage
-        case .stream(let relay):
-            found = relay.usage
+        case .stream(let relay): found = usage(of: relay)
         case .recorded(let summary): found = summary.tokens
         }
         if let firstTokenAt { record.firstToken = firstTokenAt - record.started }
@@ -63,6 +62,12 @@ extension Exchange {
         } else if operation.hasUsage, record.status == 200 {
             record.flags.insert(.usageMissing)
         }
+    }
+
+    /// What all servers of the answer together were asked and said, as far as is known.
+    func usage(of relay: borrowing StreamRelay) -> TokenUsage? {
+        guard let last = relay.usage else { return nil }
+        return log.map { $0.total(with: last) } ?? last
     }
 
     private mutating func nameParties(_ shard: borrowing Shard) {

@@ -79,12 +79,15 @@ extension Exchange {
         }
     }
 
-    func appendError(_ refusal: Refusal, isAI: Bool, to out: inout [UInt8]) {
+    /// Appends the error as the caller's dialect has it; `type` is that of an event of its own.
+    func appendError(
+        _ refusal: Refusal, isAI: Bool, type: StaticString? = nil, to out: inout [UInt8]
+    ) {
         var id = callerRequestID ?? []
         if callerRequestID == nil { record.requestID.append(to: &id) }
         let answer = refusal.answer
         if isAI {
-            answer.appendOpenAI(requestID: unsafe id.span.bytes, to: &out)
+            answer.appendOpenAI(requestID: unsafe id.span.bytes, type: type, to: &out)
         } else {
             answer.appendProblem(requestID: unsafe id.span.bytes, to: &out)
         }

@@ -88,8 +88,8 @@ extension Exchange {
         case .known(let found, let provider):
             caller = found
             callerProvider = provider
-            record.identity = found.subject
-            record.identityProvider = snapshot.identity[Int(provider)].name
+            record.caller = CallerName(
+                provider: snapshot.identity[Int(provider)].name, subject: found.subject)
             shard.countIdentity(.known, provider: provider, of: snapshot)
             return nil
         case .missing:

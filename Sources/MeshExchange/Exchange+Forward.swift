@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+import MeshDialects
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -58,7 +59,9 @@ extension Exchange {
             case .connectTimeout:
                 (.connectFailure, .upstreamUnreachable, retry.onConnectFailure, .connectFailure)
             case .reset: (.reset, .upstreamReset, retry.onReset, .reset)
-            case .malformed: (.protocolError, .upstreamMalformed, false, .reset)
+            case .malformed:
+                // Only a model is known to do nothing twice that matters when it is asked twice.
+                (.protocolError, .upstreamMalformed, model >= 0 && retry.onReset, .invalidAnswer)
             }
         endAttempt(.failure, result, shard: &shard, at: now)
         if var step = tryAgain(
@@ -93,7 +96,16 @@ extension Exchange {
             let code: Refusal.Code =
                 now >= waitDeadline && now < min(requestDeadline, attemptDeadline)
                 ? .streamStalled : .upstreamTimeout
-            return breakAnswer(Refusal(code), .timeout, shard: &shard, at: now)
+            return loseAnswer(Refusal(code), .timeout, shard: &shard, at: now)
+        case .holding:
+            if now >= requestDeadline {
+                endAttempt(.failure, .timeout, shard: &shard, at: now)
+                return refuse(Refusal(.upstreamTimeout), shard: &shard, at: now)
+            }
+            let code: Refusal.Code =
+                now >= attemptDeadline
+                ? .upstreamTimeout : hold.isOpen ? .answerTruncated : .firstByteTimeout
+            return loseHeldAnswer(code, .timeout, shard: &shard, at: now)
         case .dispatched, .sent:
             if now >= requestDeadline {
                 endAttempt(.failure, .timeout, shard: &shard, at: now)
@@ -145,6 +157,22 @@ extension Exchange {
         }
         endAttempt(.cancelled, .cancelled, shard: &shard, at: now)
         return noted(refuse(Refusal(.draining), shard: &shard, at: now), &shard)
+    }
+
+    /// Another attempt where a failure of this kind leaves hope; nil when there is none to make.
+    mutating func tryElsewhere(
+        _ kind: ErrorClass, _ reason: RetryReason, shard: inout Shard, at now: Instant
+    ) -> Step? {
+        switch kind {
+        case .never: return nil
+        case .otherEndpoint:
+            return tryAgain(
+                allowed: retry.onReset, reason, retryAfter: nil, shard: &shard, at: now)
+        case .otherTarget: break
+        case .largerContext: contextFloor = currentTarget?.capabilities.contextTokens ?? 0
+        }
+        guard now < requestDeadline else { return nil }
+        return nextTarget(shard: &shard, at: now)
     }
 
     /// Another attempt on this target, or on the next one; nil when there is none to make.
@@ -218,7 +246,7 @@ extension Exchange {
         }
     }
 
-    private func failureRefusal(_ code: Refusal.Code) -> Refusal {
+    func failureRefusal(_ code: Refusal.Code) -> Refusal {
         guard backend >= 0, let pick, Int(pick.endpoint) < snapshot.endpoints.count else {
             return Refusal(code)
         }

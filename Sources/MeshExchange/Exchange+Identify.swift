@@ -145,6 +145,12 @@ extension Exchange {
         reading = .nothing
         asksForUsage = false
         answeredHead = false
+        if !hold.isEmpty { hold.clear() }
+        isReleasing = false
+        needs = nil
+        contextFloor = nil
+        log = nil
+        isResuming = false
         firstTokenAt = nil
         isPaused = false
         if tape?.isReplay != true { tape = nil }

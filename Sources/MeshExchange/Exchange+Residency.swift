@@ -50,8 +50,19 @@ extension Exchange {
                 carry(listed, because: "header \(String(decoding: name, as: UTF8.self))")
             }
         }
-        label(from: { !$0.readsBody }, head, bytes, body: nil, shard: &shard)
+        let knowsCaller = !snapshot.rules[Int(rule)].identity.isEmpty
+        label(
+            from: { !$0.readsBody && (knowsCaller || !$0.readsCaller) }, head, bytes, body: nil,
+            shard: &shard)
         return nil
+    }
+
+    /// Finds the labels that depend on who the caller is, where only the model asks for that.
+    mutating func labelCaller(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard
+    ) {
+        if snapshot.residency.isEmpty || !snapshot.rules[Int(rule)].identity.isEmpty { return }
+        label(from: { $0.readsCaller && !$0.readsBody }, head, bytes, body: body, shard: &shard)
     }
 
     /// Finds the labels that the body and the model give, now that the model is known or there

@@ -64,7 +64,8 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
         at now: Instant
     ) -> Step {
-        refuseWithoutWay(shard: &shard, at: now)
+        labelCaller(head, bytes, body: body, shard: &shard)
+        return refuseWithoutWay(shard: &shard, at: now)
             ?? authorizeBody(head, bytes, body: body, then: .routed, shard: &shard, at: now)
             ?? launch(head, bytes, body: body, shard: &shard, at: now)
     }
@@ -124,6 +125,12 @@ extension Exchange {
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(denial, shard: &shard, at: now)
         }
+        if attemptsOnTarget == 0, !isResuming, modelTarget >= 0, model >= 0,
+            snapshot.models[Int(model)].hasLimits, let target = currentTarget, !suits(target),
+            let step = nextTarget(shard: &shard, at: now)
+        {
+            return step
+        }
         guard let chosen = pickEndpoint(shard: &shard, at: now) else {
             return passOver(shard: &shard, at: now)
         }
@@ -144,6 +151,7 @@ extension Exchange {
                 Refusal(.residencyDenied, message: Self.fullReceipt), shard: &shard, at: now)
         }
         pick = chosen
+        if isResuming { beginResumption() }
         if attemptsOnTarget == 0 {
             let known = shard.number(of: backend, in: snapshot)
             shard.fleet.countRequest(backend: known, at: now)
@@ -196,12 +204,16 @@ extension Exchange {
         let fallbacks = snapshot.models[Int(model)].fallbacks
         var next = modelTarget >= 0 ? 0 : -modelTarget
         let carried = carried(shard, at: now)
-        while next < fallbacks.count, !mayReach(fallbacks[next].backend, carried) {
-            tape?.say(
-                .residency,
-                "fallback \(next) of the model, "
-                    + "\(snapshot.reason(against: fallbacks[next].backend, carried) ?? ""), "
-                    + "is no place for this data")
+        while next < fallbacks.count {
+            if mayReach(fallbacks[next].backend, carried) {
+                if suits(fallbacks[next]) { break }
+            } else {
+                tape?.say(
+                    .residency,
+                    "fallback \(next) of the model, "
+                        + "\(snapshot.reason(against: fallbacks[next].backend, carried) ?? ""), "
+                        + "is no place for this data")
+            }
             next += 1
         }
         guard next < fallbacks.count else { return nil }
@@ -219,10 +231,7 @@ extension Exchange {
 
     /// The upstream model of the present target; nil keeps the caller's name.
     var upstreamModel: [UInt8]? {
-        guard model >= 0 else { return nil }
-        return modelTarget >= 0
-            ? snapshot.models[Int(model)].targets[modelTarget].upstreamModel
-            : snapshot.models[Int(model)].fallbacks[-1 - modelTarget].upstreamModel
+        currentTarget?.upstreamModel
     }
 
     /// The earliest of the limits that run.
@@ -240,6 +249,7 @@ extension Exchange {
         timeouts = models[number].timeouts
         retry = models[number].retry
         requestDeadline = timeouts.request.map { record.started + $0 } ?? .distantFuture
+        readNeeds(body)
         labelBody(head, bytes, body: body, shard: &shard)
         if let target = draw(of: models[number].targets, shard: &shard, at: now) {
             modelTarget = target
@@ -282,9 +292,16 @@ extension Exchange {
     private mutating func draw(
         of targets: [ModelTarget], shard: inout Shard, at now: Instant
     ) -> Int? {
-        if labels.isEmpty { return WeightedSplit.choose(targets, using: &shard.random) }
+        let hasLimits = snapshot.models[Int(model)].hasLimits
+        if labels.isEmpty, !hasLimits {
+            return WeightedSplit.choose(targets, using: &shard.random)
+        }
         let carried = carried(shard, at: now)
-        let weights = targets.map { mayReach($0.backend, carried) ? $0.weight : 0 }
+        var weights: [Int] = []
+        for target in targets {
+            let isFit = mayReach(target.backend, carried) && (!hasLimits || suits(target))
+            weights.append(isFit ? target.weight : 0)
+        }
         return WeightedSplit.choose(weights, using: &shard.random)
             ?? WeightedSplit.choose(targets, using: &shard.random)
     }

@@ -32,25 +32,66 @@ extension Exchange {
         _ head: borrowing ResponseHead, _ bytes: RawSpan, clientMinorVersion: UInt8,
         shard: inout Shard, at now: Instant
     ) -> Step {
-        record.firstByte = now - record.started
+        if !answeredHead { record.firstByte = now - record.started }
         tape?.say(
             .forward,
             "status \(head.status) after \((now - attemptStarted).milliseconds)")
         if let pick { shard.fleet.firstByte(pick.slot, after: now - attemptStarted, at: now) }
+        if answeredHead { return resumeAnswer(head, bytes, shard: &shard, at: now) }
+        // That of an answer that was left.
+        reading = .nothing
         if let step = retryStatus(head, bytes, shard: &shard, at: now) { return step }
-
+        if isForeign(head, bytes),
+            let step = failed(.malformed, status: head.status, shard: &shard, at: now)
+        {
+            return step
+        }
+        choosesReading(head, bytes)
+        var step = Step()
+        step.relaysBody = true
+        switch holdsAnswer(head, bytes) {
+        case .refuses(let verdict):
+            if let step = failed(verdict, status: head.status, shard: &shard, at: now) {
+                return step
+            }
+        case .keeps:
+            phase = .holding
+            keepHead(
+                head, bytes, clientMinorVersion: clientMinorVersion, shard: &shard, at: now)
+            return step
+        case .passes: break
+        }
         phase = .relaying
         answeredHead = true
         record.status = UInt16(head.status)
-        choosesReading(head, bytes)
         waitForAnswer(at: now)
-        var step = Step()
         step.writes = true
-        step.relaysBody = true
         writeAnswerHead(
-            head, bytes, clientMinorVersion: clientMinorVersion, shard: &shard, at: now)
+            head, bytes, clientMinorVersion: clientMinorVersion, isOpen: false, shard: &shard,
+            at: now)
         record.bytesOut += UInt64(shard.output.count)
         return step
+    }
+
+    /// Keeps the head back as the caller may get it. A stream must then show its first event
+    /// within the time for the first byte; a document goes on as any body.
+    private mutating func keepHead(
+        _ head: borrowing ResponseHead, _ bytes: RawSpan, clientMinorVersion: UInt8,
+        shard: inout Shard, at now: Instant
+    ) {
+        var isOpen = false
+        if case .document = reading { isOpen = true }
+        if isOpen { waitForAnswer(at: now) }
+        writeAnswerHead(
+            head, bytes, clientMinorVersion: clientMinorVersion, isOpen: isOpen, shard: &shard,
+            at: now)
+        hold.clear()
+        hold.head.append(contentsOf: shard.output)
+        hold.status = head.status
+        hold.isOpen = isOpen
+        hold.framing = answerFraming(head, clientMinorVersion: clientMinorVersion)
+        hold.length = nil
+        if case .length(let count) = head.framing { hold.length = count }
     }
 
     /// A piece of the answer's body came.
@@ -60,8 +101,9 @@ extension Exchange {
     package mutating func answerBody(
         _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
     ) -> BodyVerdict {
-        waitForAnswer(at: now)
         tape?.lastPiece = now
+        if phase == .holding { return holdBody(payload, isLast: isLast, into: &output, at: now) }
+        waitForAnswer(at: now)
         switch reading {
         case .nothing, .recorded:
             record.bytesOut &+= UInt64(payload.byteCount)
@@ -77,28 +119,20 @@ extension Exchange {
             reading = .nothing
             defer { reading = .stream(relay) }
             let before = output.count
-            do {
-                let verdict = try relay.consume(payload, into: &output)
-                if firstTokenAt == nil, relay.dataEvents > 0 { firstTokenAt = now }
-                switch verdict {
-                case .unchanged:
-                    record.bytesOut &+= UInt64(payload.byteCount)
-                    return .unchanged
-                case .replaced:
-                    record.bytesOut &+= UInt64(output.count - before)
-                    return .replaced
-                }
-            } catch {
-                return .broken
-            }
+            let verdict = relay.consume(payload, log: log, into: &output)
+            if firstTokenAt == nil, relay.dataEvents > 0 { firstTokenAt = now }
+            return counted(verdict, payload, output.count - before)
         }
     }
 
     /// The answer's body ended as its framing says.
     package mutating func answerEnded(shard: inout Shard, at now: Instant) -> Step {
-        guard phase == .relaying else { return Step() }
+        guard phase == .relaying || phase == .holding else { return Step() }
         note(.answerEnded, shard, at: now)
-        return noted(endAnswer(shard: &shard, at: now), &shard)
+        let step =
+            phase == .holding
+            ? endHeldAnswer(shard: &shard, at: now) : endAnswer(shard: &shard, at: now)
+        return noted(step, &shard)
     }
 
     private mutating func endAnswer(shard: inout Shard, at now: Instant) -> Step {
@@ -108,7 +142,7 @@ extension Exchange {
         case .nothing, .document: break
         case .stream(var relay):
             reading = .nothing
-            relay.finish(into: &shard.output)
+            appendEnd(of: &relay, log: log, to: &shard.output)
             isComplete = relay.isComplete
             reading = .stream(relay)
         case .recorded(let summary):
@@ -116,33 +150,60 @@ extension Exchange {
             shard.output.append(contentsOf: repeatElement(0, count: max(0, stream.heldBytes)))
             isComplete = stream.isComplete
         }
-        record.bytesOut &+= UInt64(shard.output.count)
         if !isComplete {
-            return breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
+            return loseAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
         }
+        record.bytesOut &+= UInt64(shard.output.count)
         var step = Step()
         step.writesBody = !shard.output.isEmpty
         step.endsAnswer = true
         step.closesClient = !keepsAlive
-        let isFailure = record.status >= 500
-        endAttempt(
-            isFailure ? .failure : .success, isFailure ? .serverError : .success, shard: &shard,
-            at: now)
+        settleAttempt(shard: &shard, at: now)
         finish(&step, shard: &shard, at: now)
         return step
     }
 
+    /// What a stream still has to give out at its end, and the last event where the server left
+    /// it out.
+    func appendEnd(of relay: inout StreamRelay, log: ResumeLog?, to out: inout [UInt8]) {
+        relay.finish(log: log, into: &out)
+        let saysDone = operation == .chat || operation == .textCompletion
+        if saysDone, relay.isComplete, !relay.sawDone, !relay.sawReport {
+            out.append("data: [DONE]\n\n")
+        }
+    }
+
+    /// The attempt whose answer the caller got is over.
+    mutating func settleAttempt(shard: inout Shard, at now: Instant) {
+        let isFailure = record.status >= 500 || reading.sawReport
+        endAttempt(
+            isFailure ? .failure : .success, isFailure ? .serverError : .success, shard: &shard,
+            at: now)
+    }
+
     /// The answer's body stopped before its framing says it ends, or is not what it must be.
     package mutating func answerBroke(shard: inout Shard, at now: Instant) -> Step {
-        guard phase == .relaying else { return Step() }
+        guard phase == .relaying || phase == .holding else { return Step() }
         note(.answerBroke, shard, at: now)
-        if reading.isTerminated {
+        if phase == .holding {
+            let step = loseHeldAnswer(.answerTruncated, .reset, shard: &shard, at: now)
+            return noted(step, &shard)
+        }
+        if reading.isTerminated || (operation == .chat && reading.isComplete) {
             // All that the caller waits for was said; only the framing's end is missing.
             var step = endAnswer(shard: &shard, at: now)
             step.abandonsUpstream = true
             return noted(step, &shard)
         }
-        let step = breakAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
+        let step: Step =
+            switch reading.fault {
+            case .malformed, .tooLarge:
+                loseAnswer(Refusal(.streamMalformed), .protocolError, shard: &shard, at: now)
+            case .reported:
+                loseAnswer(Refusal(.upstreamFailed), .serverError, shard: &shard, at: now)
+            case .diverged, nil:
+                loseAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
+            }
         return noted(step, &shard)
     }
 
@@ -155,9 +216,7 @@ extension Exchange {
         step.abandonsUpstream = true
         shard.output.removeAll(keepingCapacity: true)
         if reading.takesEvents {
-            shard.output.append("data: ")
-            appendError(refusal, isAI: true, to: &shard.output)
-            shard.output.append("\n\n")
+            appendErrorEvent(refusal, to: &shard.output)
             step.writesBody = true
             record.bytesOut &+= UInt64(shard.output.count)
         }
@@ -169,6 +228,22 @@ extension Exchange {
         endAttempt(.failure, result, shard: &shard, at: now)
         finish(&step, shard: &shard, at: now)
         return step
+    }
+
+    /// The event that tells the caller of a stream why it is not whole: the server's own, where it
+    /// reported a failure, else one of ours.
+    private func appendErrorEvent(_ refusal: Refusal, to out: inout [UInt8]) {
+        if let report = reading.report {
+            out.append("data: ")
+            out.append(contentsOf: report.body)
+        } else if operation == .responses {
+            out.append("event: error\ndata: ")
+            appendError(refusal, isAI: true, type: "error", to: &out)
+        } else {
+            out.append("data: ")
+            appendError(refusal, isAI: true, to: &out)
+        }
+        out.append("\n\n")
     }
 
     /// The endpoint is no longer read because the caller reads too slowly. From now on it is the
@@ -211,7 +286,7 @@ extension Exchange {
             wait = .seconds(Int64(min(seconds, 86_400)))
         }
         let before = (pick, backend, modelTarget)
-        guard canTryAgain(listed: listed) else { return nil }
+        guard listed && attemptsOnTarget < retry.attempts || nextFallback != nil else { return nil }
         endAttempt(
             status >= 500 ? .failure : .success, status >= 500 ? .serverError : .success,
             shard: &shard, at: now)
@@ -227,27 +302,54 @@ extension Exchange {
         return nil
     }
 
-    private func canTryAgain(listed: Bool) -> Bool {
-        if listed, attemptsOnTarget < retry.attempts { return true }
-        guard model >= 0 else { return false }
-        let next = modelTarget >= 0 ? 0 : -modelTarget
-        return next < snapshot.models[Int(model)].fallbacks.count
+    /// Whether an answer cannot be one to the request, whatever its body says: a redirect, a page,
+    /// a document in the place of a stream or a stream in the place of a document.
+    private func isForeign(_ head: borrowing ResponseHead, _ bytes: RawSpan) -> Bool {
+        guard model >= 0, operation.hasUsage, method == .post, head.status < 400 else {
+            return false
+        }
+        guard head.status < 300 else { return true }
+        guard let type = head.first(.contentType) else { return false }
+        let wantsStream = facts?.stream == true && operation.streams
+        let value = bytes.extracting(type.valueRange.range)
+        if Self.isType(value, "text/event-stream") { return !wantsStream }
+        return wantsStream || !Self.isType(value, "application/json")
+    }
+
+    /// Whether an answer is a stream of events that can be read.
+    func isStream(_ head: borrowing ResponseHead, _ bytes: RawSpan) -> Bool {
+        guard head.first(.contentEncoding) == nil, let type = head.first(.contentType) else {
+            return false
+        }
+        return Self.isType(bytes.extracting(type.valueRange.range), "text/event-stream")
     }
 
     private mutating func choosesReading(_ head: borrowing ResponseHead, _ bytes: RawSpan) {
-        guard model >= 0, head.status < 300, head.first(.contentEncoding) == nil,
+        guard model >= 0, head.first(.contentEncoding) == nil,
             let type = head.first(.contentType), method != .head
         else { return }
-        let value = bytes.extracting(type.valueRange.range)
-        if Self.isType(value, "text/event-stream") {
+        if head.status < 300, isStream(head, bytes) {
             record.flags.insert(.stream)
-            reading = .stream(
-                StreamRelay(
-                    eventBytesMax: snapshot.limits.eventBytesMax, stripsUsage: asksForUsage,
-                    endsByType: operation == .responses))
-        } else if operation.hasUsage, Self.isType(value, "application/json") {
+            keepLog()
+            reading = .stream(makeRelay())
+            return
+        }
+        let isRead = head.status < 300 || ErrorClass.dependsOnBody(head.status)
+        if isRead, operation.hasUsage,
+            Self.isType(bytes.extracting(type.valueRange.range), "application/json")
+        {
             reading = .document(AnswerMeter())
         }
+    }
+
+    /// A relay for the stream that begins.
+    func makeRelay() -> StreamRelay {
+        var relay = StreamRelay(
+            eventBytesMax: snapshot.limits.eventBytesMax, stripsUsage: asksForUsage,
+            endsByType: operation == .responses,
+            choices: operation == .chat ? max(1, facts?.n ?? 1) : 1)
+        relay.stopsAtReports = canReplay
+        return relay
     }
 
     /// Whether a Content-Type begins with `type`, which is in lower case; types have no case.
@@ -257,7 +359,7 @@ extension Exchange {
 
     private mutating func writeAnswerHead(
         _ head: borrowing ResponseHead, _ bytes: RawSpan, clientMinorVersion: UInt8,
-        shard: inout Shard, at now: Instant
+        isOpen: Bool, shard: inout Shard, at now: Instant
     ) {
         let framing = answerFraming(head, clientMinorVersion: clientMinorVersion)
         // What is left of a request body that was answered early must not be read as a request.
@@ -270,7 +372,7 @@ extension Exchange {
         var dropped = FieldSet(.xRequestID)
         // A HEAD answer says how long the body would be; the others are framed by us.
         // RFC 9110 section 8.6: a 204 has no length.
-        if framing == .chunked || framing == .untilClose || head.status == 204 {
+        if framing == .chunked || framing == .untilClose || head.status == 204 || isOpen {
             dropped.insert(FieldSet(.contentLength))
         }
         HeadWriter.appendEndToEndFields(
@@ -281,6 +383,11 @@ extension Exchange {
         }
         if let quota { QuotaFields.append(quota, to: &shard.output) }
         appendRequestID(to: &shard.output)
+        if isAI { appendPath(to: &shard.output) }
+        if isOpen {
+            appendConnection(clientMinorVersion: clientMinorVersion, to: &shard.output)
+            return
+        }
         if framing == .chunked || (framing == .asReceived && head.framing == .chunked) {
             shard.output.append("transfer-encoding: chunked\r\n")
         }
@@ -288,10 +395,26 @@ extension Exchange {
         shard.output.append("\r\n")
     }
 
+    /// Who answers, where that is not the one that was asked first.
+    private func appendPath(to out: inout [UInt8]) {
+        guard record.attempts > 1, backend >= 0 else { return }
+        out.append("x-pinion-attempts: ")
+        out.appendDecimal(Int(record.attempts))
+        out.append("\r\nx-pinion-backend: ")
+        out.append(snapshot.backends[Int(backend)].name)
+        if let name = upstreamModel, !name.contains(where: { $0 < 0x20 || $0 > 0x7E }) {
+            out.append("\r\nx-pinion-model: ")
+            out.append(contentsOf: name)
+        }
+        out.append("\r\n")
+    }
+
     /// How the answer's end is marked towards a caller of HTTP/1.`clientMinorVersion`.
     package func answerFraming(
         _ head: borrowing ResponseHead, clientMinorVersion: UInt8
     ) -> AnswerFraming {
+        // What goes on with an answer is framed as that was, by us.
+        if log?.method != nil { return clientMinorVersion == 0 ? .untilClose : .chunked }
         switch head.framing {
         case .none: return .none
         case .length:

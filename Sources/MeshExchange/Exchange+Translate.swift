@@ -19,6 +19,7 @@ extension Exchange {
         if let body, let facts, model >= 0 {
             edits = BodyEdits(
                 facts, body: body, upstreamModel: upstreamModel, askForUsage: asksForUsage)
+            if isResuming { appendResumption(to: &edits, body) }
         }
         var length: Int?
         if let body { length = edits.length(of: body.byteCount) }

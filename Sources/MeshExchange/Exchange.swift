@@ -40,9 +40,14 @@ package struct Exchange: ~Copyable {
         case collecting
         /// A connection to the endpoint is being got. Can become: sent, dispatched, done.
         case dispatched
-        /// The request goes out or is out, no answer yet. Can become: relaying, dispatched, done.
+        /// The request goes out or is out, no answer yet. Can become: holding, relaying,
+        /// dispatched, done.
         case sent
-        /// The answer's head was passed on. Can become: done.
+        /// The answer's head was read and is kept back until there is more to trust: the first
+        /// event of a stream, the whole of a document. Can become: relaying, dispatched, done.
+        case holding
+        /// The answer's head was passed on. Can become: dispatched (when the answer broke off and
+        /// another endpoint goes on with it), done.
         case relaying
         /// The record is final. Can become: idle (the next request of the connection).
         case done
@@ -139,6 +144,18 @@ package struct Exchange: ~Copyable {
     var reading = Reading.nothing
     var asksForUsage = false
     var answeredHead = false
+    /// What is kept back of an answer, in phase `holding`.
+    var hold = AnswerHold()
+    /// Whether what was kept back must be written now, the head of `heldHead` first.
+    package internal(set) var isReleasing = false
+    /// What the request asks for beyond text; nil where nothing depends on it.
+    var needs: RequestNeeds?
+    /// Tokens of context that were too few, once a server said so.
+    var contextFloor: Int?
+    /// What the caller was given, where the answer may be continued.
+    var log: ResumeLog?
+    /// Whether the present attempt goes on with an answer that broke off.
+    var isResuming = false
     var firstTokenAt: Instant?
     /// Whether the endpoint (or, while a body streams, the caller) is not read on purpose.
     package var isPaused = false

@@ -17,6 +17,10 @@ enum Limits {
     static var toldReasons: Int { 4 }
     /// Recordings that one shard keeps at most, whatever is configured: a few kilobytes each.
     static var recordings: Int { 100_000 }
+    /// Bytes of an answer in one piece that are kept back until it is whole, so that another
+    /// endpoint can be asked when it is not. Answers of chats are far smaller; a larger one passes
+    /// as it comes.
+    static var heldBytes: Int { 256 * 1024 }
     /// Tokens that one shard remembers: a few megabytes with large claims.
     static var tokens: Int { 4_096 }
     /// How long it is remembered that a token's signature is wrong.

@@ -72,6 +72,12 @@ package struct Refusal: Error, Sendable, Hashable {
         case streamTruncated
         /// The stream paused for longer than the route allows.
         case streamStalled
+        /// The stream held an event that is not JSON, or one that is too large.
+        case streamMalformed
+        /// The answer ended before it was whole, and nothing of it was passed on.
+        case answerTruncated
+        /// The endpoint reported a failure in the place of an answer.
+        case upstreamFailed
         /// The process is stopping.
         case draining
         /// More connections than `limits.connections`.
@@ -120,6 +126,9 @@ package struct Refusal: Error, Sendable, Hashable {
             case .upstreamTimeout: "upstream-timeout"
             case .streamTruncated: "stream-truncated"
             case .streamStalled: "stream-stalled"
+            case .streamMalformed: "stream-malformed"
+            case .answerTruncated: "answer-truncated"
+            case .upstreamFailed: "upstream-failed"
             case .draining: "draining"
             case .tooManyConnections: "too-many-connections"
             case .requestLimit: "request-limit"
@@ -150,7 +159,9 @@ package struct Refusal: Error, Sendable, Hashable {
             case .headTooLarge: 431
             case .noBackend: 500
             case .methodNotSupported: 501
-            case .upstreamReset, .upstreamMalformed, .streamTruncated: 502
+            case .upstreamReset, .upstreamMalformed, .streamTruncated, .streamMalformed,
+                .answerTruncated, .upstreamFailed:
+                502
             case .upstreamUnreachable, .draining, .tooManyConnections, .identityUnavailable,
                 .policyEngineUnavailable:
                 503
@@ -170,7 +181,8 @@ package struct Refusal: Error, Sendable, Hashable {
             case .noBackend, .draining, .identityUnavailable, .policyEngineUnavailable: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
-                .upstreamTimeout, .streamTruncated, .streamStalled:
+                .upstreamTimeout, .streamTruncated, .streamStalled, .streamMalformed,
+                .answerTruncated, .upstreamFailed:
                 .upstream
             }
         }
@@ -216,7 +228,9 @@ package struct Refusal: Error, Sendable, Hashable {
                     + "`pinion get endpoints`"
             case .upstreamReset:
                 "the endpoint closed the connection before it answered; try again"
-            case .upstreamMalformed: "the endpoint sent what is not a valid HTTP answer"
+            case .upstreamMalformed:
+                "the endpoint sent what is not a valid answer to the request; try again, and look "
+                    + "at what listens there"
             case .firstByteTimeout:
                 "the endpoint did not begin to answer in time; try again, or raise "
                     + "timeouts.firstByte of a TrafficPolicy"
@@ -229,6 +243,13 @@ package struct Refusal: Error, Sendable, Hashable {
             case .streamStalled:
                 "the model server paused for longer than timeouts.streamIdle allows; the text "
                     + "so far is not the whole answer"
+            case .streamMalformed:
+                "the model server sent an event that is not JSON or is larger than "
+                    + "limits.eventBytes of the Mesh; the text so far is not the whole answer"
+            case .answerTruncated:
+                "the endpoint stopped before its answer was complete; try again"
+            case .upstreamFailed:
+                "the model server reported a failure in the place of an answer; try again"
             case .draining: "this proxy is stopping; try again at once"
             case .tooManyConnections: "this proxy has no connection left; try again later"
             case .requestLimit:

@@ -26,7 +26,7 @@ package struct Step: Sendable {
     package var writes = false
     /// Write `shard.output` to the caller as one more piece of the answer's body.
     package var writesBody = false
-    /// Relay the body of the present answer behind what was written.
+    /// Read the body of the present answer and hand it in, behind what was written.
     package var relaysBody = false
     /// Write whatever ends the answer's body.
     package var endsAnswer = false
@@ -105,6 +105,7 @@ package enum BodyVerdict: Sendable, Hashable {
     case unchanged
     /// The bytes in `shard.output` instead, perhaps none.
     case replaced
-    /// Nothing more: call `answerBroke`.
+    /// The bytes in `shard.output` instead, perhaps none, and then nothing more: call
+    /// `answerBroke`.
     case broken
 }

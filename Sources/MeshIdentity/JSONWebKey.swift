@@ -59,9 +59,19 @@ enum JSONWebKey {
         default: throw Fault("its curve is not known")
         }
         if let algorithm, algorithm.family != family { throw Fault("`alg` is for another curve") }
-        guard let x = bytes("x", tree), let y = bytes("y", tree), x.count == size, y.count == size
-        else { throw Fault("`x` or `y` is missing, malformed or of another length") }
+        guard let x = coordinate("x", tree, size), let y = coordinate("y", tree, size) else {
+            throw Fault("`x` or `y` is missing, malformed or too long")
+        }
         return .curve(id: id, algorithm: algorithm, family, x: x, y: y)
+    }
+
+    /// A coordinate in its `size` bytes. RFC 7518 section 6.2.1.2 wants exactly those, but some
+    /// issuers write the number as ASN.1 does: with a zero in front, or without its own.
+    private static func coordinate(_ name: String, _ tree: JSONTree, _ size: Int) -> [UInt8]? {
+        guard let bytes = bytes(name, tree) else { return nil }
+        let digits = Array(bytes.drop { $0 == 0 })
+        guard digits.count <= size, bytes.count <= size + 1 else { return nil }
+        return Array(repeating: 0, count: size - digits.count) + digits
     }
 
     /// Keys for encryption are no keys for signatures.

@@ -8,15 +8,13 @@
 /// **Source** RFC 7518 section 3.1, RFC 8037 section 3.1 (`EdDSA` with Ed25519 only) and RFC 9864
 /// (`Ed25519` as its full name).
 package enum SignatureAlgorithm: String, CaseIterable, Sendable, Hashable {
-    case rs256 = "RS256"
-    case rs384 = "RS384"
-    case rs512 = "RS512"
-    case ps256 = "PS256"
-    case ps384 = "PS384"
-    case ps512 = "PS512"
-    case es256 = "ES256"
-    case es384 = "ES384"
-    case es512 = "ES512"
+    /// RSA with the padding of PKCS #1 v1.5, by hash.
+    case rs256 = "RS256", rs384 = "RS384", rs512 = "RS512"
+    /// RSA with PSS, by hash.
+    case ps256 = "PS256", ps384 = "PS384", ps512 = "PS512"
+    /// ECDSA on P-256, P-384 and P-521.
+    case es256 = "ES256", es384 = "ES384", es512 = "ES512"
+    /// Ed25519.
     case edDSA = "EdDSA"
 
     /// What kind of key it needs.

@@ -10,9 +10,10 @@ package enum ResourceReference {
                 + "tests with GOLDEN=accept. -->",
             "",
             "A mesh is described by resources in YAML, one or more to a file, separated by "
-                + "`---`. All have `apiVersion`, `kind`, `metadata` and, but for a Secret, `spec`. Unknown fields, "
-                + "wrong types, dangling references and conflicts are errors: every mistake of "
-                + "every file is reported at once, each with its position and what to do.",
+                + "`---`. All have `apiVersion`, `kind`, `metadata` and, but for a Secret, "
+                + "`spec`. Unknown fields, wrong types, dangling references and conflicts are "
+                + "errors: every mistake of every file is reported at once, each with its "
+                + "position and what to do.",
             "",
             "| kind | `apiVersion` | what it is for |", "| --- | --- | --- |",
         ]

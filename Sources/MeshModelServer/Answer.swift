@@ -40,7 +40,9 @@ struct Answer {
             return
         }
         var random = SplitMix64(seed: seed)
-        let bound = request.bound(demanded: tokens)
+        // The bound is one on what is still to be said; the whole answer has what was said too.
+        let said = Tokenizer.pieces(of: asked.said).count
+        let bound = request.bound(demanded: tokens) + said
         var wanted = 24 + random.below(request.tokensMax == nil ? 25 : 96)
         if request.runsToBound { wanted = bound + 1 }
         if let tokens { wanted = tokens }
@@ -48,7 +50,19 @@ struct Answer {
         let pieces = Prose.pieces(
             model: request.model, prompt: asked.words, tokens: Swift.min(wanted, bound + 1),
             exactly: tokens != nil, seed: seed)
-        self.pieces = Self.cut(pieces, before: request.stops)
+        self.pieces = Self.rest(of: Self.cut(pieces, before: request.stops), behind: asked.said)
+    }
+
+    /// `pieces` without those that make up `said`; all of them when it is no beginning of theirs.
+    private static func rest(of pieces: [String], behind said: String) -> [String] {
+        guard !said.isEmpty else { return pieces }
+        var left = said[...]
+        for (place, piece) in pieces.enumerated() {
+            if left.isEmpty { return Array(pieces[place...]) }
+            guard left.hasPrefix(piece) else { return pieces }
+            left = left.dropFirst(piece.count)
+        }
+        return left.isEmpty ? [] : pieces
     }
 
     /// `pieces` up to the first of `stops` to appear.

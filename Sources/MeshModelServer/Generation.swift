@@ -54,7 +54,7 @@ final class Generation {
     func start() throws(OpenAIError) {
         for answer in answers {
             let id = world.nextJob()
-            let prompt = request.prompts[answer.prompt].tokens
+            let prompt = request.prompts[answer.prompt].allTokens
             let tokens = prompt + answer.pieces.map(Tokenizer.token(of:))
             let hashes = TokenBlocks.hashes(
                 of: tokens, blockTokens: world.options.profile.blockTokens,

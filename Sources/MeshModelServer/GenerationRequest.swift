@@ -12,6 +12,12 @@ struct GenerationRequest {
         var tokens: [UInt32]
         /// What the person said last; a few words of it are echoed.
         var words: String
+        /// The beginning of the answer, when the last message is one of the assistant: the answer
+        /// goes on from there. Not among `tokens`.
+        var said = ""
+
+        /// Tokens of all that is read: prompt and beginning.
+        var allTokens: [UInt32] { tokens + Tokenizer.tokens(of: said) }
     }
 
     var surface: Surface
@@ -86,7 +92,12 @@ struct GenerationRequest {
             throw .invalid("`messages` must be an array with at least one message", "messages")
         }
         var prompt = Prompt(tokens: toolTokens(body), words: "")
-        for message in messages {
+        // As llama.cpp and vLLM with `continue_final_message` have it.
+        let goesOn =
+            messages.last?["role"]?.text == "assistant"
+            && body["add_generation_prompt"]?.isTrue != true
+        if goesOn { prompt.said = messages.last?["content"]?.text ?? "" }
+        for message in goesOn ? Array(messages.dropLast()) : messages {
             guard let role = message["role"]?.text else {
                 throw .invalid("each message must have a `role`", "messages")
             }

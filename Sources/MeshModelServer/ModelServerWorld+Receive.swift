@@ -119,7 +119,7 @@ extension ModelServerWorld {
         return ResponseFrame(
             id: prefix + suffix, created: secondsSince1970, model: request.model,
             fingerprint: "fp_sim_" + String(kind % 0x10_0000_0000, radix: 16),
-            promptTokens: request.prompts.reduce(0) { $0 + $1.tokens.count },
+            promptTokens: request.prompts.reduce(0) { $0 + $1.allTokens.count },
             includesUsage: request.includesUsage, suffix: suffix)
     }
 

@@ -42,6 +42,7 @@ extension ClientHandler {
     }
 
     private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
+        askedPick = pick
         let snapshot = exchange.snapshot
         let number = Int(snapshot.endpoints[Int(pick.endpoint)].backend)
         let tls = snapshot.backends[number].tls
@@ -218,7 +219,7 @@ extension ClientHandler {
         let isReusable = upstream.isReusable && exchange.isRequestComplete
         let snapshot = exchange.snapshot
         upstream.detach()
-        guard isReusable, let pick = exchange.currentPick, upstream.leads(to: pick.slot) else {
+        guard isReusable, let pick = askedPick, upstream.leads(to: pick.slot) else {
             upstream.close()
             return
         }

@@ -34,7 +34,8 @@ extension ClientHandler {
         answerUpstreamIsChunked = upstream.head.isChunked
         upstream.isHeadTaken = true
         upstream.input.drop(upstream.head.length)
-        write(loop.shard.output)
+        if step.writes { writeOutput() }
+        if step.writesBody { writePayloadOutput() }
         rearm(at: now)
         if upstream.input.isEmpty, !upstream.reader.isComplete {
             // The body comes later; the head need not wait for it.
@@ -46,7 +47,10 @@ extension ClientHandler {
 
     /// Relays what is at hand of the body, in one write with the head where that came with it.
     private func relayBody(from upstream: UpstreamHandler, at now: Instant) {
-        guard case .relaying = exchange.phase else { return }
+        switch exchange.phase {
+        case .relaying, .holding: break
+        case .idle, .identifying, .asking, .collecting, .dispatched, .sent, .done: return
+        }
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras
         loop.piece.removeAll(keepingCapacity: true)
@@ -56,6 +60,10 @@ extension ClientHandler {
         let bytes = upstream.input.window
         let span = bytes.bytes
         consume(span, upstream, &offset, &outcome, at: now)
+        if exchange.isReleasing {
+            write(exchange.heldHead)
+            exchange.headWritten()
+        }
         let isRaw =
             !outcome.isReplaced && !outcome.isBroken
             && passesFraming
@@ -103,6 +111,8 @@ extension ClientHandler {
                         if !outcome.isReplaced { prependRanges(span, before) }
                         outcome.isReplaced = true
                     case .broken:
+                        if !outcome.isReplaced { prependRanges(span, before) }
+                        outcome.isReplaced = true
                         outcome.isBroken = true
                         return
                     }
@@ -145,11 +155,13 @@ extension ClientHandler {
         let step = exchange.answerEnded(shard: &loop.shard, at: now)
         self.upstream = nil
         release(upstream)
+        if step.writes { writeOutput() }
         if step.writesBody { emitFramed(loop.shard.output) }
         if step.endsAnswer, isChunkedToClient {
             write("0\r\n\r\n")
         }
         var rest = step
+        rest.writes = false
         rest.writesBody = false
         rest.endsAnswer = false
         rest.abandonsUpstream = false

@@ -51,6 +51,8 @@ final class ClientHandler: Connection {
     var upstream: UpstreamHandler?
     /// The question to a policy engine that is waited for.
     var engineCall: EngineCall?
+    /// The endpoint that `upstream` leads to.
+    var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
@@ -356,7 +358,7 @@ final class ClientHandler: Connection {
         } else {
             switch exchange.phase {
             case .idle, .done: break
-            case .identifying, .asking, .collecting, .dispatched, .sent, .relaying:
+            case .identifying, .asking, .collecting, .dispatched, .sent, .holding, .relaying:
                 rearm(at: now)
             }
         }

@@ -26,8 +26,12 @@ extension Fact {
         }
         lines += [
             "",
-            "Who the caller is (a workload's SPIFFE ID, the claims of a token) is not among them "
-                + "yet: what is not verified is no fact.", "",
+            "Facts about who the caller is (`source.identity`, `source.key`, `jwt.claims`) are "
+                + "known only where an [IdentityProvider](operating/identity.md) of that kind "
+                + "applies; a rule that reads one elsewhere is a mistake that is reported when the "
+                + "configuration is read. What a caller says of itself in a header is a fact about "
+                + "the request and never about the caller: what is not verified is no identity.",
+            "",
         ]
         return lines.joined(separator: "\n")
     }

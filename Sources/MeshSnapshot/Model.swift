@@ -29,13 +29,21 @@ package struct Model: Sendable, Hashable {
     /// Whether its targets belong to several providers, so that nobody can say whom a caller's
     /// own credential is for. (A fallback never gets it.)
     package var isMixed: Bool
+    /// Whether and how an answer that broke off goes on elsewhere; nil for not at all.
+    package var continuation: ContinuationPolicy?
+
+    /// Whether any target or fallback is limited in what it can do.
+    package let hasLimits: Bool
+    /// Whether anything depends on what a request needs beyond text.
+    package let readsNeeds: Bool
 
     /// A model of the given parts.
     package init(
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
-        labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false
+        labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false,
+        continuation: ContinuationPolicy? = nil
     ) {
         self.name = name
         self.resource = resource
@@ -49,6 +57,10 @@ package struct Model: Sendable, Hashable {
         self.labels = labels
         self.identity = identity
         self.isMixed = isMixed
+        self.continuation = continuation
+        let all = (targets + fallbacks).map(\.capabilities)
+        hasLimits = all.contains { !$0.isUnlimited }
+        readsNeeds = continuation != nil || all.contains { !$0.vision || !$0.jsonMode }
     }
 }
 
@@ -62,12 +74,82 @@ package struct ModelTarget: Sendable, Hashable {
     package var upstreamModel: [UInt8]?
     /// What its tokens cost, or nil when nobody said.
     package var price: Price?
+    /// What the model can do there.
+    package var capabilities: Capabilities
 
     /// A target of the given parts.
-    package init(weight: Int, backend: BackendID, upstreamModel: [UInt8]?, price: Price? = nil) {
+    package init(
+        weight: Int, backend: BackendID, upstreamModel: [UInt8]?, price: Price? = nil,
+        capabilities: Capabilities = Capabilities()
+    ) {
         self.weight = weight
         self.backend = backend
         self.upstreamModel = upstreamModel
         self.price = price
+        self.capabilities = capabilities
+    }
+}
+
+/// What an upstream model can do. What nobody said rules nothing out.
+package struct Capabilities: Sendable, Hashable {
+    /// Tokens of prompt and answer together, or nil when nobody said.
+    package var contextTokens: Int?
+    /// Tokens of an answer, or nil when nobody said.
+    package var outputTokens: Int?
+    /// Whether it calls tools.
+    package var tools: Bool
+    /// Whether it sees images.
+    package var vision: Bool
+    /// Whether it writes JSON on demand: `response_format`, a schema, a grammar.
+    package var jsonMode: Bool
+    /// How it goes on from a beginning of the answer that is given to it.
+    package var prefill: Prefill
+
+    /// Abilities of the given parts.
+    package init(
+        contextTokens: Int? = nil, outputTokens: Int? = nil, tools: Bool = true,
+        vision: Bool = true, jsonMode: Bool = true, prefill: Prefill = .none
+    ) {
+        self.contextTokens = contextTokens
+        self.outputTokens = outputTokens
+        self.tools = tools
+        self.vision = vision
+        self.jsonMode = jsonMode
+        self.prefill = prefill
+    }
+
+    /// Whether no request is ruled out.
+    package var isUnlimited: Bool {
+        contextTokens == nil && outputTokens == nil && tools && vision && jsonMode
+    }
+}
+
+/// How a server is told that an answer begins with words that were said already.
+package enum Prefill: Sendable, Hashable {
+    /// It cannot be told.
+    case none
+    /// By a last message of the assistant.
+    case assistantMessage
+    /// By the same with `continue_final_message`.
+    case continueFinalMessage
+    /// By the same with `prefix`.
+    case prefixFlag
+}
+
+/// How an answer that broke off after the caller was given some of it goes on at another endpoint.
+package struct ContinuationPolicy: Sendable, Hashable {
+    /// The most times that one answer is continued, at least 1.
+    package var attempts: Int
+    /// Bytes of what was said that are kept for it; an answer that grows larger is not continued.
+    package var bufferBytesMax: Int
+    /// Whether a server that cannot be told what was said may answer from the beginning, what was
+    /// said being left out.
+    package var restarts: Bool
+
+    /// A policy of the given parts.
+    package init(attempts: Int = 2, bufferBytesMax: Int = 256 * 1024, restarts: Bool = true) {
+        self.attempts = attempts
+        self.bufferBytesMax = bufferBytesMax
+        self.restarts = restarts
     }
 }

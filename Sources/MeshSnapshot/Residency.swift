@@ -19,7 +19,7 @@ package struct ResidencyTable: Sendable {
     /// The expressions that give labels to requests, in the order of their policies.
     package let sources: [LabelSource]
     /// One for each endpoint of the snapshot; empty when there is no policy.
-    package let gates: [ResidencyGate]
+    package var gates: [ResidencyGate]
     /// Whether some source reads what only the body says.
     package let readsBody: Bool
 
@@ -144,15 +144,17 @@ package final class LabelSource: Sendable {
     package let name: String
     /// Whether it reads what only the body says.
     package let readsBody: Bool
+    /// Whether it reads who the caller is.
+    package let readsCaller: Bool
 
     /// A source called `name`, whose `program` was compiled with `layout`.
     package init(label: Int, program: Program, name: String, layout: FactLayout) {
         self.label = label
         self.program = program
         self.name = name
-        readsBody = program.slots.contains { slot in
-            Fact(rawValue: layout.slots[slot].fact)?.readsBody ?? false
-        }
+        let facts = program.slots.compactMap { Fact(rawValue: layout.slots[$0].fact) }
+        readsBody = facts.contains { $0.readsBody }
+        readsCaller = facts.contains { $0.knownBy != nil }
     }
 }
 

@@ -55,8 +55,10 @@ package struct AccessLogWriter: Sendable {
             Self.writeModel(record, to: &sink)
             Self.writeFaults(record, to: &sink)
             Self.writeResidency(record, to: &sink)
-            sink.name(",\"identity\":\"", record.identity)
-            sink.name(",\"identity_provider\":\"", record.identityProvider)
+            if let caller = record.caller {
+                sink.name(",\"identity\":\"", caller.subject)
+                sink.name(",\"identity_provider\":\"", caller.provider)
+            }
             sink.text(",\"client\":\"", client, limit: Limits.loggedTextBytes)
             sink.text(",\"user_agent\":\"", userAgent, limit: Limits.loggedTextBytes)
             sink.number(",\"snapshot\":", record.snapshot)
@@ -150,12 +152,14 @@ package struct AccessLogWriter: Sendable {
         if flags.isDisjoint(
             with: [
                 .fallback, .truncated, .clientAborted, .usageMissing, .limitAudited,
-                .accessAudited, .accessUnchecked,
+                .accessAudited, .accessUnchecked, .resumed, .hedged,
             ])
         {
             return
         }
         if flags.contains(.fallback) { sink.literal(",\"fallback\":true") }
+        if flags.contains(.resumed) { sink.literal(",\"resumed\":true") }
+        if flags.contains(.hedged) { sink.literal(",\"hedged\":true") }
         if flags.contains(.truncated) { sink.literal(",\"truncated\":true") }
         if flags.contains(.clientAborted) { sink.literal(",\"client_aborted\":true") }
         if flags.contains(.usageMissing) { sink.literal(",\"usage_missing\":true") }

@@ -42,12 +42,10 @@ package struct ExchangeRecord: Sendable {
     package var limit: String?
     /// `policy/rule`: what refused it, or would have, were it not an audit.
     package var accessRule: String?
+    /// Whom an IdentityProvider knows the caller by, or nil when none was asked or it is nobody.
+    package var caller: CallerName?
     /// Where labelled data went, or nil when the request carried no label.
     package var residency: ResidencyReceipt?
-    /// Whom an IdentityProvider knows the caller by.
-    package var identity: String?
-    /// That provider, `namespace/name`.
-    package var identityProvider: String?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.
@@ -79,6 +77,20 @@ package struct ExchangeRecord: Sendable {
         self.trace = trace
         self.started = started
         self.startedAt = startedAt
+    }
+}
+
+/// Whom a provider knows a caller by. An object, so that a record of nobody is one word longer.
+package final class CallerName: Sendable {
+    /// The provider, `namespace/name`.
+    package let provider: String
+    /// Its name for the caller, or nil when it has none.
+    package let subject: String?
+
+    /// The name that `provider` has for a caller.
+    package init(provider: String, subject: String?) {
+        self.provider = provider
+        self.subject = subject
     }
 }
 
@@ -131,8 +143,12 @@ package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     package static let limitAudited = ExchangeFlags(rawValue: 64)
     /// An AccessPolicy that only counts would have refused it.
     package static let accessAudited = ExchangeFlags(rawValue: 128)
+    /// The answer broke off and another endpoint went on with it.
+    package static let resumed = ExchangeFlags(rawValue: 256)
+    /// A second attempt was raced against a slow first one.
+    package static let hedged = ExchangeFlags(rawValue: 512)
     /// A policy engine gave no answer, and its failure mode let the request pass.
-    package static let accessUnchecked = ExchangeFlags(rawValue: 256)
+    package static let accessUnchecked = ExchangeFlags(rawValue: 1_024)
 }
 
 /// A sum of money.

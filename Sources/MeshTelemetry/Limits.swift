@@ -32,6 +32,9 @@ package enum Limits {
     /// fallbacks of any sensible policy make.
     package static let receiptHops = 48
 
+    /// Hops that a report names one by one.
+    package static let reportedFindings = 1_000
+
     /// Most bytes of one text of a receipt: names of resources with their namespace fit in whole.
     package static let receiptTextBytes = 512
 

@@ -48,6 +48,10 @@ package enum RetryReason: UInt8, CaseIterable, Sendable {
     case fallback
     /// A second attempt was raced against a slow first one.
     case hedge
+    /// What came was no answer: not HTTP, not JSON, or a report of a failure.
+    case invalidAnswer
+    /// An answer broke off and another endpoint went on with it.
+    case resume
 
     /// The label value.
     package var label: StaticString {
@@ -58,6 +62,8 @@ package enum RetryReason: UInt8, CaseIterable, Sendable {
         case .status: "status"
         case .fallback: "fallback"
         case .hedge: "hedge"
+        case .invalidAnswer: "invalid_answer"
+        case .resume: "resume"
         }
     }
 }

@@ -22,7 +22,8 @@ struct Pinion: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, CheckCommand.self, GetCommand.self, SchemaCommand.self,
             KeyCommand.self, ExplainCommand.self, ReplayCommand.self, PlanCommand.self,
-            SimulateCommand.self, ModelServerCommand.self, VersionCommand.self, DocsCommand.self,
+            ProveCommand.self, ReportCommand.self, SimulateCommand.self, ModelServerCommand.self,
+            VersionCommand.self, DocsCommand.self,
         ])
 }
 

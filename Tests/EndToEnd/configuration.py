@@ -79,6 +79,25 @@ def access_policy(kind, name, *rules, **spec):
     return resource(PINION, "AccessPolicy", f"{kind.lower()}-{name}", spec)
 
 
+def identity_provider(kind, name, target, section=None, **spec):
+    """An IdentityProvider called `name` on the `kind` called `target`."""
+    group = PINION if kind == "Model" else GATEWAY_API
+    reference = {"group": group.split("/")[0], "kind": kind, "name": target}
+    if section:
+        reference["sectionName"] = section
+    return resource(PINION, "IdentityProvider", name, {"targetRefs": [reference], **spec})
+
+
+def secret(name, **values):
+    """A Secret with `values`."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "stringData": values,
+    }
+
+
 def route(name, *rules, **spec):
     """An HTTPRoute of the Gateway `mesh`."""
     spec = {"parentRefs": [{"name": "mesh"}], **spec, "rules": list(rules)}

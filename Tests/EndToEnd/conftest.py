@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 
 import tiny_gguf  # noqa: E402
 from children import Child, free_port  # noqa: E402
+from issuer import Issuer  # noqa: E402
 from pinion import BINARY, ModelServer, Pinion  # noqa: E402
 from wire import Upstream, echo  # noqa: E402
 
@@ -74,6 +75,20 @@ def serve():
     yield make
     for upstream in upstreams:
         upstream.end()
+
+
+@pytest.fixture
+def issue():
+    """issue(*keys): an issuer of tokens that the test scripts."""
+    issuers = []
+
+    def make(*keys):
+        issuers.append(Issuer(*keys))
+        return issuers[-1]
+
+    yield make
+    for issuer in issuers:
+        issuer.stop()
 
 
 @pytest.fixture(scope="session")

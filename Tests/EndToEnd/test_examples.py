@@ -7,7 +7,7 @@ import re
 import pytest
 
 from children import free_port
-from pinion import ROOT
+from pinion import ROOT, run
 
 EXAMPLES = ROOT / "Examples"
 
@@ -119,3 +119,25 @@ def test_access_refuses_by_team_model_and_bound(run_example):
     assert gateway.chat("assistant", {"x-team": "support"}, stream=True)[0] == 200
     audited = {"rule": "no-streams", "decision": "audited"}
     assert gateway.metric("pinion_access_decisions_total", **audited) == 1
+
+
+def test_residency_keeps_patients_in_europe(run_example):
+    gateway, sims = run_example("residency", {9102: ["tiny"], 9103: ["tiny"]})
+    virginia, dublin = sims[9102], sims[9103]
+
+    def ask(model, **headers):
+        return gateway.chat(model, headers, max_tokens=1)[0]
+
+    assert ask("assistant") == 200
+    assert (len(virginia.requests()), len(dublin.requests())) == (1, 0)
+    assert ask("assistant", **{"x-data-label": "phi"}) == 200
+    assert ask("assistant", **{"x-ward": "3"}) == 200
+    assert ask("clinic") == 200
+    assert (len(virginia.requests()), len(dublin.requests())) == (1, 3)
+    dublin.set_faults(status=503)
+    assert ask("assistant", **{"x-data-label": "phi"}) >= 500
+    assert len(virginia.requests()) == 1
+    code, output, _ = run("prove", "residency", "-f", EXAMPLES / "residency")
+    assert code == 1 and "fallback 0 of Model default/assistant: backend default/virginia" in output
+    code, output, _ = run("prove", "residency", "-f", EXAMPLES / "residency", "--rely-on-filter")
+    assert code == 0 and "proved: " in output

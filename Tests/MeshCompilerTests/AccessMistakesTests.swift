@@ -90,7 +90,7 @@ import Testing
                     rule(method) + "\n    " + rule("request.path == '/'") + " <<<")),
         Mistake("`default`", mesh + policy(rule(method, name: "default") + " <<<")),
         Mistake(
-            "undeclared name `jwt.claims.sub`",
+            "`jwt.claims` is not known on Gateway `main`: nobody asks who callers are",
             mesh + policy(rule("jwt.claims.sub == 'a'") + " <<<")),
         Mistake("is string, but bool", mesh + policy(rule("request.method") + " <<<")),
         Mistake("no overload", mesh + policy(rule("request.size > 'a'") + " <<<")),

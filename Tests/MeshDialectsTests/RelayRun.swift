@@ -11,22 +11,24 @@ struct RelayRun: Equatable {
     var dataEvents = 0
     var isComplete = false
     var sawDone = false
+    var fault: StreamRelay.Fault?
 
     /// Relays `text`, cut at `cuts`, to its end.
     init(
         _ text: String, strips: Bool, cuts: [Int], eventBytesMax: Int = 1 << 20
-    ) throws(EventFault) {
+    ) {
         var relay = StreamRelay(eventBytesMax: eventBytesMax, stripsUsage: strips)
         let bytes = Array(text.utf8)
         let edges = [0] + cuts.sorted() + [bytes.count]
         for i in 1..<edges.count {
             let piece = Array(bytes[edges[i - 1]..<edges[i]])
             let before = output.count
-            switch try relay.consume(piece.span.bytes, into: &output) {
+            switch relay.consume(piece.span.bytes, into: &output) {
             case .unchanged:
                 // Bytes that pass as they are must not be copied as well.
                 if output.count == before { output += piece } else { output = [] }
             case .replaced: break
+            case .broken: fault = relay.fault
             }
         }
         relay.finish(into: &output)
@@ -48,7 +50,9 @@ struct RelayRun: Equatable {
         "event: response.created\ndata: {\"type\":\"response.created\"}\n\n"
             + "event: response.completed\ndata: {\"type\":\"response.completed\","
             + "\"response\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":6}}}\n\n",
-        "data: first\ndata: second\n\n\n\n: comment only\n\ndata: [DONE]\n\n",
+        "data: {\"choices\":\ndata: []}\n\n\n\n: comment only\n\ndata: [DONE]\n\n",
+        "data: {\"choices\":[]}\n\ndata: {no json}\n\ndata: [DONE]\n\n",
+        chat(lineEnd: "\n", ending: "data: [DONE]\n\ndata: {\"behind\":1}\n\n: and\n\n"),
     ]
 
     private static func chat(lineEnd: String, ending: String) -> String {

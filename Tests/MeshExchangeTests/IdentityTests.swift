@@ -54,8 +54,8 @@ struct IdentityTests {
         let token = try sample.token()
         let step = try ask(drive, "Authorization: Bearer \(token)\r\n")
         #expect(step.dispatch != nil)
-        #expect(drive.record.identity == "alice")
-        #expect(drive.record.identityProvider == "default/corp")
+        #expect(drive.record.caller?.subject == "alice")
+        #expect(drive.record.caller?.provider == "default/corp")
         #expect(drive.forwarded().head.field("authorization") == nil)
         drive.gone()
         // More than the budget allows to be checked at once, if they were checked.
@@ -228,7 +228,7 @@ struct IdentityTests {
         let drive = drive(
             IdentitySample.mesh(IdentitySample.apiKeys), file: try IdentitySample.file(key))
         #expect(try ask(drive, "\(field)\(text)\r\n").dispatch != nil)
-        #expect(drive.record.identity == "team-a")
+        #expect(drive.record.caller?.subject == "team-a")
         #expect(!drive.forwarded().head.contains("pinion_"))
         drive.gone()
         for wrong in [
@@ -299,7 +299,7 @@ struct IdentityTests {
         let provider = IdentitySample.changed(IdentitySample.tokens, isOptional: true)
         let drive = drive(IdentitySample.mesh(provider), keys: try sample.keys())
         #expect(try ask(drive, "").dispatch != nil)
-        #expect(drive.record.identity == nil)
+        #expect(drive.record.caller?.subject == nil)
         drive.gone()
         try ask(drive, "Authorization: Bearer nonsense\r\n")
         #expect(drive.refusal == "invalid-credential")
@@ -330,7 +330,7 @@ struct IdentityTests {
         try ask(drive, "")
         #expect(drive.refusal == "unauthenticated")
         #expect(try ask(drive, "x-api-key: \(text)\r\n").dispatch != nil)
-        #expect(drive.record.identityProvider == "default/keys")
+        #expect(drive.record.caller?.provider == "default/keys")
         drive.gone()
         // A token that the listener takes is not enough for the model.
         mesh.rules[0].identity = [0]

@@ -307,6 +307,8 @@ struct LimitTests {
         try drive.answered(
             200,
             json + "X-RateLimit-Limit-Requests: 77\r\nx-ratelimit-limit-tokens: 88\r\n")
+        drive.came("{}", isLast: true)
+        drive.ended()
         #expect(drive.written.field("x-ratelimit-limit-requests") == "5")
         #expect(drive.written.field("x-ratelimit-limit-tokens") == "88")
     }

@@ -159,6 +159,10 @@ struct RandomWalk {
     private static let bodies = [
         #"{"model":"small"}"#, #"{"model":"small","stream":true}"#, #"{"model":"other","n":1}"#,
         #"{"model":"small","model":"x"}"#, "{", "", #"{"model":"missing"}"#,
+        #"{"model":"small","stream":true,"messages":[{"role":"user","content":"hello"}]}"#,
+        #"{"model":"small","stream":true,"tools":[{}],"messages":[{"role":"user","content":[{"#
+            + #""type":"image_url"}]}],"max_tokens":9}"#,
+        #"{"model":"small","stream":true,"prompt":"once"}"#,
     ]
 
     /// One legal event of the present phase.
@@ -207,7 +211,7 @@ struct RandomWalk {
                 "no connection", drive.failed(random.below(2) == 0 ? .connect : .connectTimeout)
             )
         case .sent: return try sentEvent()
-        case .relaying: return relayEvent()
+        case .holding, .relaying: return relayEvent()
         }
     }
 
@@ -251,13 +255,15 @@ struct RandomWalk {
                         Refusal(.malformedRequest), shard: &drive.shard, at: drive.now))
             )
         default:
-            let status = [200, 200, 200, 204, 404, 429, 500, 503][random.below(8)]
+            let statuses = [200, 200, 200, 200, 204, 400, 404, 429, 500, 503]
+            let status = statuses[random.below(statuses.count)]
             let fields = [
                 "content-type: text/event-stream\r\n", "content-length: 2\r\n",
                 "content-type: application/json\r\ntransfer-encoding: chunked\r\n",
+                "content-type: application/json\r\ncontent-length: 5\r\n",
                 "retry-after: 1\r\ncontent-length: 0\r\n",
                 "retry-after: 900\r\ncontent-length: 0\r\n",
-            ][random.below(5)]
+            ][random.below(6)]
             let minor: UInt8 = drive.head.minorVersion == 0 ? 0 : 1
             let step = try drive.answered(
                 "HTTP/1.1 \(status) X\r\n\(fields)\r\n", minor: minor)
@@ -280,6 +286,11 @@ struct RandomWalk {
                 "data: {\"choices\":[{\"delta\":{}}]}\n\n", "data: {\"cho", "ices\":[]}\n\n", "{}",
                 "data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\n", "data: [DONE]\n\n",
                 "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n",
+                "data: {\"id\":\"i\",\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n",
+                "data: {\"choices\":[{\"delta\":{\"content\":\"wo\"}}]}\n\n",
+                "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}\n\n",
+                "data: {\"error\":{\"code\":503}}\n\n", "{\"error\":{\"code\":503}}",
+                "data: {no}\n\n",
                 String(repeating: "x", count: 300),
             ]
             let piece = pieces[random.below(pieces.count)]
@@ -340,7 +351,17 @@ struct RandomWalk {
             backendRequest: random.below(2) == 0 ? limit : nil,
             firstByte: random.below(2) == 0 ? limit : nil,
             streamIdle: random.below(2) == 0 ? limit : nil)
-        var sample = SnapshotSample.model(fallbacks: 2, retry: retry, timeouts: timeouts)
+        let prefills: [Prefill] = [.none, .assistantMessage, .continueFinalMessage]
+        var sample = SnapshotSample.model(
+            fallbacks: 2, retry: retry, timeouts: timeouts,
+            continuation: random.below(2) == 0
+                ? ContinuationPolicy(bufferBytesMax: 1024, restarts: random.below(2) == 0) : nil,
+            capabilities: (0..<3).map { _ in
+                Capabilities(
+                    contextTokens: random.below(4) == 0 ? 3 + random.below(20) : nil,
+                    tools: random.below(4) > 0, vision: random.below(4) > 0,
+                    prefill: prefills[random.below(prefills.count)])
+            })
         sample.version = version
         let policies: [Balancing] = [
             .peakEWMA, .leastRequest, .roundRobin, .ringHash(header: bytes("host")),

@@ -118,15 +118,24 @@ struct StreamTests {
     func brokenFraming() throws {
         for last in [done, stop + done, "data: {\"error\":{\"message\":\"m\"}}\n\n"] {
             let drive = try stream()
-            drive.came(token + last)
+            drive.came(token)
+            drive.came(last)
             let step = drive.broke()
             #expect(step.endsAnswer && step.abandonsUpstream && !step.closesClient)
             #expect(!drive.record.flags.contains(.truncated) && drive.unsettled == nil)
         }
+        // All was said, and what lacks is added.
+        let whole = try stream()
+        whole.came(token + stop)
+        #expect(whole.broke().endsAnswer && whole.written == token + stop + done)
+        #expect(!whole.record.flags.contains(.truncated) && whole.unsettled == nil)
         // Behind one finish reason other choices may still go on.
-        let drive = try stream()
+        let drive = try stream(#"{"model":"small","stream":true,"n":2}"#)
         drive.came(token + stop)
         #expect(!drive.broke().endsAnswer && drive.record.flags.contains(.truncated))
+        let two = try stream(#"{"model":"small","stream":true,"n":2}"#)
+        two.came(token + stop + stop)
+        #expect(two.broke().endsAnswer && two.unsettled == nil)
     }
 
     @Test("a stream that stalls gets its own error event")
@@ -139,30 +148,37 @@ struct StreamTests {
         #expect(drive.written.contains("stream-stalled") && drive.unsettled == nil)
     }
 
-    @Test("nothing is put behind [DONE]")
+    @Test("nothing is put behind [DONE], and nothing behind it passes")
     func afterDone() throws {
         let drive = try stream()
-        drive.came(token + done)
+        drive.came(token + done + token)
+        #expect(drive.written == token + done)
         drive.written = ""
         let step = drive.expire()
         #expect(!step.writesBody && drive.written.isEmpty && drive.unsettled == nil)
     }
 
-    @Test("an event above the bound breaks the stream, also behind an end that was not passed on")
+    @Test(
+        "an event above the bound, or one that is not JSON, breaks the stream, unless it has ended")
     func hugeEvent() throws {
         let limits = ConnectionLimits(eventBytesMax: 200)
-        let huge = "data: " + String(repeating: "x", count: 300)
-        for front in ["", token, stop, done, usage] {
-            let drive = try stream(limits: limits)
-            #expect(drive.came(front + huge) == .broken)
-            let step = drive.broke()
-            #expect(!step.endsAnswer && step.closesClient, "behind \(front)")
-            #expect(drive.record.flags.contains(.truncated) && drive.unsettled == nil)
+        for bad in ["data: " + String(repeating: "x", count: 300), "data: {no}\n\n"] {
+            for front in [token, token + usage] {
+                let drive = try stream(limits: limits)
+                #expect(drive.came(front + bad) == .broken)
+                #expect(drive.written == token)
+                let step = drive.broke()
+                #expect(!step.endsAnswer && step.closesClient, "behind \(front)")
+                #expect(drive.refusal == "stream-malformed")
+                #expect(drive.record.flags.contains(.truncated) && drive.unsettled == nil)
+            }
+            for front in [token + stop, token + done] {
+                let drive = try stream(limits: limits)
+                drive.came(front + bad)
+                #expect(drive.broke().endsAnswer && drive.unsettled == nil)
+                #expect(drive.written == (front.contains("DONE") ? front : front + done))
+            }
         }
-        let drive = try stream(limits: limits)
-        drive.came(done)
-        #expect(drive.came(huge) == .broken)
-        #expect(drive.broke().endsAnswer && drive.unsettled == nil)
     }
 
     @Test("a held last event goes out with the end")
@@ -174,10 +190,38 @@ struct StreamTests {
         #expect(drive.written == token + "data: [DONE]" && drive.unsettled == nil)
     }
 
-    @Test("an error that the server streams is an end")
+    @Test("an error that the server streams is an end, and counts against the endpoint")
     func upstreamError() throws {
         let drive = try stream()
+        drive.came(token)
         drive.came("data: {\"error\":{\"message\":\"out of memory\"}}\n\n")
+        let step = drive.ended()
+        #expect(step.endsAnswer && !step.writesBody && drive.unsettled == nil)
+    }
+
+    @Test("an error in the place of the first event becomes an answer with a status")
+    func firstError() throws {
+        let report = "{\"error\":{\"message\":\"engine is dead\",\"code\":503}}"
+        let drive = try stream()
+        #expect(drive.came("data: \(report)\n\n") == .broken)
+        #expect(drive.written.isEmpty && drive.phase == .holding)
+        let step = drive.broke()
+        #expect(step.isDone && step.writes && drive.written.startLine.contains("503"))
+        #expect(drive.written.afterHead == report && drive.refusal == "upstream-failed")
+        #expect(drive.unsettled == nil)
+    }
+
+    @Test("nothing is written before the first event, and comments in front of it are left out")
+    func holding() throws {
+        let drive = try stream()
+        #expect(drive.came(": ping\n\n") == .replaced)
+        #expect(drive.came("data: {\"choi") == .replaced)
+        #expect(drive.written.isEmpty && drive.releasedHead.isEmpty && drive.phase == .holding)
+        drive.came("ces\":[]}\n\n" + token)
+        #expect(drive.releasedHead.startLine == "HTTP/1.1 200 OK" && drive.phase == .relaying)
+        #expect(drive.releasedHead.hasSuffix("\r\n\r\n"))
+        #expect(drive.written.hasSuffix(token))
+        drive.came(stop + done)
         #expect(drive.ended().endsAnswer && drive.unsettled == nil)
     }
 
@@ -235,11 +279,13 @@ struct StreamTests {
             drive.came(token)
             #expect(!drive.ended().endsAnswer && drive.refusal == "stream-truncated")
         }
-        let other = Drive(SnapshotSample.model())
-        try other.post(path, #"{"model":"small","stream":true}"#)
-        other.sent()
-        try other.answered(200, "content-type: text/event\r\n")
-        #expect(other.ended().endsAnswer && other.unsettled == nil)
+        for type in ["text/event", "text/html", "application/json"] {
+            let other = Drive(SnapshotSample.model())
+            try other.post(path, #"{"model":"small","stream":true}"#)
+            other.sent()
+            try other.answered(200, "content-type: \(type)\r\n")
+            #expect(other.refusal == "upstream-malformed" && other.unsettled == nil, "\(type)")
+        }
     }
 
     @Test("a compressed stream and one of no model pass unread")

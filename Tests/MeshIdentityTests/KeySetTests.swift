@@ -25,7 +25,7 @@ struct KeySetTests {
         let bad: [[String: Any]] = try [
             curve(["use": "enc"]), curve(["key_ops": ["encrypt"]]), curve(["use": 5]),
             curve(["alg": "ES384"]), curve(["alg": "none"]), curve(["crv": "secp256k1"]),
-            curve(["x": "AA"]), curve(["y": sample.curveKey()["x"] ?? ""]),
+            curve(["y": sample.curveKey()["x"] ?? ""]),
             curve(["d": "AAAA"]), curve(["kid": 5]), curve(["kty": "RSA"]),
             rsa(["e": "AQ"]), rsa(["e": "Ag"]), rsa(["e": "AQAAAAAB"]),
             rsa(["n": "AQAB"]), rsa(["alg": "HS256"]), rsa(["alg": "ES256"]), rsa(["d": "AQAB"]),

@@ -28,6 +28,7 @@ struct PrometheusTextTests {
         metrics.countAccess(.denied, access)
         let engine = metrics.engineSeries(engine: "default/opa")
         metrics.countEngine(.allowed, after: .milliseconds(3), engine)
+        metrics.countIdentity(.known, metrics.identitySeries(provider: "default/corp"))
         metrics.countAttempt(.success, backend: backend)
         metrics.countRetry(.reset, backend: backend)
         metrics.countEjection(.latency, backend: backend)

@@ -170,7 +170,7 @@ struct ShardMetricsTests {
                 page.contains(
                     "pinion_upstream_attempts_total{\(labels)} \(result.rawValue + 1)\n"))
         }
-        #expect(page.lines(startingWith: "pinion_retries_total").count == 6)
+        #expect(page.lines(startingWith: "pinion_retries_total").count == 8)
         #expect(page.lines(startingWith: "pinion_endpoint_ejections_total").count == 4)
         #expect(page.contains("pinion_endpoints{backend=\"pool\",state=\"healthy\"} 3\n"))
         #expect(page.contains("pinion_endpoints{backend=\"pool\",state=\"ejected\"} 0\n"))

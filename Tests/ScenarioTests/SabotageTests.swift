@@ -41,6 +41,9 @@ struct SabotageTests {
             sabotage: .takesSilenceForYes, scenario: "PolicyEngineOutage",
             rule: "engines are heard"),
         Plant(
+            sabotage: .forgetsLastWord, scenario: "AnswersGoOn",
+            rule: "what was said is handed on"),
+        Plant(
             sabotage: .losesLabels, scenario: "DataLeavesItsRegion", rule: "labelled data stays"),
         Plant(
             sabotage: .forgesReceipts, scenario: "DataLeavesItsRegion",

@@ -11,7 +11,7 @@ extension Scenario {
         .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
-        .dataLeavesItsRegion, .copyLeavesItsRegion, .roughSea,
+        .dataLeavesItsRegion, .copyLeavesItsRegion, .answersGoOn, .answersBeginAnew, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

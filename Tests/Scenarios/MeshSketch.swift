@@ -49,6 +49,8 @@ package struct MeshSketch: Sendable {
     /// `PolicyEngine.spec` without its Backend, one line of YAML each; every request is asked
     /// about when there are any.
     package var policyEngine: [String] = []
+    /// How the model is told what was said already; nil for nothing written.
+    package var prefill: String?
 
     /// One backend of so many endpoints.
     package init(endpoints: Int) {
@@ -120,12 +122,12 @@ package struct MeshSketch: Sendable {
             kind: Model
             metadata: {name: m}
             spec:
-              targets: [{backendRef: {name: \(backends[0].name)}}]
+              targets: [\(target(backends[0].name))]
 
             """
         if let price { text += "  price: \(price)\n" }
         if !fallbacks.isEmpty {
-            let list = fallbacks.map { "{backendRef: {name: \($0)}}" }.joined(separator: ", ")
+            let list = fallbacks.map(target).joined(separator: ", ")
             text += "  fallbacks: [\(list)]\n"
         }
         return text
@@ -157,6 +159,11 @@ package struct MeshSketch: Sendable {
             """
         for line in policyEngine { text += "  \(line)\n" }
         return [text]
+    }
+
+    private func target(_ name: String) -> String {
+        let able = prefill.map { ", capabilities: {prefill: \($0)}" } ?? ""
+        return "{backendRef: {name: \(name)}\(able)}"
     }
 
     private var residencyPolicies: [String] {

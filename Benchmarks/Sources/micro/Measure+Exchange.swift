@@ -29,6 +29,11 @@ extension Measure {
         try run("exchange, AI, with two access rules") { count in
             for _ in 0..<count { try guarded.exchange(body, logs: true) }
         }
+        var labelled = try Drive(SampleSnapshot.labelled(), paths: path)
+        try run("exchange, AI, labelled, with its receipt") { count in
+            for _ in 0..<count { try labelled.exchange(body, logs: true) }
+        }
+        guard labelled.exchange.record.residency?.hops.count == 1 else { throw Broken() }
         guard guarded.exchange.record.refusal == nil else { throw Broken() }
         guard limited.exchange.record.cost != nil else { throw Broken() }
         guard model.exchange.record.tokens.input == 230 else { throw Broken() }

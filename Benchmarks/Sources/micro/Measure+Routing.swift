@@ -11,6 +11,7 @@ extension Measure {
     mutating func routing() throws {
         for size in [10, 10_000] { try match(size) }
         for size in [10, 10_000] { try pick(size) }
+        for size in [10, 1_000] { try pickLabelled(size) }
         for size in [10, 10_000] { try decide(size) }
     }
 
@@ -54,6 +55,22 @@ extension Measure {
                 fleet.begin(pick.slot, at: now)
                 fleet.firstByte(pick.slot, after: .milliseconds(1), at: now)
                 _ = fleet.end(pick.slot, .success, at: now)
+            }
+        }
+    }
+
+    /// Half of the endpoints may not have what is carried.
+    private mutating func pickLabelled(_ size: Int) throws {
+        var fleet = Fleet()
+        fleet.adopt(SampleSnapshot.labelled(endpoints: size), at: Sample.now)
+        var random = SplitMix64(seed: 1)
+        let carried = Carried([DataLabels(number: 0)], at: WallTime(nanoseconds: 1))
+        try run("endpoint pick for labelled data among \(grouped(size))") { count in
+            for _ in 0..<count {
+                let pick = fleet.pick(
+                    backend: 0, carrying: carried, hash: nil, tried: Tried(), using: &random,
+                    at: Sample.now)
+                guard let pick, pick.endpoint % 2 == 0 else { throw Broken() }
             }
         }
     }

@@ -115,6 +115,30 @@ enum SampleSnapshot {
             telemetry: free.telemetry, drainTimeout: free.drainTimeout)
     }
 
+    /// The same mesh as `model`, whose requests carry a label for half of `endpoints`: those of
+    /// an even number are elsewhere.
+    static func labelled(endpoints count: Int = 1) -> Snapshot {
+        let free = model()
+        let endpoints = (0..<count).map { i in
+            Endpoint(
+                backend: 0, address: "10.\(i >> 16).\(i >> 8 & 255).\(i & 255)", port: 8000,
+                labels: [.init(key: "region", value: i % 2 == 0 ? "eu-1" : "us-1")])
+        }
+        var backends = free.backends
+        backends[0].endpoints = 0..<EndpointID(count)
+        let policy = ResidencyPolicy(
+            name: "default/p", label: 0, regions: ["eu-*"], version: "default/p@1")
+        var rules = free.rules
+        for index in rules.indices { rules[index].labels = [DataLabels(number: 0)] }
+        return Snapshot(
+            version: 1, ports: free.ports, rules: rules, backends: backends,
+            endpoints: endpoints, models: free.models,
+            residency: ResidencyTable(
+                labels: ["phi"], policies: [policy], headers: [Array("x-data-label".utf8)],
+                backends: backends, endpoints: endpoints), limits: free.limits,
+            telemetry: free.telemetry, drainTimeout: free.drainTimeout)
+    }
+
     /// The same, every exchange recorded.
     static func recorded() -> Snapshot {
         let free = plain()

@@ -83,3 +83,64 @@ package struct BodyEdits: Sendable, Hashable {
         out.append(body.extracting(at..<body.byteCount))
     }
 }
+
+/// How a request says that the answer goes on from its last message.
+///
+/// **Source** trailing assistant messages of llama.cpp, TGI and Anthropic;
+/// `continue_final_message` with `add_generation_prompt` of vLLM and SGLang; `prefix` of Mistral
+/// and DeepSeek.
+package enum PrefillForm: Sendable, Hashable {
+    /// The message alone is enough.
+    case assistantMessage
+    /// `continue_final_message` is true and `add_generation_prompt` false.
+    case continueFinalMessage
+    /// The message says `prefix`.
+    case prefixFlag
+}
+
+extension BodyEdits {
+    /// Adds what makes a server go on with an answer of which `text` was given out.
+    ///
+    /// **Shape** `text` is the contents of a JSON string, of `tokens` tokens.
+    package mutating func insertAnswer(
+        _ text: [UInt8], tokens: Int, needs: RequestNeeds, facts: RequestFacts?, body: RawSpan,
+        isChat: Bool, prefill: PrefillForm
+    ) {
+        for range in needs.bounds {
+            guard let bound = body.extracting(range.range).decimal else { continue }
+            insert(range, Array(String(max(1, bound - tokens)).utf8))
+        }
+        if let range = needs.leastTokens, let least = body.extracting(range.range).decimal {
+            insert(range, Array(String(max(0, least - tokens)).utf8))
+        }
+        guard isChat else {
+            if let prompt = needs.prompt { insert(ByteRange(prompt.end, prompt.end), text) }
+            return
+        }
+        if needs.endsWithAssistant, let last = needs.lastContent {
+            // The caller had the answer begin with words of its own: it goes on from both.
+            insert(ByteRange(last.end, last.end), text)
+        } else if let end = needs.messagesEnd {
+            var message = Array((needs.messages > 0 ? "," : "").utf8)
+            message.append("{\"role\":\"assistant\",\"content\":\"")
+            message.append(contentsOf: text)
+            message.append(prefill == .prefixFlag ? "\",\"prefix\":true}" : "\"}")
+            insert(ByteRange(end, end), message)
+        }
+        guard prefill == .continueFinalMessage, let facts else { return }
+        set("continue_final_message", "true", at: needs.continuesFinal, facts)
+        set("add_generation_prompt", "false", at: needs.addsPrompt, facts)
+    }
+
+    /// Gives the member `name` this value: in the place of the one it has, or at the front.
+    private mutating func set(
+        _ name: String, _ value: String, at range: ByteRange?, _ facts: RequestFacts
+    ) {
+        if let range {
+            insert(range, Array(value.utf8))
+        } else {
+            let front = ByteRange(facts.objectStart, facts.objectStart)
+            insert(front, Array("\"\(name)\":\(value),".utf8))
+        }
+    }
+}

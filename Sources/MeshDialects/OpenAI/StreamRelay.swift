@@ -9,8 +9,9 @@ package import MeshWire
 /// `.unchanged` and the driver forwards the bytes it has. Bytes are copied only when a read ends
 /// inside an event, or when an event is left out.
 ///
-/// Invariant: what has been given out is always a whole number of events, so an error event can
-/// be put behind it at any time; and a stream that lacks its end is never called complete.
+/// Invariant: what has been given out is always a whole number of events, each of them with JSON
+/// for its data, so an error event can be put behind it at any time; and a stream that lacks its
+/// end is never called complete.
 package struct StreamRelay: Sendable {
     /// What to forward of the bytes just given.
     package enum Verdict: Sendable, Hashable {
@@ -18,6 +19,20 @@ package struct StreamRelay: Sendable {
         case unchanged
         /// What was appended to `out` instead (perhaps nothing).
         case replaced
+        /// The same, and then nothing more: see `fault`.
+        case broken
+    }
+
+    /// Why a stream must not go on.
+    package enum Fault: String, Sendable, Hashable {
+        /// An event is larger than the bound.
+        case tooLarge = "too-large"
+        /// An event is not JSON.
+        case malformed
+        /// The server reports a failure in place of an answer.
+        case reported
+        /// A server that goes on with an answer contradicts what was said.
+        case diverged
     }
 
     private var scanner: EventScanner
@@ -27,6 +42,11 @@ package struct StreamRelay: Sendable {
     /// for it.
     private let stripsUsage: Bool
     private let endsByType: Bool
+    /// Choices that must say why they ended before the stream is whole without `[DONE]`.
+    private let choices: Int
+    private var finishes = 0
+    /// Whether an event by which the server reports a failure is kept back instead of passed on.
+    package var stopsAtReports = false
     /// Whether the stream said in so many words that nothing follows: unlike `isComplete`, a
     /// finish reason is not enough, for other choices may go on.
     package private(set) var isTerminated = false
@@ -39,99 +59,182 @@ package struct StreamRelay: Sendable {
     package private(set) var isComplete = false
     /// Whether `[DONE]` was passed on, behind which nothing may follow.
     package private(set) var sawDone = false
+    /// Whether a failure that the server reported was passed on.
+    package private(set) var sawReport = false
+    /// Why the stream must not go on, or nil.
+    package private(set) var fault: Fault?
+    /// The data of the event that reports a failure and was kept back.
+    package private(set) var report: [UInt8] = []
 
     /// A relay at the start of a stream.
     ///
     /// **Shape** with `endsByType` the stream is one of the Responses API, whose last event says
-    /// so in its `type`.
-    package init(eventBytesMax: Int, stripsUsage: Bool, endsByType: Bool = false) {
+    /// so in its `type`. `choices` is how many answers were asked for.
+    package init(
+        eventBytesMax: Int, stripsUsage: Bool, endsByType: Bool = false, choices: Int = 1
+    ) {
         scanner = EventScanner(eventBytesMax: eventBytesMax)
         self.stripsUsage = stripsUsage
         self.endsByType = endsByType
+        self.choices = choices
     }
 
-    /// Takes the next bytes of the stream.
-    ///
-    /// **Errors** an event larger than the bound.
+    /// Takes the next bytes of the stream. With a `log`, notes what is given out, and puts what
+    /// comes into the shape that it asks for.
     package mutating func consume(
-        _ bytes: RawSpan, into out: inout [UInt8]
-    ) throws(EventFault) -> Verdict {
-        // The events in front of one that is too large are not given out, so an end among them
-        // must not count.
-        let former = (isComplete, sawDone, isTerminated)
-        do throws(EventFault) {
-            if held.isEmpty {
-                let whole = try scan(bytes, isHeld: false, into: &out)
-                guard let whole else { return .unchanged }
-                held.append(bytes.extracting(whole..<bytes.byteCount))
-                return .replaced
+        _ bytes: RawSpan, log: ResumeLog? = nil, into out: inout [UInt8]
+    ) -> Verdict {
+        if fault != nil { return .broken }
+        if held.isEmpty {
+            guard let whole = scan(bytes, isHeld: false, log, into: &out) else {
+                return .unchanged
             }
-            // Appended in place: an event that comes in many reads is copied once.
-            var work: [UInt8] = []
-            swap(&work, &held)
-            work.append(bytes)
-            let whole = try scan(unsafe work.span.bytes, isHeld: true, into: &out) ?? 0
-            if whole > 0 { work.removeFirst(whole) }
-            swap(&work, &held)
+            if fault != nil { return .broken }
+            held.append(bytes.extracting(whole..<bytes.byteCount))
             return .replaced
-        } catch {
-            (isComplete, sawDone, isTerminated) = former
-            throw error
         }
+        // Appended in place: an event that comes in many reads is copied once.
+        var work: [UInt8] = []
+        swap(&work, &held)
+        work.append(bytes)
+        let whole = scan(unsafe work.span.bytes, isHeld: true, log, into: &out) ?? 0
+        if fault != nil { return .broken }
+        if whole > 0 { work.removeFirst(whole) }
+        swap(&work, &held)
+        return .replaced
     }
 
     /// The stream has ended. Appends what was still held back when it may be passed on, which is
     /// when the stream said before that it is finished.
-    package mutating func finish(into out: inout [UInt8]) {
+    package mutating func finish(log: ResumeLog? = nil, into out: inout [UInt8]) {
         if !held.isEmpty { observeUnterminated() }
-        if isComplete { out.append(contentsOf: held) }
+        if isComplete, fault == nil {
+            log?.end(into: &out)
+            out.append(contentsOf: held)
+        }
         held = []
     }
 
     /// Gives out the whole events of `bytes`; answers where the last of them ends, or nil when all
     /// of `bytes` pass as they are and nothing was appended.
     private mutating func scan(
-        _ bytes: RawSpan, isHeld: Bool, into out: inout [UInt8]
-    ) throws(EventFault) -> Int? {
+        _ bytes: RawSpan, isHeld: Bool, _ log: ResumeLog?, into out: inout [UInt8]
+    ) -> Int? {
         var offset = 0
         var whole = 0
         var copied = 0
         var leftOut = false
-        while case .event(let event, let data, _, let isDone) =
-            try scanner.next(bytes, at: &offset)
-        {
-            if isDone {
-                sawDone = true
-                isComplete = true
-                isTerminated = true
-            } else if !data.isEmpty, isUsageOnly(bytes.extracting(data.range)) {
-                out.append(bytes.extracting(copied..<event.start))
-                copied = event.end
-                leftOut = true
+        do throws(EventFault) {
+            while case .event(let event, let data, let lines, let isDone) =
+                try scanner.next(bytes, at: &offset)
+            {
+                var judgement = Judgement.pass
+                if sawDone {
+                    judgement = .leaveOut
+                } else if isDone {
+                    sawDone = true
+                    isComplete = true
+                    isTerminated = true
+                    if let log {
+                        out.append(bytes.extracting(copied..<event.start))
+                        copied = event.start
+                        leftOut = true
+                        log.end(into: &out)
+                    }
+                } else if !data.isEmpty {
+                    let text = bytes.extracting(data.range)
+                    judgement =
+                        lines == 1
+                        ? judge(text) : judgeLines(of: event, in: bytes)
+                    if let log, judgement == .pass {
+                        out.append(bytes.extracting(copied..<event.start))
+                        copied = event.start
+                        leftOut = true
+                        judgement = take(event, text, lines, in: bytes, log, into: &out)
+                    }
+                }
+                switch judgement {
+                case .pass: whole = event.end
+                case .leaveOut:
+                    out.append(bytes.extracting(copied..<event.start))
+                    copied = event.end
+                    whole = event.end
+                    leftOut = true
+                case .stop:
+                    out.append(bytes.extracting(copied..<event.start))
+                    return event.start
+                }
             }
-            whole = event.end
+        } catch {
+            fault = .tooLarge
+            out.append(bytes.extracting(copied..<whole))
+            return whole
         }
         if !isHeld, !leftOut, whole == bytes.byteCount { return nil }
         out.append(bytes.extracting(copied..<whole))
         return whole
     }
 
-    /// Reads one event's data; answers whether the event is the usage that only we asked for.
-    private mutating func isUsageOnly(_ data: RawSpan) -> Bool {
-        dataEvents += 1
-        let facts = UsageScanner.facts(inEvent: data, nested: true)
+    private enum Judgement { case pass, leaveOut, stop }
+
+    /// Reads one event's data.
+    @inline(__always)
+    private mutating func judge(_ data: RawSpan) -> Judgement {
+        guard let facts = UsageScanner.checkedFacts(inEvent: data) else {
+            fault = .malformed
+            return .stop
+        }
         if let found = facts.usage {
             usage = found.usage
-            if found.isUsageOnly, stripsUsage {
-                dataEvents -= 1
-                return true
-            }
+            if found.isUsageOnly, stripsUsage { return .leaveOut }
         }
-        if facts.isError || Self.isTerminal(data) || (endsByType && Self.hasTerminalType(data)) {
+        if facts.isError {
+            if stopsAtReports {
+                fault = .reported
+                report = data.array
+                return .stop
+            }
+            sawReport = true
             isTerminated = true
         }
-        if facts.hasFinishReason || isTerminated { isComplete = true }
-        return false
+        dataEvents += 1
+        if Self.isTerminal(data) || (endsByType && Self.hasTerminalType(data)) {
+            isTerminated = true
+        }
+        if facts.hasFinishReason { finishes += 1 }
+        if finishes >= choices || isTerminated { isComplete = true }
+        return .pass
+    }
+
+    /// The same for an event whose data is more than one line.
+    private mutating func judgeLines(of event: ByteRange, in bytes: RawSpan) -> Judgement {
+        var joined: [UInt8] = []
+        scanner.appendData(of: event, in: bytes, to: &joined)
+        return judge(unsafe joined.span.bytes)
+    }
+
+    /// Lets `log` decide about an event that may pass.
+    private mutating func take(
+        _ event: ByteRange, _ data: RawSpan, _ lines: Int, in bytes: RawSpan, _ log: ResumeLog,
+        into out: inout [UInt8]
+    ) -> Judgement {
+        let verdict: ResumeLog.Verdict
+        if lines == 1 {
+            verdict = log.take(bytes.extracting(event.range), data: data, into: &out)
+        } else {
+            var joined: [UInt8] = []
+            scanner.appendData(of: event, in: bytes, to: &joined)
+            verdict = log.take(
+                bytes.extracting(event.range), data: unsafe joined.span.bytes, into: &out)
+        }
+        switch verdict {
+        case .pass, .preceded: return .pass
+        case .replaced: return .leaveOut
+        case .malformed: fault = .malformed
+        case .diverged: fault = .diverged
+        }
+        dataEvents -= 1
+        return .stop
     }
 
     /// Whether the event's `type` is one that ends a stream of the Responses API.
@@ -178,6 +281,9 @@ package struct StreamRelay: Sendable {
             sawDone = true
             isComplete = true
             isTerminated = true
+        } else {
+            // Half an event behind a stream that has ended is nothing that a caller could read.
+            held = []
         }
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
-import MeshDialects
+package import MeshDialects
 import MeshTelemetry
 import MeshWire
 
@@ -19,6 +19,31 @@ package struct AnswerSummary: Codable, Hashable, Sendable {
     /// How the stream stands; nil when the answer is none that is read as a stream.
     package var stream: Stream?
 
+    /// What is kept back of a document; nil when nothing is.
+    package var held: Held?
+    /// How far an answer that may be continued has come; nil for all others.
+    package var resume: ResumeState?
+
+    /// What is kept back of a document.
+    package struct Held: Codable, Hashable, Sendable {
+        /// Its bytes.
+        package var bytes: Int
+        /// What it is if it ends here.
+        package var verdict: AnswerVerdict
+        /// What it says of tokens if it ends here.
+        package var usage: [UInt64]?
+    }
+
+    /// A failure that a server reported in a stream.
+    package struct Report: Codable, Hashable, Sendable {
+        /// What it means.
+        package var kind: ErrorClass
+        /// The status that it deserves.
+        package var status: Int
+        /// Bytes of what the server said.
+        package var bytes: Int
+    }
+
     /// How a stream stands.
     package struct Stream: Codable, Hashable, Sendable {
         /// Whether it said that nothing follows.
@@ -29,6 +54,12 @@ package struct AnswerSummary: Codable, Hashable, Sendable {
         package var isComplete: Bool
         /// Bytes that are still to be given out if it ends here.
         package var heldBytes: Int
+        /// Why it must not go on.
+        package var fault: String?
+        /// A failure that the server reported and that was kept back.
+        package var report: Report?
+        /// Whether such a failure was passed on.
+        package var sawReport = false
     }
 }
 
@@ -56,6 +87,24 @@ extension Exchange.Reading {
         }
     }
 
+    /// Whether the stream is whole if it ends here.
+    var isComplete: Bool {
+        switch self {
+        case .nothing, .document: false
+        case .stream(let relay): relay.isComplete
+        case .recorded(let summary): summary.stream?.isComplete ?? false
+        }
+    }
+
+    /// Whether a failure that the server reported was passed on.
+    var sawReport: Bool {
+        switch self {
+        case .nothing, .document: false
+        case .stream(let relay): relay.sawReport
+        case .recorded(let summary): summary.stream?.sawReport ?? false
+        }
+    }
+
     /// Whether an event of ours may be put behind what was passed on.
     var takesEvents: Bool {
         switch self {
@@ -76,17 +125,38 @@ extension Exchange {
         switch reading {
         case .nothing: break
         case .document(var meter):
+            if phase == .holding {
+                let document = unsafe hold.body.span.bytes
+                meter.observe(document, isLast: true)
+                summary.held = AnswerSummary.Held(
+                    bytes: document.byteCount,
+                    verdict: AnswerVerdict(status: hold.status, document: document),
+                    usage: AnswerSummary.numbers(meter.usage))
+                break
+            }
             meter.finish()
             summary.usage = AnswerSummary.numbers(meter.usage)
         case .stream(let relay):
-            var ended = relay
-            var held: [UInt8] = []
-            ended.finish(into: &held)
-            summary.usage = AnswerSummary.numbers(relay.usage)
-            summary.stream = AnswerSummary.Stream(
-                isTerminated: relay.isTerminated, sawDone: relay.sawDone,
-                isComplete: ended.isComplete, heldBytes: held.count)
+            summary.usage = AnswerSummary.numbers(usage(of: relay))
+            summary.stream = streamSummary(relay)
+            summary.resume = resumeState
         case .recorded(let known): return known
+        }
+        return summary
+    }
+
+    private func streamSummary(_ relay: StreamRelay) -> AnswerSummary.Stream {
+        var ended = relay
+        var held: [UInt8] = []
+        appendEnd(of: &ended, log: nil, to: &held)
+        let kept = ended.isComplete && ended.fault == nil ? log?.heldBytes ?? 0 : 0
+        var summary = AnswerSummary.Stream(
+            isTerminated: relay.isTerminated, sawDone: relay.sawDone,
+            isComplete: ended.isComplete, heldBytes: held.count + kept)
+        summary.fault = relay.fault?.rawValue
+        summary.sawReport = relay.sawReport
+        summary.report = reading.report.map {
+            AnswerSummary.Report(kind: $0.kind, status: $0.status, bytes: $0.body.count)
         }
         return summary
     }
@@ -97,7 +167,9 @@ extension Exchange {
         firstTokenAt = summary.firstTokenAfter.map {
             Instant(nanoseconds: record.started.nanoseconds + $0)
         }
-        if let after = summary.lastPieceAfter {
+        // The first event of a stream has its time whatever came before it.
+        let waits = phase == .relaying || summary.held != nil
+        if waits, let after = summary.lastPieceAfter {
             waitForAnswer(at: Instant(nanoseconds: record.started.nanoseconds + after))
         }
         reading = .recorded(summary)

@@ -65,7 +65,7 @@ extension Exchange {
         guard let tape else { return }
         let flags = eventFlags(isDraining: shard.isDraining)
         let isOther = shard.snapshot.version != snapshot.version
-        let summary = phase == .relaying ? answerSummary(lastPiece: tape.lastPiece) : nil
+        let summary = answerSummaryIfAny(tape)
         let (version, drawn) = (shard.snapshot.version, shard.random.state)
         let after = elapsed(at: now)
         tape.begin {
@@ -82,7 +82,7 @@ extension Exchange {
         _ kind: RecordedEvent.Kind, bytes: Int? = nil, at now: Instant
     ) {
         guard let tape else { return }
-        let summary = phase == .relaying ? answerSummary(lastPiece: tape.lastPiece) : nil
+        let summary = answerSummaryIfAny(tape)
         let (flags, after) = (eventFlags(isDraining: false), elapsed(at: now))
         tape.begin {
             var event = RecordedEvent(kind, after: after, flags: flags)
@@ -90,6 +90,11 @@ extension Exchange {
             event.answer = summary
             return event
         }
+    }
+
+    private func answerSummaryIfAny(_ tape: Tape) -> AnswerSummary? {
+        guard phase == .relaying || phase == .holding else { return nil }
+        return answerSummary(lastPiece: tape.lastPiece)
     }
 
     /// The event that was noted last has this outcome; when the exchange has ended, its recording

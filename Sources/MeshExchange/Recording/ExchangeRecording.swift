@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshDialects
 import MeshEngines
 package import MeshLimits
 import MeshPolicy
@@ -109,6 +110,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var notes: [RecordedNote] = []
     /// What rules said that read blotted out values; nil when none did.
     package var verdicts: [RecordedVerdict]?
+    /// What an answer that came whole with its head turned out to be.
+    package var judged: AnswerVerdict?
     /// Who the caller was found to be, each time that it was asked; nil when it was not.
     package var identities: [RecordedIdentity]?
     /// What a policy engine answered.
@@ -156,6 +159,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case answerBroke
         /// The caller reads too slowly.
         case paused
+        /// An answer that was kept back began to pass.
+        case released
         /// Keys that were asked for are there, or could not be had.
         case keysSettled
     }

@@ -135,6 +135,7 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .keysSettled:
             return Explanation("\(time): the keys that were asked for are as good as they get")
         case .answerBroke: return Explanation("\(time): the answer broke off")
+        case .released: return Explanation("\(time): the answer showed itself to be one")
         case .paused: return Explanation("\(time): the caller read too slowly and was waited for")
         }
     }

@@ -31,6 +31,8 @@ package struct RecordedBody: Codable, Hashable, Sendable {
     package var tools = 0
     /// Bytes of prompts and messages.
     package var inputBytes = 0
+    /// What it asks for beyond text, where anything depends on that.
+    package var needs: RecordedNeeds?
 
     /// A body that is kept and not read.
     init(length: Int) { self.length = length }
@@ -119,6 +121,43 @@ package struct RecordedBody: Codable, Hashable, Sendable {
             out += Array(repeating: UInt8(ascii: " "), count: length - out.count - 1)
         }
         return out + [UInt8(ascii: "}")]
+    }
+}
+
+/// What a request asks for beyond text, without its text.
+package struct RecordedNeeds: Codable, Hashable, Sendable {
+    /// Whether a message holds an image.
+    package var images: Bool
+    /// Whether the answer must have a form.
+    package var formed: Bool
+    /// Whether probabilities are asked for.
+    package var probabilities: Bool
+    /// Whether a completion repeats its prompt or fits in front of a text.
+    package var echoed: Bool
+    /// Whether there are messages.
+    package var messages: Bool
+    /// Whether the prompt is one text.
+    package var prompt: Bool
+
+    init(_ needs: RequestNeeds) {
+        images = needs.hasImages
+        formed = needs.isFormed
+        probabilities = needs.wantsProbabilities
+        echoed = needs.isEchoed
+        messages = needs.messagesEnd != nil
+        prompt = needs.prompt != nil
+    }
+
+    /// The needs again; places in the body are only said to be there.
+    var needs: RequestNeeds {
+        var needs = RequestNeeds()
+        needs.hasImages = images
+        needs.isFormed = formed
+        needs.wantsProbabilities = probabilities
+        needs.isEchoed = echoed
+        needs.messagesEnd = messages ? 0 : nil
+        needs.prompt = prompt ? .empty : nil
+        return needs
     }
 }
 

@@ -61,7 +61,7 @@ package struct Replay: Sendable {
             case .begin, .unread, .body, .bodyFailed, .bodyProgressed, .keysSettled: break
             case .engine: continue
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
-                .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused:
+                .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused, .released:
                 return Replay(
                     recording: stage.tape.recording,
                     decision: Decision(stage.exchange, usage: recording.usage))
@@ -191,6 +191,7 @@ private struct Stage: ~Copyable {
         case .answerEnded: _ = exchange.answerEnded(shard: &shard, at: now)
         case .answerBroke: _ = exchange.answerBroke(shard: &shard, at: now)
         case .paused: exchange.answerPaused(at: now)
+        case .released: exchange.released(at: now)
         case .keysSettled:
             let (head, headBytes, body) = (head, headBytes, body)
             let payload = body ?? []

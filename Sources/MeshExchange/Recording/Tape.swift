@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshDialects
 import MeshEngines
 import MeshLimits
 import MeshPolicy
 import MeshRouting
 import MeshSnapshot
+import MeshWire
 
 /// What one exchange writes its recording on, or reads a former one from.
 ///
@@ -174,6 +176,20 @@ package final class Tape {
         current?.buckets.append(picture)
     }
 
+    /// What the request asks for beyond text: `found` as it was read, or as it was.
+    func needs(_ found: RequestNeeds) -> RequestNeeds {
+        let needs = isReplay ? script?.body?.needs?.needs ?? RequestNeeds() : found
+        current?.body?.needs = RecordedNeeds(needs)
+        return needs
+    }
+
+    /// What an answer that came whole turned out to be: `verdict` as it was read, or as it was.
+    func judged(_ verdict: AnswerVerdict?) -> AnswerVerdict? {
+        let verdict = isReplay ? script?.judged : verdict
+        current?.judged = verdict
+        return verdict
+    }
+
     /// How the caller stands at its limits: `answer` as the shard has it, or as it was.
     func quota(_ answer: Quota) -> Quota {
         let answer = isReplay ? script?.quota ?? answer : answer
@@ -255,6 +271,7 @@ extension RecordedEvent.Kind {
         case .bodyProgressed, .requestProgressed, .paused: true
         case .begin, .unread, .body, .bodyFailed, .engine, .requestCompleted, .sent,
             .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke,
+            .released,
             .keysSettled:
             false
         }

@@ -162,12 +162,15 @@ package struct ModelResource: Hashable, Sendable {
         package var weight: Int
         /// What tokens cost there, or nil for the price of the Model.
         package var price: PriceText?
+        /// What the model can do there, each absent one nil.
+        package var capabilities: CapabilitiesText
 
         init?(_ cursor: Cursor) {
             guard let backend = Reference(cursor["backendRef"]) else { return nil }
             self.backend = backend
             model = cursor.text("model")?.value
             price = PriceText(cursor["price"])
+            capabilities = CapabilitiesText(cursor["capabilities"])
             weight = cursor.integer("weight")?.value ?? 1
         }
     }
@@ -181,5 +184,30 @@ package struct ModelResource: Hashable, Sendable {
         fallbacks = (spec?.elements("fallbacks") ?? []).compactMap { Target($0) }
         owner = spec?.text("owner")?.value
         price = PriceText(spec?["price"])
+    }
+}
+
+/// What an upstream model can do, as it was written; each absent one nil.
+package struct CapabilitiesText: Hashable, Sendable {
+    /// Tokens of prompt and answer together.
+    package var contextTokens: Int?
+    /// Tokens of an answer.
+    package var outputTokens: Int?
+    /// Whether it calls tools.
+    package var tools: Bool?
+    /// Whether it sees images.
+    package var vision: Bool?
+    /// Whether it writes JSON on demand.
+    package var jsonMode: Bool?
+    /// How it goes on from a beginning of the answer.
+    package var prefill: String?
+
+    init(_ cursor: Cursor?) {
+        contextTokens = cursor?.integer("contextTokens")?.value
+        outputTokens = cursor?.integer("outputTokens")?.value
+        tools = cursor?.boolean("tools")?.value
+        vision = cursor?.boolean("vision")?.value
+        jsonMode = cursor?.boolean("jsonMode")?.value
+        prefill = cursor?.text("prefill")?.value
     }
 }

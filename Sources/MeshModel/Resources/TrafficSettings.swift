@@ -51,6 +51,8 @@ package enum TrafficValue: Hashable, Sendable {
     case duration(Nanoseconds)
     /// A number.
     case number(Int)
+    /// Yes or no.
+    case boolean(Bool)
     /// Several numbers.
     case numbers([Int])
     /// Text.
@@ -87,6 +89,12 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case budgetPercent = "retry.budget.percent"
     /// The retries each second that a backend may receive however few its requests are.
     case budgetMinPerSecond = "retry.budget.minPerSecond"
+    /// How often one answer may go on at another endpoint; 0 for never.
+    case continuationAttempts = "continuation.attempts"
+    /// Bytes of what was said that are kept for it.
+    case continuationBuffer = "continuation.bufferBytes"
+    /// Whether a model that cannot be told what was said may answer from the beginning.
+    case continuationRestart = "continuation.restart"
     /// How an endpoint is chosen: `PeakEWMA`, `LeastRequest`, `RoundRobin` or `RingHash`.
     case balancing = "balancing.type"
     /// The header whose value `RingHash` keeps on one endpoint; for nothing else.
@@ -130,7 +138,8 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .connect: true
         case .request, .backendRequest, .firstByte, .streamIdle, .attempts, .retryOn,
-            .retryStatuses, .backoffBase, .backoffMax, .budgetPercent, .budgetMinPerSecond:
+            .retryStatuses, .backoffBase, .backoffMax, .budgetPercent, .budgetMinPerSecond,
+            .continuationAttempts, .continuationBuffer, .continuationRestart:
             kind != .backend
         case .balancing, .balancingHeader, .healthPath, .healthInterval, .healthTimeout,
             .healthyThreshold, .unhealthyThreshold, .expectedStatuses, .consecutiveFailures,
@@ -158,8 +167,10 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
             value = parent.duration(last).map { .duration($0.value) }
         case .attempts, .budgetPercent, .budgetMinPerSecond, .healthyThreshold,
             .unhealthyThreshold, .consecutiveFailures, .successRatePercent, .successRateRequests,
-            .maxEjectedPercent, .idleConnections:
+            .maxEjectedPercent, .idleConnections, .continuationAttempts:
             value = parent.integer(last).map { .number($0.value) }
+        case .continuationBuffer: value = parent.byteSize(last).map { .number($0.value) }
+        case .continuationRestart: value = parent.boolean(last).map { .boolean($0.value) }
         case .retryStatuses: value = .numbers(leaf.elements.compactMap { $0.integer?.value })
         case .retryOn: value = .texts(leaf.elements.compactMap { $0.text?.value })
         case .balancing, .balancingHeader, .healthPath, .expectedStatuses:

@@ -94,6 +94,30 @@ enum ModelShape {
             "a Backend with `dialect: OpenAI`"),
         Field("model", .text(.line), "its name there; absent keeps the caller's"),
         Field("price", .object(price), fallback: "that of the Model", "what its tokens cost there"),
+        Field(
+            "capabilities", .object(capabilities),
+            "what it can do there; a request that asks for more goes to another one"),
+    ]
+
+    private static let capabilities: [Field] = [
+        Field(
+            "contextTokens", .integer(1...1_000_000_000),
+            "tokens of prompt and answer together; absent for not known"),
+        Field(
+            "outputTokens", .integer(1...1_000_000_000),
+            "tokens of an answer; absent for not known"),
+        Field("tools", .boolean, fallback: "true", "whether it calls tools"),
+        Field("vision", .boolean, fallback: "true", "whether it sees images"),
+        Field(
+            "jsonMode", .boolean, fallback: "true",
+            "whether it writes JSON on demand: `response_format`, a schema, a grammar"),
+        Field(
+            "prefill",
+            .choice(["None", "AssistantMessage", "ContinueFinalMessage", "PrefixFlag"]),
+            fallback: "by `provider` of the Backend, else `None`",
+            "how it is told what was said already when it goes on with an answer: by a last "
+                + "message of the assistant, by the same with `continue_final_message` (vLLM, "
+                + "SGLang), or by the same with `prefix` (Mistral, DeepSeek)"),
     ]
 
     private static let price: [Field] = [

@@ -84,7 +84,7 @@ enum IdentityProviderShape {
 
 /// The fields of a `Secret`, beside `metadata`.
 ///
-/// **Source** https://kubernetes.io/docs/reference/kubernetes-api/config-and-storage-resources/secret-v1/
+/// **Source** Kubernetes API reference, `Secret` of `v1`.
 enum SecretShape {
     static let fields: [Field] = [
         Field("type", .text(.line), fallback: "Opaque", "what it is for; not read"),

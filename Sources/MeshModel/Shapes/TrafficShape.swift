@@ -5,6 +5,9 @@ enum TrafficShape {
     static let settings: [Field] = [
         Field("timeouts", .object(timeouts), "time limits"),
         Field("retry", .object(retry), "what is tried again; for Gateway, HTTPRoute and Model"),
+        Field(
+            "continuation", .object(continuation),
+            "whether a stream that broke off goes on elsewhere; for Gateway, HTTPRoute and Model"),
         Field("balancing", .object(balancing), "how endpoints are chosen; for Backend"),
         Field("healthCheck", .object(healthCheck), "how endpoints are probed; for Backend"),
         Field(
@@ -47,6 +50,19 @@ enum TrafficShape {
         Field(
             "minPerSecond", .integer(0...100_000), fallback: "10",
             "retries each second that are always allowed"),
+    ]
+
+    private static let continuation: [Field] = [
+        Field(
+            "attempts", .integer(0...10), fallback: "0",
+            "how often one answer may go on at another endpoint; 0 for never"),
+        Field(
+            "bufferBytes", .byteSize(1024...(16 << 20)), fallback: "256Ki",
+            "of what was said that are kept for it; a longer answer does not go on"),
+        Field(
+            "restart", .boolean, fallback: "true",
+            "whether a model without `prefill` answers from the beginning, and what was said "
+                + "before is left out"),
     ]
 
     private static let balancing: [Field] = [

@@ -211,6 +211,11 @@ final class Caller: SocketHandler {
             return
         }
         check.log = log
+        if world.options.isDeterministic, world.options.verifies, request.item.stream,
+            head.status == 200
+        {
+            check.words = WordCheck(request: request.number, tokens: request.item.answerTokens)
+        }
         request.observation.server = log.server
         if log.status != head.status {
             world.breach(
@@ -252,7 +257,7 @@ final class Caller: SocketHandler {
 
     private func countTokens(_ request: SimulatedRequest, at now: Instant) {
         guard let log = check.log, log.eventBytes > 0 else { return }
-        let tokens = min(log.tokens, check.delivered / log.eventBytes)
+        let tokens = check.words?.tokens ?? min(log.tokens, check.delivered / log.eventBytes)
         guard tokens > request.observation.tokens else { return }
         if request.observation.tokens == 0 {
             request.observation.firstToken = now - request.startedAt

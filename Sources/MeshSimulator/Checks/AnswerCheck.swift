@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshWire
 
 /// Holds what a caller is given against what the server said.
 ///
@@ -10,6 +11,8 @@ import MeshBasics
 struct AnswerCheck {
     /// What the server said; nil when the mesh answers itself.
     var log: AttemptLog?
+    /// What the words must be, where every server says the same; nil elsewhere.
+    var words: WordCheck?
     /// Bytes that came and are the server's.
     private(set) var delivered = 0
     /// What came behind them.
@@ -17,6 +20,10 @@ struct AnswerCheck {
 
     /// Takes the next bytes of the answer's payload.
     mutating func take(_ payload: RawSpan, _ world: World) {
+        if words != nil {
+            words?.take(payload, world)
+            return
+        }
         guard let log, world.options.verifies else {
             delivered += payload.byteCount
             return
@@ -39,9 +46,12 @@ struct AnswerCheck {
 
     /// What follows the server's bytes can only be an error event of the mesh, or its beginning.
     private func checkTail(_ log: AttemptLog, _ world: World) {
-        let mark = Array("data: {\"error\":".utf8)
-        let count = min(mark.count, tail.count)
-        if log.eventBytes == 0 || tail[..<count] != mark[..<count] {
+        let isAllowed = ["data: {\"error\":", "data: [DONE]\n\n"].contains { text in
+            let mark = Array(text.utf8)
+            let count = min(mark.count, tail.count)
+            return tail[..<count] == mark[..<count]
+        }
+        if log.eventBytes == 0 || !isAllowed {
             let seen = String(decoding: tail.prefix(80), as: UTF8.self)
             world.breach(
                 "bytes pass unchanged",
@@ -52,7 +62,12 @@ struct AnswerCheck {
 
     /// The framing says that nothing is missing.
     func expectWhole(_ world: World) {
+        if let words {
+            words.expectWhole(world)
+            return
+        }
         guard let log, world.options.verifies, log.status > 0 else { return }
+        if isBehindFinish(log) { return }
         guard log.isWhole, delivered == log.produced.count, tail.isEmpty else {
             world.breach(
                 "a cut answer never looks whole",
@@ -60,6 +75,20 @@ struct AnswerCheck {
                     + "said \(log.produced.count)" + (log.isWhole ? "" : " and did not end"))
             return
         }
+    }
+
+    /// Whether all words and the reason for the end came, and only what servers say behind that
+    /// did not.
+    private func isBehindFinish(_ log: AttemptLog) -> Bool {
+        guard log.eventBytes > 0 else { return false }
+        let end = Array("data: [DONE]\n\n".utf8)
+        let said = log.produced[..<delivered]
+        let events = said.split(separator: UInt8(ascii: "\n"))
+        let hasFinish = events.suffix(2).contains { line in
+            let text = Array(line)
+            return unsafe UsageScanner.hasFinishReason(inEvent: text.span.bytes)
+        }
+        return hasFinish && tail == end
     }
 
     /// How many bytes of `payload` are those of `produced` from `start` on.

@@ -40,6 +40,7 @@ extension ProxyClient {
     }
 
     private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
+        askedPick = pick
         let snapshot = exchange.snapshot
         if exchange.record.attempts == 1 {
             world.checkPolicyVerdict(request: request, in: snapshot)
@@ -89,6 +90,7 @@ extension ProxyClient {
             var edited: [UInt8] = []
             edited.reserveCapacity(body.count + 64)
             edits.append(unsafe body.span.bytes, to: &edited)
+            if world.options.sabotage == .forgetsLastWord { Self.dropLastByte(of: &edited) }
             upstream.socket.write(edited)
         } else {
             _ = exchange.forwardedHead(
@@ -109,6 +111,17 @@ extension ProxyClient {
             if !inbound.isEmpty { advance(at: now) }
         }
         rearm(at: now)
+    }
+
+    /// Takes the last letter out of what a request says was said.
+    private static func dropLastByte(of body: inout [UInt8]) {
+        let mark = Array("{\"role\":\"assistant\"".utf8)
+        let starts = body.indices.filter { body[$0...].starts(with: mark) }
+        guard !starts.isEmpty, let end = body.lastIndex(of: UInt8(ascii: "}")), end > 4 else {
+            return
+        }
+        // A blank keeps the length and the grammar.
+        body[body.count - 5] = UInt8(ascii: "_")
     }
 
     /// Gives up the present attempt's connection; keeps it when its answer was read whole.
@@ -146,7 +159,7 @@ extension ProxyClient {
         let isReusable = upstream.isReusable && exchange.isRequestComplete
         let snapshot = exchange.snapshot
         upstream.detach(at: now)
-        guard isReusable, let pick = exchange.currentPick, pick.slot == upstream.slot else {
+        guard isReusable, let pick = askedPick, pick.slot == upstream.slot else {
             upstream.close(at: now)
             return
         }

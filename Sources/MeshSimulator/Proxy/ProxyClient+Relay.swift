@@ -40,8 +40,8 @@ extension ProxyClient {
         answerUpstreamIsChunked = upstream.head.framing == .chunked
         upstream.isHeadTaken = true
         upstream.inbound.drop(upstream.head.length)
-        socket.write(loop.shard.output)
-        needsFlush = true
+        if step.writes { writeOutput() }
+        if step.writesBody { emitFramed(loop.shard.output) }
         rearm(at: now)
         if upstream.inbound.isEmpty, !upstream.reader.isComplete {
             // The body comes later; the head need not wait for it.
@@ -53,7 +53,7 @@ extension ProxyClient {
 
     /// Relays what is at hand of the body.
     private func relayBody(from upstream: ProxyUpstream, at now: Instant) {
-        guard exchange.phase == .relaying else { return }
+        guard exchange.phase == .relaying || exchange.phase == .holding else { return }
         // Taken out and put back: a second owner would make every read copy the buffer.
         var bytes: [UInt8] = []
         swap(&bytes, &upstream.inbound.bytes)
@@ -75,6 +75,11 @@ extension ProxyClient {
         let first = offset
         var outcome = ReadOutcome()
         consume(span, upstream, &offset, &outcome, at: now)
+        if exchange.isReleasing {
+            socket.write(exchange.heldHead)
+            needsFlush = true
+            exchange.headWritten()
+        }
         let isChunked = upstream.head.framing == .chunked
         let isRaw =
             !outcome.isReplaced && !outcome.isBroken
@@ -116,6 +121,8 @@ extension ProxyClient {
                         if !outcome.isReplaced { prependRanges(span, before) }
                         outcome.isReplaced = true
                     case .broken:
+                        if !outcome.isReplaced { prependRanges(span, before) }
+                        outcome.isReplaced = true
                         outcome.isBroken = true
                         return
                     }
@@ -158,9 +165,11 @@ extension ProxyClient {
         let step = exchange.answerEnded(shard: &loop.shard, at: now)
         self.upstream = nil
         release(upstream, at: now)
+        if step.writes { writeOutput() }
         if step.writesBody { emitFramed(loop.shard.output) }
         if step.endsAnswer, isChunkedToClient { write("0\r\n\r\n") }
         var rest = step
+        rest.writes = false
         rest.writesBody = false
         rest.endsAnswer = false
         rest.abandonsUpstream = false

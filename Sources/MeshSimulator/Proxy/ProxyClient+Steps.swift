@@ -105,7 +105,7 @@ extension ProxyClient {
         }
     }
 
-    private func writeOutput() {
+    func writeOutput() {
         socket.write(loop.shard.output)
         needsFlush = true
     }

@@ -15,15 +15,17 @@ final class AnswerText {
     private let identity: [UInt8]
     private let isChunked: Bool
     private let seed: UInt64
+    /// Tokens that were said before, by another server: the first token is the one behind them.
+    private let said: Int
 
     /// Bytes of an event that carries a token.
     let eventBytes: Int
 
     /// Bytes of a token's text.
-    private static var tokenBytes: Int { 5 }
+    static var tokenBytes: Int { 5 }
 
-    /// The texts of answer `attempt` for `model`.
-    init(attempt: Int, model: String, isChunked: Bool) {
+    /// The texts of answer `attempt` for `model`, whose words depend on `seed` and on nothing else.
+    init(attempt: Int, model: String, isChunked: Bool, seed: UInt64, said: Int = 0) {
         var identity: [UInt8] = []
         identity.append("data: {\"id\":\"chatcmpl-")
         identity.appendDecimal(attempt, width: 9)
@@ -49,7 +51,15 @@ final class AnswerText {
         event.append(contentsOf: repeatElement(UInt8(ascii: " "), count: Self.tokenBytes))
         event.append(contentsOf: tail)
         self.isChunked = isChunked
-        seed = StableHash.mix(UInt64(attempt))
+        self.seed = StableHash.mix(seed)
+        self.said = said
+    }
+
+    /// The first `count` tokens of the answer that `seed` makes.
+    static func text(seed: UInt64, count: Int) -> [UInt8] {
+        var text: [UInt8] = []
+        for index in 0..<count { appendToken(index, StableHash.mix(seed), to: &text) }
+        return text
     }
 
     /// Writes the event of token `index`, and keeps its payload in `log`.
@@ -135,7 +145,7 @@ final class AnswerText {
 
     /// Makes `event` that of token `index`.
     private func setToken(_ index: Int) {
-        var bits = StableHash.mix(seed &+ UInt64(index))
+        var bits = StableHash.mix(seed &+ UInt64(index + said))
         for place in textAt + 1..<textAt + Self.tokenBytes {
             event[place] = UInt8(ascii: "a") &+ UInt8(truncatingIfNeeded: bits % 26)
             bits /= 26

@@ -35,6 +35,8 @@ final class ServerConnection: SocketHandler {
     private var text: AnswerText?
     private var log: AttemptLog?
     private var fate = AnswerFate()
+    /// Tokens that another server said before.
+    private var said = 0
 
     init(server: SimulatedServer, socket: Socket, place: Int) {
         self.server = server
@@ -115,7 +117,8 @@ final class ServerConnection: SocketHandler {
             while true {
                 switch try reader.next(span, at: &offset) {
                 case .payload(let range):
-                    let room = max(0, Self.openingBytes - opening.count)
+                    let most = world.options.isDeterministic ? Int.max : Self.openingBytes
+                    let room = max(0, most - opening.count)
                     opening.append(span.extracting(range.range).extracting(first: room))
                 case .needMore:
                     inbound.clear()
@@ -183,10 +186,11 @@ final class ServerConnection: SocketHandler {
             return
         }
         let id = server.jobName(place: place)
+        said = world.options.isDeterministic ? tokensSaid(before: item) : 0
         let engineJob = EngineJob(
-            id: id, promptTokens: item.promptTokens,
+            id: id, promptTokens: item.promptTokens + said,
             blockHashes: item.blockHashes(blockTokens: server.plan.profile.blockTokens),
-            answerTokens: item.answerTokens)
+            answerTokens: max(1, item.answerTokens - said))
         job = id
         if case .refused(let refusal) = server.submit(engineJob, at: now) {
             job = nil
@@ -198,6 +202,30 @@ final class ServerConnection: SocketHandler {
             case .injected(let status): refuse(status, retryAfter: nil, at: now)
             }
         }
+    }
+
+    /// What the words of the present answer depend on.
+    private var wordSeed: UInt64 {
+        UInt64(world.options.isDeterministic ? request : number)
+    }
+
+    /// Tokens of the beginning of the answer that the request ends with.
+    private func tokensSaid(before item: WorkItem) -> Int {
+        let mark = Array("{\"role\":\"assistant\",\"content\":\"".utf8)
+        let body = opening
+        guard
+            let start = (0...max(0, body.count - mark.count)).last(where: {
+                body[$0...].starts(with: mark)
+            })
+        else { return 0 }
+        let text = Array(body[(start + mark.count)...].prefix { $0 != UInt8(ascii: "\"") })
+        let tokens = text.count / AnswerText.tokenBytes
+        if text != AnswerText.text(seed: wordSeed, count: tokens) || tokens > item.answerTokens {
+            world.breach(
+                "what was said is handed on",
+                "request \(request) was handed on with words that nobody said")
+        }
+        return tokens
     }
 
     private func answerProbe(at now: Instant) {
@@ -241,7 +269,8 @@ final class ServerConnection: SocketHandler {
         phase = .answering
         log?.status = 200
         let isChunked = server.habits.framing == .chunked
-        let made = AnswerText(attempt: number, model: item.model, isChunked: isChunked)
+        let made = AnswerText(
+            attempt: number, model: item.model, isChunked: isChunked, seed: wordSeed, said: said)
         text = made
         guard item.stream else { return }
         log?.eventBytes = made.eventBytes

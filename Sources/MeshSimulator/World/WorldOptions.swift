@@ -19,6 +19,10 @@ package struct WorldOptions: Sendable {
     package var checkEvery = 1
     /// Whether callers hold every byte of an answer against what the server said.
     package var verifies = true
+    /// Whether every server says the same to the same request, as at temperature 0, and goes on
+    /// from the beginning of an answer that a request ends with. Callers then hold the words
+    /// against what they should be, whoever said them.
+    package var isDeterministic = false
     /// Whether `Outcome.requests` keeps what every caller saw.
     package var keepsRequests = true
     /// Which of the upstream operations (connect, send, read a head, read a body) fails, counted
@@ -68,6 +72,8 @@ package enum Sabotage: String, CaseIterable, Sendable {
     case forgetsSettlement
     /// Recordings say that something else was decided.
     case forgesRecordings
+    /// The driver leaves the last word out of what it says was said.
+    case forgetsLastWord
     /// The driver gets an endpoint as if the request carried no data label.
     case losesLabels
     /// Records leave out where labelled data went.

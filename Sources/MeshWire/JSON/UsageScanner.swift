@@ -53,6 +53,28 @@ package enum UsageScanner {
         return facts
     }
 
+    /// The facts of one event, those within `response` or `message` too; nil when `data` is not
+    /// one JSON object.
+    package static func checkedFacts(inEvent data: RawSpan) -> EventFacts? {
+        let marks = EventMarks(in: data)
+        var facts = EventFacts()
+        facts.hasFinishReason = marks.contains(.finishReason)
+        guard marks.contains(.usage) || marks.contains(.error) else {
+            let start = JSONGrammar.skipSpace(data, from: 0)
+            guard start < data.byteCount, data[start] == UInt8(ascii: "{"),
+                let end = try? JSONGrammar.skipValue(data, from: start, depth: 0),
+                JSONGrammar.skipSpace(data, from: end) == data.byteCount
+            else { return nil }
+            return facts
+        }
+        guard let walk = try? EventWalk(over: data, nested: true) else { return nil }
+        facts.isError = walk.isError
+        if let usage = walk.usage {
+            facts.usage = EventUsage(usage: usage, isUsageOnly: walk.hasNoChoices)
+        }
+        return facts
+    }
+
     /// The token counts of one event; nil when it has none at its top level.
     package static func usage(inEvent data: RawSpan, nested: Bool = false) -> EventUsage? {
         facts(inEvent: data, nested: nested).usage

@@ -25,6 +25,8 @@ final class Drive {
     var steps: [Step] = []
     /// What the caller was sent: complete heads, and payloads without framing.
     var written = ""
+    /// The head that was kept back and then written, in front of the piece that let it go.
+    var releasedHead = ""
     private var answerHead = ResponseHead()
 
     init(
@@ -64,6 +66,7 @@ final class Drive {
         try #require(isWhole, "the head of the test is not whole")
         steps = []
         written = ""
+        releasedHead = ""
         payload = nil
         let head = head
         return take(
@@ -163,10 +166,13 @@ final class Drive {
         let bytes = Array(text.utf8)
         var out: [UInt8] = []
         let verdict = exchange.answerBody(bytes.span.bytes, isLast: isLast, into: &out, at: now)
+        if exchange.isReleasing {
+            releasedHead = String(decoding: exchange.heldHead, as: UTF8.self)
+            exchange.headWritten()
+        }
         switch verdict {
         case .unchanged: written += text
-        case .replaced: written += String(decoding: out, as: UTF8.self)
-        case .broken: break
+        case .replaced, .broken: written += String(decoding: out, as: UTF8.self)
         }
         return verdict
     }

@@ -65,7 +65,8 @@ struct SnapshotSample {
     /// A mesh that offers one model with one target on backend 0 and fallbacks on the next ones.
     static func model(
         fallbacks: Int = 0, endpoints: Int = 1, retry: RetryPolicy = RetryPolicy(attempts: 1),
-        timeouts: Timeouts = Timeouts(), upstream: String = "real-model"
+        timeouts: Timeouts = Timeouts(), upstream: String = "real-model",
+        continuation: ContinuationPolicy? = nil, capabilities: [Capabilities] = []
     ) -> SnapshotSample {
         var sample = SnapshotSample()
         sample.rules = [
@@ -79,12 +80,14 @@ struct SnapshotSample {
         let targets = (0...fallbacks).map {
             ModelTarget(
                 weight: 1, backend: BackendID($0),
-                upstreamModel: Array(($0 == 0 ? upstream : "fallback-\($0)").utf8))
+                upstreamModel: Array(($0 == 0 ? upstream : "fallback-\($0)").utf8),
+                capabilities: $0 < capabilities.count ? capabilities[$0] : Capabilities())
         }
         sample.models = [
             Model(
                 name: Array("small".utf8), resource: "default/small", targets: [targets[0]],
-                fallbacks: Array(targets[1...]), timeouts: timeouts, retry: retry)
+                fallbacks: Array(targets[1...]), timeouts: timeouts, retry: retry,
+                continuation: continuation)
         ]
         sample.names = [("small", 0)]
         return sample

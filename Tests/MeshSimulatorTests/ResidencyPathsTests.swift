@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import MeshBasics
+import MeshCompiler
+import MeshExchange
+import MeshModel
+import MeshRouting
+import MeshSnapshot
+import MeshTelemetry
+import MeshWire
+import Testing
+
+/// The proof walks the paths that it knows of. Here an exchange goes wherever it can, with every
+/// attempt failing, and each hop must be one of them: a feature that sends requests somewhere new
+/// and is not known to the proof fails this.
+@Suite("Paths of labelled requests")
+struct ResidencyPathsTests {
+    @Test("no exchange takes a hop that the proof does not know", arguments: UInt64(1)...60)
+    func known(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        let text = Self.mesh(using: &random)
+        let (resources, problems) = ResourceSet.parse([SourceFile(path: "mesh.yaml", text: text)])
+        let made = Compiler.compile(resources, resolved: ResolvedNames(), version: 1)
+        let snapshot = try #require(made.snapshot, "\(problems + made.diagnostics)\n\(text)")
+        let now = Instant(nanoseconds: 3_600_000_000_000)
+        let proof = ResidencyProof.of(
+            snapshot, at: WallTime(nanoseconds: 3_600_000_000_000), reliesOnFilter: true)
+        #expect(proof.isProved, "\(proof.counterexamples.first.map { "\($0)" } ?? "")\n\(text)")
+        var known: Set<Ends> = []
+        for path in proof.paths where path.verdict == .allowed {
+            let hop = path.steps[path.steps.count - 2]
+            let end = path.steps[path.steps.count - 1].split(separator: " ")
+            known.insert(
+                Ends(
+                    label: path.label, rule: path.steps[1].prefix { $0 != "(" }.description,
+                    isCopy: hop.hasPrefix("copy"),
+                    backend: String(hop.split(separator: " ").last ?? ""),
+                    endpoint: String(end[1])))
+        }
+        var hops = 0
+        for turn in 0..<40 {
+            var walk = Walk(snapshot, seed: seed &* 100 &+ UInt64(turn), at: now)
+            for end in try walk.run(using: &random) {
+                #expect(known.contains(end), "\(end)\n\(text)")
+                hops += 1
+            }
+        }
+        #expect(hops > 0 || known.isEmpty)
+    }
+
+    /// The rule, the hop and the endpoint of a path.
+    struct Ends: Hashable {
+        var label: String
+        var rule: String
+        var isCopy: Bool
+        var backend: String
+        var endpoint: String
+    }
+
+    /// A mesh in which anything may lead anywhere.
+    private static func mesh(using random: inout SplitMix64) -> String {
+        let regions = ["eu-1", "eu-2", "us-1", ""]
+        var text = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: Gateway
+            metadata: {name: g}
+            spec:
+              gatewayClassName: pinion
+              listeners: [{name: http, port: 8080, protocol: HTTP}]
+
+            """
+        for number in 0..<5 {
+            text += """
+                ---
+                apiVersion: pinion.dev/v1alpha1
+                kind: Backend
+                metadata: {name: b\(number)}
+                spec:
+                  dialect: OpenAI
+                  endpoints:
+
+                """
+            for last in 1...(1 + random.below(3)) {
+                let region = regions[random.below(regions.count)]
+                let labels = region.isEmpty ? "" : ", labels: {region: \(region)}"
+                text += "    - {address: 10.0.\(number).\(last), port: 80\(labels)}\n"
+            }
+        }
+        func backend(_ random: inout SplitMix64) -> String {
+            "{backendRef: {name: b\(random.below(5))}}"
+        }
+        for model in ["m", "n"] {
+            let targets = (0...random.below(2)).map { _ in backend(&random) }
+            let fallbacks = (0...random.below(3)).map { _ in backend(&random) }
+            text += """
+                ---
+                apiVersion: pinion.dev/v1alpha1
+                kind: Model
+                metadata: {name: \(model)}
+                spec:
+                  targets: [\(targets.joined(separator: ", "))]
+                  fallbacks: [\(fallbacks.joined(separator: ", "))]
+
+                """
+        }
+        return text + others(using: &random)
+    }
+
+    /// A route with a copy, and two policies.
+    private static func others(using random: inout SplitMix64) -> String {
+        """
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: r}
+        spec:
+          parentRefs: [{name: g}]
+          rules:
+            - matches: [{path: {value: /r}}]
+              filters:
+                - type: RequestMirror
+                  requestMirror:
+                    backendRef: {group: pinion.dev, kind: Backend, name: b\(random.below(5))}
+              backendRefs:
+                - {group: pinion.dev, kind: Backend, name: b\(random.below(5))}
+                - {group: pinion.dev, kind: Model, name: m}
+        ---
+        apiVersion: pinion.dev/v1alpha1
+        kind: ResidencyPolicy
+        metadata: {name: eu}
+        spec: {label: eu, sources: [{header: x-label}], allow: {regions: ["eu-*"]}}
+        ---
+        apiVersion: pinion.dev/v1alpha1
+        kind: ResidencyPolicy
+        metadata: {name: one}
+        spec:
+          label: one
+          targetRefs: [{group: pinion.dev, kind: Model, name: n}]
+          allow: {regions: [eu-1, us-1]}
+
+        """
+    }
+}
+
+/// One request that fails wherever it goes.
+private struct Walk: ~Copyable {
+    private let snapshot: Snapshot
+    private var shard: Shard
+    private var exchange = Exchange()
+    private var now: Instant
+
+    init(_ snapshot: Snapshot, seed: UInt64, at now: Instant) {
+        self.snapshot = snapshot
+        self.now = now
+        shard = Shard(seed: seed, wallOffset: 0)
+        shard.adopt(
+            snapshot, credentials: Array(repeating: nil, count: snapshot.backends.count), at: now)
+    }
+
+    /// Where it was about to go, once for each label that its receipt names.
+    mutating func run(
+        using random: inout SplitMix64
+    ) throws -> [ResidencyPathsTests.Ends] {
+        let label = ["", "x-label: eu\r\n", "x-label: one, eu\r\n"][random.below(3)]
+        let path = random.below(2) == 0 ? "/v1/chat/completions" : "/r"
+        let body = Array(#"{"model":"\#(random.below(2) == 0 ? "m" : "n")"}"#.utf8)
+        let text =
+            "POST \(path) HTTP/1.1\r\nhost: h\r\n\(label)content-length: \(body.count)\r\n\r\n"
+        let bytes = Array(text.utf8)
+        var head = RequestHead()
+        guard try head.parse(bytes.span.bytes, limits: HeadLimits()) else { return [] }
+        var step = exchange.begin(head, bytes.span.bytes, port: 0, shard: &shard, at: now)
+        if step.collectsBody {
+            step = exchange.bodyCollected(
+                body.span.bytes, head, bytes.span.bytes, shard: &shard, at: now)
+        }
+        while step.dispatch != nil, !step.isDone {
+            exchange.requestSent(at: now)
+            now = now + .seconds(1)
+            step = exchange.attemptFailed(.connect, shard: &shard, at: now)
+        }
+        guard let receipt = exchange.record.residency else { return [] }
+        let rule = path == "/r" ? "rule 0 of route default/r " : "rule 0 of route models "
+        return receipt.hops.flatMap { hop in
+            receipt.labels.map { label in
+                ResidencyPathsTests.Ends(
+                    label: label, rule: rule, isCopy: hop.kind == .mirror, backend: hop.backend,
+                    endpoint: hop.endpoint)
+            }
+        }
+    }
+}
