@@ -24,11 +24,12 @@ let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
 /// A library target of ours, with its test target when `tested`, which also needs `testing`.
 func room(
     _ name: String, ring: Int, _ dependencies: [Target.Dependency] = [], tested: Bool = true,
-    testing: [Target.Dependency] = []
+    testing: [Target.Dependency] = [], exclude: [String] = []
 ) -> [Target] {
     let settings = ring <= 4 ? pure : strict
     var targets: [Target] = [
-        .target(name: name, dependencies: dependencies, swiftSettings: settings)
+        .target(
+            name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
     ]
     if tested {
         targets.append(
@@ -48,6 +49,11 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let grpc: [Target.Dependency] = [
+    .product(name: "GRPCCore", package: "grpc-swift-2"),
+    .product(name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport"),
+    .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+]
 let crypto: [Target.Dependency] = [
     .product(name: "Crypto", package: "swift-crypto"),
     .product(name: "CryptoExtras", package: "swift-crypto"),
@@ -64,6 +70,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     ],
     targets: [
         // Ring 0-1: what bytes, times and names mean.
@@ -87,12 +96,13 @@ let package = Package(
         room("MeshRouting", ring: 3, ["MeshBasics", "MeshWire", "MeshSnapshot"]),
         room("MeshLimits", ring: 3, ["MeshBasics", "MeshSnapshot"]),
         room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
+        room("MeshEngines", ring: 3, ["MeshBasics", "MeshWire", "MeshPolicy", "MeshSnapshot"]),
         // Ring 4: one request.
         room(
             "MeshExchange", ring: 4,
             [
                 "MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity", "MeshTelemetry",
-                "MeshSnapshot", "MeshRouting", "MeshLimits", "MeshDialects",
+                "MeshSnapshot", "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines",
             ], testing: crypto),
         // Ring 5: worlds.
         // The simulator decides and never does, so it is built as the rings below are.
@@ -100,7 +110,7 @@ let package = Package(
             "MeshSimulator", ring: 4,
             [
                 "MeshBasics", "MeshWire", "MeshTelemetry", "MeshModel", "MeshSnapshot",
-                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshExchange",
+                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshEngines", "MeshExchange",
             ]),
         room(
             "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
@@ -109,9 +119,14 @@ let package = Package(
             "MeshProxy", ring: 5,
             [
                 "CLinux", "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot",
-                "MeshRouting", "MeshLimits", "MeshDialects", "MeshExchange", nioCore, nioSSL,
-                nioTLS, nioLocks,
+                "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines", "MeshExchange",
+                nioCore, nioSSL, nioTLS, nioLocks,
             ]),
+        room(
+            "MeshGRPC", ring: 5,
+            ["MeshBasics", "MeshEngines", "MeshProxy", "MeshSnapshot", nioCore, nioSSL] + grpc,
+            testing: [.product(name: "NIOEmbedded", package: "swift-nio")],
+            exclude: ["Protos"]),
         room("MeshAdmin", ring: 5, ["MeshBasics", "MeshIdentity", nioHTTP1] + nio),
         room(
             "MeshControl", ring: 5,
@@ -126,7 +141,8 @@ let package = Package(
                 dependencies: [
                     "MeshBasics", "MeshPolicy", "MeshIdentity", "MeshTelemetry", "MeshModel",
                     "MeshSnapshot", "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange",
-                    "MeshProxy", "MeshAdmin", "MeshControl", "MeshModelServer", "MeshSimulator",
+                    "MeshProxy", "MeshAdmin", "MeshControl", "MeshGRPC", "MeshModelServer",
+                    "MeshSimulator",
                     arguments,
                 ] + nio,
                 swiftSettings: strict),

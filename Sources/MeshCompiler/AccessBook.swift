@@ -13,7 +13,9 @@ struct AccessBook {
     private(set) var policies: [AccessPolicy] = []
     /// Where each of them is written.
     private(set) var drafts: [Draft] = []
-    /// The facts that any rule reads.
+    /// The engines that rules may ask.
+    let engines: EngineBook
+    /// The facts that any rule or engine reads.
     var layout = FactLayout()
     private var ids: [PolicyTarget: [AccessID]] = [:]
 
@@ -26,11 +28,16 @@ struct AccessBook {
     }
 
     /// What all rules together are made into.
-    var table: AccessTable { AccessTable(policies: policies, layout: layout) }
+    var table: AccessTable {
+        // With one that could not be made there is no snapshot.
+        AccessTable(
+            policies: policies, engines: engines.engines.compactMap { $0 }, layout: layout)
+    }
 
     /// The policies of `catalog`; dangling targets and rules that say nothing definite go to
     /// `report`.
     init(_ catalog: Catalog, _ report: inout Report) {
+        engines = EngineBook(catalog, layout: &layout, &report)
         for policy in catalog.access {
             var targets: [PolicyTarget] = []
             for reference in policy.targets {
@@ -44,7 +51,7 @@ struct AccessBook {
                     targets.append(target)
                 }
             }
-            add(policy, targets, &report)
+            add(policy, targets, catalog, &report)
         }
     }
 
@@ -57,10 +64,11 @@ struct AccessBook {
     func readsBody(_ ids: [AccessID]) -> Bool { ids.contains { policies[Int($0)].readsBody } }
 
     private mutating func add(
-        _ written: AccessPolicyResource, _ targets: [PolicyTarget], _ report: inout Report
+        _ written: AccessPolicyResource, _ targets: [PolicyTarget], _ catalog: Catalog,
+        _ report: inout Report
     ) {
         let name = written.metadata.id.text
-        let hasAllow = written.rules.contains { $0.action == .allow }
+        let hasAllow = written.rules.contains { $0.action.value == .allow }
         checkDefault(written, hasAllow: hasAllow, &report)
         var named: [String: Located<String>] = [:]
         var rules: [AccessRule] = []
@@ -73,11 +81,18 @@ struct AccessBook {
                 continue
             }
             named[rule.name.value] = rule.name
+            let engine = engine(of: rule, for: targets, in: written.metadata, catalog, &report)
             guard let program = program(of: rule, in: written.metadata, &report) else { continue }
-            rules.append(
-                AccessRule(
-                    policy: name, name: rule.name.value, action: AccessRule.Action(rule.action),
-                    program: program, message: rule.message, layout: layout))
+            let made = AccessRule(
+                policy: name, name: rule.name.value, action: AccessRule.Action(rule.action.value),
+                program: program, message: rule.message, engine: engine, layout: layout)
+            if made.action == .custom, made.stage == .destination {
+                report.error(
+                    rule.condition?.place ?? rule.name.place, written.metadata,
+                    "an engine is asked once, before a Backend is chosen, so `destination` is not "
+                        + "known", "let a rule of its own speak about `destination`")
+            }
+            rules.append(made)
         }
         let ordered = AccessRule.Action.allCases.flatMap { action in
             rules.filter { $0.action == action }
@@ -126,29 +141,63 @@ struct AccessBook {
     private mutating func program(
         of rule: AccessRuleText, in policy: Metadata, _ report: inout Report
     ) -> Program? {
-        let condition = rule.condition
-        let program: Program
-        do {
-            program = try Program.compile(
-                condition.text, in: Fact.environment, layout: &layout)
-        } catch {
-            for mistake in error.mistakes {
+        guard let condition = rule.condition else {
+            if rule.action.value == .custom {
+                // It is asked about every request.
+                return try? Program.compile("true", in: Fact.environment, layout: &layout)
+            }
+            report.missing(
+                rule.name.place, policy,
+                "nothing says when rule \(quoted(rule.name.value)) applies",
+                "add `when` with a condition in CEL")
+            return nil
+        }
+        guard let program = report.program(condition, expecting: .bool, in: policy, &layout)
+        else { return nil }
+        if program.slots.isEmpty { checkConstant(rule, condition, program, in: policy, &report) }
+        return program
+    }
+
+    /// The engine that `rule` asks; nil for a rule that asks none, and for a mistake, which is
+    /// noted.
+    private mutating func engine(
+        of rule: AccessRuleText, for targets: [PolicyTarget], in policy: Metadata,
+        _ catalog: Catalog, _ report: inout Report
+    ) -> (number: EngineID, is: PolicyEngine)? {
+        guard rule.action.value == .custom else {
+            if let reference = rule.engine {
                 report.error(
-                    condition.place(line: mistake.line, column: mistake.column), policy,
-                    mistake.message, mistake.remedy)
+                    reference.place, policy,
+                    "`engineRef` means nothing in a rule that does not ask an engine",
+                    "write `action: custom`, or remove it")
             }
             return nil
         }
-        if program.slots.isEmpty { checkConstant(rule, program, in: policy, &report) }
-        return program
+        guard let reference = rule.engine else {
+            report.missing(
+                rule.action.place, policy, "nothing says which engine is asked",
+                "add `engineRef` with the name of a PolicyEngine")
+            return nil
+        }
+        let index = report.resolve(reference, .policyEngine, in: policy, catalog)
+        if let target = targets.first(where: { $0.kind == .backend }) {
+            report.error(
+                rule.action.place, policy,
+                "an engine is asked once, before a Backend is chosen, so not for "
+                    + "Backend \(quoted(target.name.name))",
+                "target the Gateway, HTTPRoutes or Models that lead there")
+        }
+        return index.flatMap { engines[$0] }
     }
 
     /// An expression that reads no fact says the same of every request.
     private func checkConstant(
-        _ rule: AccessRuleText, _ program: Program, in policy: Metadata, _ report: inout Report
+        _ rule: AccessRuleText, _ condition: EmbeddedText, _ program: Program,
+        in policy: Metadata, _ report: inout Report
     ) {
-        let place = rule.condition.place
-        switch (program.verdict(FactTable(FactLayout())), rule.action) {
+        let place = condition.place
+        let action = rule.action.value
+        switch (program.verdict(FactTable(FactLayout())), action) {
         case (.unknown(let fault), _):
             report.error(
                 place, policy, "the condition can never be evaluated: \(fault.description)",
@@ -161,11 +210,14 @@ struct AccessBook {
             report.warning(
                 place, policy, "the rule lets every request pass",
                 "let the condition speak about a fact of Docs/facts.md")
-        case (.fails, .deny), (.holds, .require), (.fails, .allow):
+        case (.holds, .custom):
+            report.warning(
+                place, policy, "the condition is always true", "remove `when`")
+        case (.fails, .deny), (.holds, .require), (.fails, .allow), (.fails, .custom):
             report.warning(
                 place, policy,
                 "the rule can never matter: its condition is always "
-                    + (rule.action == .require ? "true" : "false"),
+                    + (action == .require ? "true" : "false"),
                 "let the condition speak about a fact of Docs/facts.md, or remove the rule")
         }
     }
@@ -177,6 +229,7 @@ extension AccessRule.Action {
         switch action {
         case .deny: self = .deny
         case .require: self = .require
+        case .custom: self = .custom
         case .allow: self = .allow
         }
     }

@@ -23,6 +23,8 @@ struct Catalog {
     let limits: [LimitPolicyResource]
     /// The AccessPolicies.
     let access: [AccessPolicyResource]
+    /// The PolicyEngines.
+    let engines: [PolicyEngineResource]
     /// The ResidencyPolicies.
     let residency: [ResidencyPolicyResource]
     /// The AttestationVerifiers.
@@ -46,6 +48,7 @@ struct Catalog {
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
+        engines = Self.unique(resources.engines, \.metadata, &report)
         residency = Self.unique(resources.residency, \.metadata, &report)
         verifiers = Self.unique(resources.verifiers, \.metadata, &report)
         identity = Self.unique(resources.identity, \.metadata, &report)
@@ -64,6 +67,7 @@ struct Catalog {
             .httpRoute: Self.index(routes.map(\.metadata)),
             .backend: Self.index(backends.map(\.metadata)),
             .model: Self.index(models.map(\.metadata)),
+            .policyEngine: Self.index(engines.map(\.metadata)),
             .secret: Self.index(secrets.map(\.metadata)),
         ]
     }
@@ -79,9 +83,28 @@ struct Catalog {
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
+        case .policyEngine: engines.map(\.metadata.id)
         case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
             .residencyPolicy, .attestationVerifier, .identityProvider:
             []
+        }
+    }
+
+    /// Whether `resource` may refer to `name`: within a namespace always, else by a grant.
+    ///
+    /// **Source** Gateway API, `ReferenceGrant`.
+    func isGranted(_ name: ResourceName, _ kind: Kind, to resource: Metadata) -> Bool {
+        if name.namespace == resource.id.namespace { return true }
+        return grants.contains { grant in
+            grant.metadata.id.namespace == name.namespace
+                && grant.from.contains {
+                    $0.group == resource.kind.group && $0.kind == resource.kind.rawValue
+                        && $0.namespace == resource.id.namespace
+                }
+                && grant.to.contains {
+                    $0.group == kind.group && $0.kind == kind.rawValue
+                        && ($0.name == nil || $0.name == name.name)
+                }
         }
     }
 

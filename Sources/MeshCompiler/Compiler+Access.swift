@@ -14,11 +14,26 @@ extension Compiler {
         for index in rules.indices where readsBody(rules[index]) {
             rules[index].needsFacts = true
         }
+        useEngines()
         guard !report.isQuiet, !report.hasErrors else { return }
         for (index, draft) in access.drafts.enumerated() {
             let policy = access.policies[index]
             guard let rule = policy.rules.first(where: { $0.readsBody }) else { continue }
             for target in draft.targets { checkBodies(rule, draft, target) }
+        }
+    }
+
+    /// Marks the Backends of engines as used, and reports engines that nothing asks.
+    private mutating func useEngines() {
+        let asked = Set(access.policies.flatMap { $0.rules.map(\.engine) })
+        for (index, engine) in access.engines.engines.enumerated() {
+            guard let engine else { continue }
+            usedBackends[Int(engine.backend)] = true
+            guard !asked.contains(EngineID(index)), !report.hasErrors else { continue }
+            let metadata = catalog.engines[index].metadata
+            report.warning(
+                metadata.place, metadata, "nothing asks the PolicyEngine",
+                "refer to it from a rule of an AccessPolicy, or remove it")
         }
     }
 
@@ -45,19 +60,20 @@ extension Compiler {
         guard
             let written = draft.written.rules.first(where: { $0.name.value == rule.name })
         else { return }
+        let place = written.condition?.place ?? written.name.place
         let plain = plainBackends(of: target)
         guard let first = plain.first else { return }
         let backend = catalog.backends[first].metadata.label
         switch target.kind {
         case .gateway:
             report.warning(
-                written.condition.place, metadata,
+                place, metadata,
                 "`\(fact)` makes every body on Gateway \(quoted(target.name.name)) be read as an "
                     + "AI request, also those for \(backend), which does not speak the OpenAI API",
                 "target the HTTPRoutes or Models that the rule is about")
         case .httpRoute, .backend:
             report.error(
-                written.condition.place, metadata,
+                place, metadata,
                 "`\(fact)` is not known on \(target.kind.rawValue) \(quoted(target.name.name)): "
                     + "\(backend) does not speak the OpenAI API",
                 "write `dialect: OpenAI` into its `spec`, or target a Model")
@@ -66,9 +82,11 @@ extension Compiler {
     }
 
     private func name(ofBodyFactIn rule: AccessRule) -> String {
-        let facts = rule.program.slots.compactMap {
+        let read = rule.program.slots.compactMap {
             Fact(rawValue: access.layout.slots[$0].fact)
         }
+        let told = rule.engine >= 0 ? access.engines.engines[Int(rule.engine)]?.facts ?? [] : []
+        let facts = read + told.map(\.fact)
         return facts.first { $0.stage == .body }?.name ?? "ai.model"
     }
 

@@ -68,10 +68,7 @@ extension Compiler {
         _ parent: ParentReference, _ hostnames: [Hostname]
     ) -> [Int] {
         let place = parent.gateway.name.place
-        var candidates = candidates.filter { index in
-            let kinds = listeners[index].resource.kinds
-            return kinds.isEmpty || kinds.contains(resource.kind)
-        }
+        var candidates = candidates.filter { listeners[$0].takes(resource.kind) }
         guard !candidates.isEmpty else {
             report.error(
                 place, resource,

@@ -87,7 +87,7 @@ extension Compiler {
                     continue
                 }
                 report.error(
-                    written.condition.place, draft.written.metadata,
+                    (written.condition?.place ?? written.name.place), draft.written.metadata,
                     "`\(fact.name)` is not known on \(target.kind.rawValue) "
                         + "\(quoted(target.name.name)): nobody asks who callers are\(place)",
                     Self.remedy(kind, target))

@@ -15,6 +15,8 @@ struct ListenerDraft {
     var addresses: [Located<String>]
     /// The hostname it serves.
     var hostname: Hostname?
+    /// What is spoken there.
+    var speech: PortSpeech
     /// What holds for everything on it: the Mesh's defaults and the Gateway's policies.
     var settings: TrafficSettings
     /// The limits of the Gateway.
@@ -40,6 +42,13 @@ struct ListenerDraft {
         var metadata: Metadata
         /// Where the name is written.
         var place: Place
+    }
+
+    /// Whether resources of `kind` may attach. Where the mesh is only asked, another proxy decides
+    /// where requests go: routes say which policies hold, and Models have no say.
+    func takes(_ kind: Kind) -> Bool {
+        if speech.isAsked, kind != .httpRoute { return false }
+        return resource.kinds.isEmpty || resource.kinds.contains(kind)
     }
 
     /// `namespace/gateway/listener`.
@@ -70,6 +79,7 @@ extension Compiler {
                         gateway: gateway.metadata, gatewayIndex: index, resource: listener,
                         addresses: addresses,
                         hostname: listener.hostname.map { Hostname(written: $0.value) },
+                        speech: listener.speech.flatMap { PortSpeech(rawValue: $0.value) } ?? .http,
                         settings: settings,
                         limits: limits.limits(of: .gateway, gateway.metadata.id),
                         access: access.policies(of: .gateway, gateway.metadata.id),
@@ -86,6 +96,7 @@ extension Compiler {
     /// Each address, port and hostname belongs to one listener, and a port that is bound at
     /// every address cannot be bound at one of them as well.
     private mutating func checkBindings() {
+        checkSpeeches()
         var claims: [Binding: Int] = [:]
         var wildcards: [UInt16: Int] = [:]
         for (index, listener) in listeners.enumerated() {
@@ -94,7 +105,7 @@ extension Compiler {
                 let binding = Binding(
                     address: address.value.lowercased(), port: port,
                     hostname: listener.hostname)
-                if let first = claims[binding] {
+                if let first = claims[binding], listeners[first].speech == listener.speech {
                     let other = listeners[first]
                     report.error(
                         listener.resource.name.place, listener.gateway,
@@ -123,6 +134,30 @@ extension Compiler {
                         + "\(other.resource.name.place.text), and cannot be bound at "
                         + "\(address.value) as well",
                     "write the same address for both, or another port")
+            }
+        }
+    }
+
+    /// Who connects to a port must know what to speak before any hostname was told.
+    private mutating func checkSpeeches() {
+        var first: [Binding: Int] = [:]
+        for (index, listener) in listeners.enumerated() {
+            for address in listener.addresses {
+                let port = Binding(
+                    address: address.value.lowercased(), port: listener.resource.port.value,
+                    hostname: nil)
+                guard let known = first[port], listeners[known].speech != listener.speech else {
+                    first[port] = first[port] ?? index
+                    continue
+                }
+                let other = listeners[known]
+                report.error(
+                    listener.resource.speech?.place ?? listener.resource.name.place,
+                    listener.gateway,
+                    "listener \(quoted(other.resource.name.value)) of \(other.gateway.label) "
+                        + "speaks \(quoted(other.speech.rawValue)) on port \(port.port), at "
+                        + other.resource.name.place.text,
+                    "give one of them another port")
             }
         }
     }
@@ -159,7 +194,7 @@ extension Compiler {
                     ports.append(
                         Port(
                             address: binding.address, number: binding.port,
-                            listeners: [finished[index]]))
+                            speech: draft.speech, listeners: [finished[index]]))
                 }
             }
         }

@@ -78,10 +78,8 @@ extension Compiler {
         }
         return listeners.indices.filter { index in
             let listener = listeners[index]
-            let kinds = listener.resource.kinds
             return listener.gateway.id.namespace == resource.metadata.id.namespace
-                && listener.resource.namespaces != .none
-                && (kinds.isEmpty || kinds.contains(.model))
+                && listener.resource.namespaces != .none && listener.takes(.model)
         }
     }
 
@@ -178,7 +176,7 @@ extension Compiler {
     ]
 
     /// The id of `rule`, which is added unless there is an equal one.
-    private mutating func intern(_ rule: Rule) -> RuleID {
+    mutating func intern(_ rule: Rule) -> RuleID {
         if let known = rules.firstIndex(of: rule) { return RuleID(known) }
         rules.append(rule)
         return RuleID(rules.count - 1)

@@ -55,13 +55,23 @@ extension Compiler {
     mutating func resolve(
         _ reference: Reference, _ kind: Kind, in resource: Metadata
     ) -> Int? {
+        report.resolve(reference, kind, in: resource, catalog)
+    }
+}
+
+extension Report {
+    /// The index of what `reference` of `resource` names, if it is there and may be referred to;
+    /// nil otherwise, with the reason noted.
+    mutating func resolve(
+        _ reference: Reference, _ kind: Kind, in resource: Metadata, _ catalog: Catalog
+    ) -> Int? {
         let name = reference.target(from: resource.id.namespace)
         guard let index = catalog.index(of: kind, name) else {
-            report.dangling(reference, kind, name, in: resource, catalog)
+            dangling(reference, kind, name, in: resource, catalog)
             return nil
         }
-        guard isGranted(name, kind, to: resource) else {
-            report.error(
+        guard catalog.isGranted(name, kind, to: resource) else {
+            error(
                 reference.namespace?.place ?? reference.place, resource,
                 "namespace \(quoted(name.namespace)) does not let a \(resource.kind.rawValue) of "
                     + "\(quoted(resource.id.namespace)) refer to its \(kind.rawValue) "
@@ -70,23 +80,5 @@ extension Compiler {
             return nil
         }
         return index
-    }
-
-    /// Whether `resource` may refer to `name`: within a namespace always, else by a grant.
-    ///
-    /// **Source** Gateway API, `ReferenceGrant`.
-    private func isGranted(_ name: ResourceName, _ kind: Kind, to resource: Metadata) -> Bool {
-        if name.namespace == resource.id.namespace { return true }
-        return catalog.grants.contains { grant in
-            grant.metadata.id.namespace == name.namespace
-                && grant.from.contains {
-                    $0.group == resource.kind.group && $0.kind == resource.kind.rawValue
-                        && $0.namespace == resource.id.namespace
-                }
-                && grant.to.contains {
-                    $0.group == kind.group && $0.kind == kind.rawValue
-                        && ($0.name == nil || $0.name == name.name)
-                }
-        }
     }
 }

@@ -81,11 +81,13 @@ package struct Compiler {
         compiler.resolveModels()
         compiler.attachModels()
         compiler.compileRoutes()
+        compiler.openAskedListeners()
         compiler.checkLimits()
         compiler.attachAccess()
         compiler.attachResidency()
         compiler.checkIdentity()
         compiler.checkCredentials()
+        compiler.checkAskedListeners()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
         let isUsable = resources.isComplete && !compiler.report.hasErrors

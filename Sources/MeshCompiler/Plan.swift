@@ -95,7 +95,7 @@ struct PlanThing {
     var settings: [Setting]
 
     static let subjects = [
-        "mesh", "listener", "route", "model", "limit", "access", "residency", "identity",
+        "mesh", "listener", "route", "model", "limit", "access", "engine", "residency", "identity",
         "backend", "endpoint",
     ]
 
@@ -136,6 +136,8 @@ struct PlanThing {
                 }
             case ("accessPolicies", .list(let policies)):
                 things += policies.map { named("access", by: "name", $0, in: snapshot) }
+            case ("policyEngines", .list(let engines)):
+                things += engines.map { named("engine", by: "name", $0, in: snapshot) }
             case ("residencyPolicies", .list(let policies)):
                 things += policies.map { named("residency", by: "name", $0, in: snapshot) }
             case ("identityProviders", .list(let providers)):
@@ -152,6 +154,8 @@ struct PlanThing {
         let place = "\(port.text("address")):\(port.text("port"))"
         return port.elements("listeners").map { listener in
             var settings = [Setting(path: "port", value: place)]
+            let speech = port.text("protocol")
+            if !speech.isEmpty { settings.append(Setting(path: "protocol", value: speech)) }
             for member in listener.members where member.name != "name" && member.name != "routes" {
                 settings += flattened(member.value, at: member.name, in: snapshot)
             }

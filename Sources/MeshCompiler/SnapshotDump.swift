@@ -25,7 +25,8 @@ struct SnapshotDump {
                 .init("rules", .list(snapshot.rules.map(rule))),
                 .init("backends", .list(snapshot.backends.map(backend))),
                 .init("models", .list(snapshot.models.map(model))),
-            ] + usageLimits + accessPolicies + residencyPolicies + identityProviders + [
+            ] + usageLimits + accessPolicies + policyEngines + residencyPolicies
+                + identityProviders + [
                 .init("limits", limits(snapshot.limits)),
                 .init("telemetry", telemetry(snapshot.telemetry)),
                 .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
@@ -39,10 +40,12 @@ struct SnapshotDump {
     }
 
     private func port(_ port: Port) -> JSONText {
-        .object([
+        var members: [JSONText.Member] = [
             .init("address", .text(port.address)), .init("port", .number(Int(port.number))),
-            .init("listeners", .list(port.listeners.map(listener))),
-        ])
+        ]
+        if port.speech != .http { members.append(.init("protocol", .text(port.speech.rawValue))) }
+        members.append(.init("listeners", .list(port.listeners.map(listener))))
+        return .object(members)
     }
 
     private func listener(_ listener: Listener) -> JSONText {

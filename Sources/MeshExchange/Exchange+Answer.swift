@@ -8,24 +8,31 @@ import MeshTelemetry
 import MeshWire
 
 extension Exchange {
-    /// Answers with `refusal` and ends; when an answer was begun already, breaks it off.
+    /// Answers with `refusal`, and what `edits` add to its head, and ends; when an answer was begun
+    /// already, breaks it off.
     mutating func refuse(
-        _ refusal: Refusal, quota: Quota? = nil, shard: inout Shard, at now: Instant
+        _ refusal: Refusal, quota: Quota? = nil, edits: [HeaderEdit] = [], shard: inout Shard,
+        at now: Instant
     ) -> Step {
         if answeredHead { return breakAnswer(refusal, .reset, shard: &shard, at: now) }
+        var refusal = refusal
+        refusal.status = askedStatus(refusal.status)
         record.refusal = refusal.code.name
         record.fault = refusal.code.scope
         var body: [UInt8] = []
         let isAI = speaksAI
         appendError(refusal, isAI: isAI, to: &body)
         var fields: [UInt8] = []
-        if refusal.status == 503 || refusal.status == 429 {
+        HeaderEdits.append(edits, fields: [], bytes: RawSpan(), to: &fields)
+        let saysWhen = edits.contains { $0.name.elementsEqual("retry-after".utf8) }
+        if refusal.status == 503 || refusal.status == 429, !saysWhen {
             fields.append("retry-after: ")
             fields.appendDecimal(Int(refusal.retryAfter?.wholeSeconds ?? 1))
             fields.append("\r\n")
         }
         if let quota { QuotaFields.append(quota, to: &fields) }
-        Challenge.append(for: refusal, to: &fields)
+        let challenges = edits.contains { $0.name.elementsEqual("www-authenticate".utf8) }
+        if !challenges { Challenge.append(for: refusal, to: &fields) }
         return answer(
             refusal.status, type: isAI ? "application/json" : "application/problem+json",
             fields: fields, body: body, shard: &shard, at: now)
@@ -108,11 +115,16 @@ extension Exchange {
             return route(
                 head, bytes, body: bytes.extracting(0..<0), shard: &shard, at: now)
         }
-        if let refused = authorizeBody(
-            head, bytes, body: nil, isLast: true, shard: &shard, at: now)
-        {
-            return refused
-        }
+        return authorizeBody(
+            head, bytes, body: nil, isLast: true, then: .listed, shard: &shard, at: now)
+            ?? answerOffered(head, bytes, shard: &shard, at: now)
+    }
+
+    /// The models that are offered here, or one of them, to a caller who may see them.
+    mutating func answerOffered(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step {
+        let offered = currentListener?.models ?? []
         var body: [UInt8] = []
         let path = canonicalPath ?? bytes.extracting(head.pathRange.range).array
         if let name = Self.modelName(inPath: path) {
@@ -156,9 +168,11 @@ extension Exchange {
     /// **Source** `HTTPRequestRedirectFilter` of the Gateway API, for what is kept and which port
     /// is left out.
     mutating func answerRedirect(
-        _ redirect: Redirect, _ head: borrowing RequestHead, _ bytes: RawSpan,
-        shard: inout Shard, at now: Instant
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step {
+        guard case .redirect(let redirect) = snapshot.rules[Int(rule)].action else {
+            return refuse(Refusal(.noBackend), shard: &shard, at: now)
+        }
         let scheme = redirect.scheme ?? Array("http".utf8)
         let listenerPort = snapshot.ports[Int(port)].number
         var shownPort: UInt16? = redirect.port

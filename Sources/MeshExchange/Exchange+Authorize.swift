@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshEngines
 import MeshPolicy
 import MeshRouting
 import MeshSnapshot
@@ -19,15 +20,17 @@ import MeshWire
 ///
 /// Within a policy `deny` goes before `require` before `allow` before the default; the `allow`
 /// rules and the default are settled together, once the last of them can be asked. Every policy
-/// that applies must let the request pass. A rule that has no value refuses: `deny` counts as
-/// true, `require` and `allow` do not.
+/// that applies must let the request pass. The engines of `custom` rules are asked behind all
+/// rules of a stage, because asking them costs a round trip: see Exchange+Ask. A rule that has no
+/// value refuses: `deny` counts as true, `require` and `allow` do not.
 ///
 /// What is asked of a backend is a function of the request and the backend, so a retry on the
 /// same one is judged by the first answer. The time is a fact of the request, too.
 ///
 /// Invariant: without a policy nothing here costs more than looking at an empty array.
 extension Exchange {
-    /// Asks the rules that need the head only. Answers a refusal, or nil.
+    /// Asks the rules that need the head only. Answers a refusal, a step that asks an engine, or
+    /// nil.
     mutating func authorizeHead(
         _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step? {
@@ -37,17 +40,20 @@ extension Exchange {
         let scope = AccessScope(stage: .head, floor: .head)
         fill(&facts, for: ids, in: scope, head, bytes, body: nil)
         let denial = judge(ids, but: [], in: scope, facts, &shard)
+        if denial == nil { noteEngines(ids, but: [], in: scope, facts, &shard) }
         shard.putBack(&facts, of: snapshot)
-        return denial.map { refuse($0, shard: &shard, at: now) }
+        if let denial { return refuse(denial, shard: &shard, at: now) }
+        return askEngines(then: .classified, head, bytes, body: nil, shard: &shard, at: now)
     }
 
-    /// Asks the rules that need the body or the model. Answers a refusal, or nil.
+    /// Asks the rules that need the body or the model. Answers a refusal, a step that asks an
+    /// engine before the exchange goes on with `resumption`, or nil.
     ///
     /// **Shape** `isLast` when the mesh answers by itself: no backend will be chosen, and what
     /// would be settled there is settled now.
     mutating func authorizeBody(
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, isLast: Bool = false,
-        shard: inout Shard, at now: Instant
+        then resumption: Resumption, shard: inout Shard, at now: Instant
     ) -> Step? {
         let ofRule = snapshot.rules[Int(rule)].access
         let ofModel = model >= 0 ? snapshot.models[Int(model)].access : []
@@ -60,8 +66,13 @@ extension Exchange {
         let denial =
             judge(ofRule, but: [], in: inherited, facts, &shard)
             ?? judge(ofModel, but: ofRule, in: own, facts, &shard)
+        if denial == nil {
+            noteEngines(ofRule, but: [], in: inherited, facts, &shard)
+            noteEngines(ofModel, but: ofRule, in: own, facts, &shard)
+        }
         shard.putBack(&facts, of: snapshot)
-        return denial.map { refuse($0, shard: &shard, at: now) }
+        if let denial { return refuse(denial, shard: &shard, at: now) }
+        return askEngines(then: resumption, head, bytes, body: body, shard: &shard, at: now)
     }
 
     /// Keeps what rules about destinations read, and asks them about the chosen backend and, as
@@ -169,7 +180,8 @@ extension Exchange {
         _ policy: AccessPolicy, _ number: Int, in scope: AccessScope, _ facts: FactTable,
         _ shard: inout Shard
     ) -> AccessDenial? {
-        for (index, rule) in policy.rules.enumerated() where rule.action != .allow {
+        for (index, rule) in policy.rules.enumerated()
+        where rule.action == .deny || rule.action == .require {
             guard scope.asks(rule, of: policy) else { continue }
             let verdict = ask(rule, number, index, facts, &shard)
             if rule.action == .deny ? !verdict.isFalse : !verdict.isTrue {
@@ -201,7 +213,7 @@ extension Exchange {
     }
 
     /// What `rule`, at `index` of the policy `number`, says.
-    private mutating func ask(
+    mutating func ask(
         _ rule: AccessRule, _ number: Int, _ index: Int, _ facts: FactTable, _ shard: inout Shard
     ) -> Verdict {
         var verdict = rule.program.verdict(facts)
@@ -252,6 +264,17 @@ final class AccessNotes {
     var hops: [Hop] = []
     /// Policies that only count and have counted this request.
     var audited: [AccessID] = []
+    /// Rules whose engine has not been heard, in the order in which they are asked.
+    var due: [Due] = []
+    /// What engines said, each once.
+    var answers: [Heard] = []
+    /// The engine that is asked now.
+    var asking: Exchange.Asking?
+    /// What engines change on the way to the backend.
+    var requestEdits: [HeaderEdit] = []
+    /// What engines change on the way to the caller.
+    var answerEdits: [HeaderEdit] = []
+    private var adopted: [EngineID] = []
 
     /// What rules said about sending the request to a backend.
     struct Hop {
@@ -259,6 +282,26 @@ final class AccessNotes {
         var backend: BackendID
         /// Why it may not be sent there, or nil.
         var denial: AccessDenial?
+    }
+
+    /// A rule that asks an engine: its policy, and its place there.
+    struct Due {
+        var policy: Int
+        var rule: Int
+    }
+
+    /// What came of asking an engine.
+    struct Heard {
+        var engine: EngineID
+        var outcome: EngineOutcome
+    }
+
+    /// Takes over what an engine wants changed, once.
+    func adopt(_ answer: EngineAnswer, of engine: EngineID) {
+        guard !adopted.contains(engine) else { return }
+        adopted.append(engine)
+        requestEdits += answer.requestEdits
+        answerEdits += answer.answerEdits
     }
 
     /// Whether the policy has counted this request.
@@ -289,7 +332,7 @@ extension AccessRule {
         case (.holds, .deny): "rule \(label) denies it"
         case (.fails, .require): "rule \(label) requires what does not hold"
         case (.holds, .allow): "rule \(label) allows it"
-        case (.fails, .deny), (.holds, .require), (.fails, .allow):
+        case (.fails, .deny), (.holds, .require), (.fails, .allow), (_, .custom):
             "rule \(label) has nothing against it"
         }
     }
@@ -313,7 +356,7 @@ extension Refusal {
             switch rule.action {
             case _ where denial.isFault: message += "could not be evaluated for this request"
             case .require: message += "requires what this request does not meet"
-            case .deny, .allow: message += "denies this request"
+            case .deny, .custom, .allow: message += "denies this request"
             }
             if let told = rule.message { message += ": \(told)" }
         } else {

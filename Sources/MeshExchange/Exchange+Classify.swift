@@ -38,33 +38,38 @@ extension Exchange {
         retry = rules[number].retry
         if let limit = timeouts.request { requestDeadline = now + limit }
 
-        let needsFacts = rules[number].needsFacts
-        if needsFacts { operation = operationOfPath(head, bytes) }
+        if rules[number].needsFacts { operation = operationOfPath(head, bytes) }
         if let step = identifyCaller(head, bytes, isLast: false, shard: &shard, at: now) {
             return step
         }
         return examine(head, bytes, shard: &shard, at: now)
     }
 
-    /// Asks the rules about the head, answers what needs no backend, and has the body collected
-    /// where something reads it.
+    /// Asks the rules about the head of a request whose caller is known.
     mutating func examine(
         _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step {
+        authorizeHead(head, bytes, shard: &shard, at: now)
+            ?? proceed(head, bytes, shard: &shard, at: now)
+    }
+
+    /// Goes on with a request that no rule forbids for its head: answers what needs no backend,
+    /// and has the body collected where something reads it.
+    mutating func proceed(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step {
+        if isAsked { return check(head, bytes, shard: &shard, at: now) }
+        if let refused = labelHead(head, bytes, shard: &shard, at: now) { return refused }
         let rules = snapshot.rules
         let number = Int(rule)
         let needsFacts = rules[number].needsFacts
-        if let refused = judgeHead(head, bytes, shard: &shard, at: now) { return refused }
         switch rules[number].action {
         case .refuse(let status):
             return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)
-        case .redirect(let redirect):
-            if let refused = authorizeBody(
-                head, bytes, body: nil, isLast: true, shard: &shard, at: now)
-            {
-                return refused
-            }
-            return answerRedirect(redirect, head, bytes, shard: &shard, at: now)
+        case .redirect:
+            return authorizeBody(
+                head, bytes, body: nil, isLast: true, then: .redirected, shard: &shard, at: now)
+                ?? answerRedirect(head, bytes, shard: &shard, at: now)
         case .listModels:
             return answerModels(head, bytes, shard: &shard, at: now)
         case .forward, .modelByBody:
@@ -110,7 +115,7 @@ extension Exchange {
     ) -> Step {
         isRequestComplete = true
         record.bytesIn += UInt64(body.byteCount)
-        if snapshot.rules[Int(rule)].needsFacts, mayHaveFacts(body) {
+        if snapshot.rules[Int(rule)].needsFacts || isAsked, mayHaveFacts(body) {
             do {
                 let found = try RequestScanner.scan(body)
                 facts = found
@@ -125,6 +130,7 @@ extension Exchange {
                 return refuse(refusal, shard: &shard, at: now)
             }
         }
+        if isAsked { return judge(head, bytes, body: body, shard: &shard, at: now) }
         return route(head, bytes, body: body, shard: &shard, at: now)
     }
 
@@ -221,7 +227,7 @@ extension Exchange {
         return .openAI(path: bytes.extracting(head.pathRange.range))
     }
 
-    private func isIdentity(_ field: FieldSlot, _ bytes: RawSpan) -> Bool {
+    func isIdentity(_ field: FieldSlot, _ bytes: RawSpan) -> Bool {
         field.valueRange.isEmpty
             || bytes.extracting(field.valueRange.range).equalsIgnoringCase("identity")
     }

@@ -51,6 +51,21 @@ extension Exchange {
         }
     }
 
+    /// Fills what `engine` is told and what its answers are kept by.
+    func fill(
+        _ table: inout FactTable, of engine: PolicyEngine, _ head: borrowing RequestHead,
+        _ bytes: RawSpan, body: RawSpan?
+    ) {
+        for told in engine.facts where !table.isFilled(told.slot) {
+            fill(told.slot, of: &table, head, bytes, body: body)
+        }
+        for program in engine.cache?.key ?? [] {
+            for slot in program.slots where !table.isFilled(slot) {
+                fill(slot, of: &table, head, bytes, body: body)
+            }
+        }
+    }
+
     private func endpoints(of backend: BackendID) -> ArraySlice<Endpoint> {
         let run = snapshot.backends[Int(backend)].endpoints
         return snapshot.endpoints[Int(run.lowerBound)..<Int(run.upperBound)]

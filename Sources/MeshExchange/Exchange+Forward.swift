@@ -75,14 +75,16 @@ extension Exchange {
 
     /// One of the limits that `deadline` stands for may have passed.
     package mutating func timerFired(shard: inout Shard, at now: Instant) -> Step {
-        guard now >= deadline else { return Step() }
+        guard now >= deadline, phase != .asking else { return Step() }
         note(.timer, shard, at: now)
         return noted(answerDeadline(shard: &shard, at: now), &shard)
     }
 
     private mutating func answerDeadline(shard: inout Shard, at now: Instant) -> Step {
         switch phase {
-        case .idle, .done: return Step()
+        // Only the driver has at hand what the exchange needs to go on: it says that the engine
+        // did not answer.
+        case .idle, .asking, .done: return Step()
         case .identifying: return refuseUnidentified(shard: &shard, at: now)
         case .collecting:
             return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
@@ -237,7 +239,7 @@ extension Exchange {
             || snapshot.residency.gates[Int(pick.endpoint)].admits(carried(shard, at: now))
     }
 
-    private static func metric(_ reason: Ejection.Reason) -> EjectionReason {
+    static func metric(_ reason: Ejection.Reason) -> EjectionReason {
         switch reason {
         case .consecutiveFailures: .consecutiveErrors
         case .successRate: .errorRate

@@ -27,15 +27,6 @@ extension Exchange {
         labels.isEmpty ? .nothing : Carried(labels, at: shard.wallTime(now))
     }
 
-    /// Asks all that needs the head only: access rules, and which labels the data has. Answers a
-    /// refusal, or nil.
-    mutating func judgeHead(
-        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
-    ) -> Step? {
-        authorizeHead(head, bytes, shard: &shard, at: now)
-            ?? labelHead(head, bytes, shard: &shard, at: now)
-    }
-
     /// Finds the labels that the head and the route give. Answers a refusal, or nil.
     mutating func labelHead(
         _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant

@@ -64,13 +64,20 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
         at now: Instant
     ) -> Step {
+        labelCaller(head, bytes, body: body, shard: &shard)
+        return refuseWithoutWay(shard: &shard, at: now)
+            ?? authorizeBody(head, bytes, body: body, then: .routed, shard: &shard, at: now)
+            ?? launch(head, bytes, body: body, shard: &shard, at: now)
+    }
+
+    /// Asks the limits for a request that may pass, and sends it out.
+    mutating func launch(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
         let rules = snapshot.rules
         let number = Int(rule)
-        labelCaller(head, bytes, body: body, shard: &shard)
-        if let refused = refuseWithoutWay(shard: &shard, at: now)
-            ?? authorizeBody(head, bytes, body: body, shard: &shard, at: now)
-            ?? authorizeDestinations(head, bytes, body: body, shard: &shard, at: now)
-        {
+        if let refused = authorizeDestinations(head, bytes, body: body, shard: &shard, at: now) {
             return refused
         }
         if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }

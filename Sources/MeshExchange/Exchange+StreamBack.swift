@@ -433,7 +433,15 @@ extension Exchange {
         return edits.isEmpty ? own : own + HeaderEdits.replaced(edits)
     }
 
+    /// What engines and the route change of the head, in this order.
     private var answerEdits: [HeaderEdit] {
+        guard let ofEngines = accessNotes?.answerEdits, !ofEngines.isEmpty else {
+            return ownAnswerEdits
+        }
+        return ofEngines + ownAnswerEdits
+    }
+
+    private var ownAnswerEdits: [HeaderEdit] {
         let ofRule = snapshot.rules[Int(rule)].responseEdits
         guard ruleTarget >= 0, case .forward(let targets) = snapshot.rules[Int(rule)].action,
             !targets[ruleTarget].responseEdits.isEmpty

@@ -71,7 +71,7 @@ extension Exchange {
         if facts != nil { dropped.insert(FieldSet(.acceptEncoding)) }
         // State without its parent belongs to another trace.
         if record.trace.parent == 0 { dropped.insert(FieldSet(.tracestate)) }
-        let edits = requestEdits
+        let edits = requestEdits(isStranger: isStranger)
         HeadWriter.appendEndToEndFields(
             of: head.fields, bytes: bytes, dropping: dropped,
             also: Self.replacedNames(edits, target.credential, isStranger: isStranger),
@@ -102,7 +102,24 @@ extension Exchange {
         "x-goog-api-key", "openai-organization", "openai-project",
     ].map { Array($0.utf8) }
 
-    private var requestEdits: [HeaderEdit] {
+    /// What engines and the route change of the head, in this order. A credential that an engine
+    /// adds is for the backend that the request was meant for, and no other.
+    private func requestEdits(isStranger: Bool) -> [HeaderEdit] {
+        guard let ofEngines = accessNotes?.requestEdits, !ofEngines.isEmpty else {
+            return ownRequestEdits
+        }
+        if !isStranger { return ofEngines + ownRequestEdits }
+        return ofEngines.filter { edit in
+            !Self.secretNames.contains { $0 == edit.name }
+        } + ownRequestEdits
+    }
+
+    /// The names of `credentials` and `otherCredentials`.
+    private static let secretNames =
+        ["authorization", "x-api-key", "api-key", "cookie"].map { Array($0.utf8) }
+        + otherCredentials
+
+    private var ownRequestEdits: [HeaderEdit] {
         let ofRule = snapshot.rules[Int(rule)].requestEdits
         guard ruleTarget >= 0, case .forward(let targets) = snapshot.rules[Int(rule)].action,
             !targets[ruleTarget].requestEdits.isEmpty

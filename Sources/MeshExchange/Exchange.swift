@@ -18,7 +18,7 @@ import MeshWire
 /// ```
 ///  begin ─> Identify ─> Classify ─> Route ─> Admit ─> Translate ─> Forward ─> StreamBack ─┐
 ///              │            │         │        │                      │                  Account
-///              │            └─────Authorize────┤                      │                     │
+///              │            └──Authorize, Ask──┤                      │                     │
 ///              └───────────────────────────────┴──── Refusal ─────────┘                     │
 ///                                                                          done: one record <─┘
 /// ```
@@ -33,9 +33,10 @@ import MeshWire
 package struct Exchange: ~Copyable {
     /// Where the exchange stands.
     package enum Phase: UInt8, Sendable {
-        /// Nothing has begun. Can become: identifying, collecting, dispatched, done.
+        /// Nothing has begun. Can become: identifying, asking, collecting, dispatched, done.
         case idle
-        /// The body is being collected for a decision. Can become: identifying, dispatched, done.
+        /// The body is being collected for a decision. Can become: identifying, asking, dispatched,
+        /// done.
         case collecting
         /// A connection to the endpoint is being got. Can become: sent, dispatched, done.
         case dispatched
@@ -50,9 +51,11 @@ package struct Exchange: ~Copyable {
         case relaying
         /// The record is final. Can become: idle (the next request of the connection).
         case done
-        /// Keys are fetched that may say who the caller is. Can become: collecting, dispatched,
-        /// done.
+        /// Keys are fetched that may say who the caller is. Can become: asking, collecting,
+        /// dispatched, done.
         case identifying
+        /// A policy engine is asked. Can become: collecting, dispatched, done.
+        case asking
     }
 
     /// How the body of the present answer is looked at.

@@ -90,6 +90,10 @@ package struct Refusal: Error, Sendable, Hashable {
         case costLimit
         /// A rule does not let the request pass.
         case accessDenied
+        /// A policy engine gave no answer.
+        case policyEngineUnavailable
+        /// A proxy asked without the body that a rule reads.
+        case bodyNotSent
         /// The data may not go to any place that is left.
         case residencyDenied
         /// Nobody says who the caller is, and somebody must be known.
@@ -131,6 +135,8 @@ package struct Refusal: Error, Sendable, Hashable {
             case .tokenLimit: "token-limit"
             case .costLimit: "cost-limit"
             case .accessDenied: "access-denied"
+            case .policyEngineUnavailable: "policy-engine-unavailable"
+            case .bodyNotSent: "body-not-sent"
             case .residencyDenied: "residency-denied"
             case .unauthenticated: "unauthenticated"
             case .invalidCredential: "invalid-credential"
@@ -144,7 +150,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .malformedRequest, .ambiguousPath, .invalidJSON, .duplicateKey, .modelMissing:
                 400
             case .unauthenticated, .invalidCredential: 401
-            case .accessDenied, .residencyDenied: 403
+            case .accessDenied, .residencyDenied, .bodyNotSent: 403
             case .noRoute, .modelNotFound: 404
             case .requestTimeout: 408
             case .bodyTooLarge: 413
@@ -156,7 +162,9 @@ package struct Refusal: Error, Sendable, Hashable {
             case .upstreamReset, .upstreamMalformed, .streamTruncated, .streamMalformed,
                 .answerTruncated, .upstreamFailed:
                 502
-            case .upstreamUnreachable, .draining, .tooManyConnections, .identityUnavailable: 503
+            case .upstreamUnreachable, .draining, .tooManyConnections, .identityUnavailable,
+                .policyEngineUnavailable:
+                503
             case .firstByteTimeout, .upstreamTimeout, .streamStalled: 504
             }
         }
@@ -169,8 +177,8 @@ package struct Refusal: Error, Sendable, Hashable {
                 .encodedBody, .modelMissing, .modelNotFound, .unauthenticated,
                 .invalidCredential:
                 .client
-            case .accessDenied, .residencyDenied: .policy
-            case .noBackend, .draining, .identityUnavailable: .mesh
+            case .accessDenied, .residencyDenied, .bodyNotSent: .policy
+            case .noBackend, .draining, .identityUnavailable, .policyEngineUnavailable: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
                 .upstreamTimeout, .streamTruncated, .streamStalled, .streamMalformed,
@@ -255,6 +263,15 @@ package struct Refusal: Error, Sendable, Hashable {
                 "an AccessPolicy does not let this request pass; the message names the policy and "
                     + "the rule, and `pinion explain` with the request id shows what each rule "
                     + "said. Change the request, or the rule"
+            case .bodyNotSent:
+                "a rule reads the body, and the proxy that asked about the request did not send "
+                    + "all of it; have Envoy send it with `with_request_body` and a "
+                    + "`max_request_bytes` that is large enough, or let no rule of this Gateway "
+                    + "read `ai.` facts"
+            case .policyEngineUnavailable:
+                "a policy engine that must be asked gave no answer, so the request was refused; "
+                    + "try again, and see that the PolicyEngine which the message names runs and "
+                    + "answers within its `timeout`"
             case .residencyDenied:
                 "the data of this request carries a label, and a ResidencyPolicy lets it go to "
                     + "none of the places that are left; the message names them, and `pinion "

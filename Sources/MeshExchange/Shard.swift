@@ -49,6 +49,8 @@ package struct Shard: Sendable {
     private var facts = FactTable(FactLayout())
     /// The series of each IdentityProvider.
     private var identitySeries: [IdentitySeriesID] = []
+    /// The engines of the present snapshot and what is kept of them.
+    var engines: [Engines] = []
     /// The series of each AccessPolicy's default and of its rules, one policy after another.
     private var accessSeries: [AccessSeriesID] = []
     /// Where the series of each policy begin.
@@ -96,6 +98,7 @@ package struct Shard: Sendable {
         modelSeries.removeAll(keepingCapacity: true)
         backendSeries = next.backends.map { metrics.backendSeries(backend: $0.name) }
         facts = FactTable(next.access.layout)
+        adoptEngines(of: next)
         accessSeries.removeAll(keepingCapacity: true)
         accessSeriesStart = next.access.policies.map { policy in
             let start = accessSeries.count

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshEngines
 package import MeshRouting
 package import MeshSnapshot
 
@@ -10,6 +11,9 @@ package struct Step: Sendable {
     package var abandonsUpstream = false
     /// Collect the whole request body, then call `bodyCollected`.
     package var collectsBody = false
+    /// Ask a policy engine, then call `engineAnswered`; when `deadline` passes first, with
+    /// `.failed(.timeout)`.
+    package var asks: EngineQuestion?
     /// Send the request to this endpoint, or nil.
     package var dispatch: Pick?
     /// Use a new connection for the dispatch, not one that has waited in a pool.

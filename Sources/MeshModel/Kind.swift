@@ -20,6 +20,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case limitPolicy = "LimitPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
+    /// A service that AccessPolicies ask.
+    case policyEngine = "PolicyEngine"
     /// Where data of one label may go.
     case residencyPolicy = "ResidencyPolicy"
     /// Whose signed word about machines counts.
@@ -33,7 +35,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
             .residencyPolicy, .attestationVerifier, .identityProvider:
             "pinion.dev"
         case .secret: ""
@@ -45,7 +47,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
             .residencyPolicy, .attestationVerifier, .identityProvider:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
@@ -66,6 +68,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
+        case .policyEngine:
+            "A policy service of yours that rules may ask: Envoy's ext_authz, or OPA."
         case .residencyPolicy: "Which data carries a label, and where such data may go."
         case .attestationVerifier:
             "Whose signed word about endpoints counts as evidence, for `attestation` of a "
@@ -90,6 +94,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
+        case .policyEngine: PolicyEngineShape.spec
         case .residencyPolicy: ResidencyPolicyShape.spec
         case .attestationVerifier: AttestationVerifierShape.spec
         case .identityProvider: IdentityProviderShape.spec

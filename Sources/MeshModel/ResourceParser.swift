@@ -79,6 +79,8 @@ struct ResourceParser {
         case .identityProvider:
             set.identity.append(IdentityProviderResource(metadata: metadata, spec: spec))
         case .secret: set.secrets.append(SecretResource(metadata: metadata, root: root))
+        case .policyEngine:
+            set.engines.append(PolicyEngineResource(metadata: metadata, spec: spec))
         }
     }
 

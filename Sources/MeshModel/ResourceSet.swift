@@ -33,6 +33,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var identity: [IdentityProviderResource] = []
     /// The Secrets.
     package var secrets: [SecretResource] = []
+    /// The PolicyEngines.
+    package var engines: [PolicyEngineResource] = []
     /// Whether parsing found no error.
     package var isComplete = true
 

@@ -21,6 +21,9 @@ package struct FactLayout: Sendable {
     /// A layout of no slots.
     package init() {}
 
+    /// The slot of a whole fact for somebody else than a program; nil when there are too many.
+    package mutating func slot(ofFact fact: Int) -> Int? { slot(fact, key: nil) }
+
     /// The slot of a fact or one of its entries, made if it is new; nil when there are too many.
     mutating func slot(_ fact: Int, key: String?) -> Int? {
         let slot = Slot(fact: fact, key: key)
@@ -77,6 +80,15 @@ package struct FactTable: Sendable {
     package func isFilled(_ slot: Int) -> Bool {
         if case .unknown = contents[slot] { return false }
         return true
+    }
+
+    /// What `slot` holds; nil when that is nothing, or ambiguous.
+    package func value(_ slot: Int) -> Value? {
+        switch contents[slot] {
+        case .unknown, .absent, .ambiguous: nil
+        case .text(let range): .string(unsafe bytes.span.bytes.extracting(range.range).text)
+        case .value(let value): value
+        }
     }
 
     /// Fills `slot` with a text, which should be UTF-8: bytes that are not equal nothing, and

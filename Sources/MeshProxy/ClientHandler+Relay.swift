@@ -49,7 +49,7 @@ extension ClientHandler {
     private func relayBody(from upstream: UpstreamHandler, at now: Instant) {
         switch exchange.phase {
         case .relaying, .holding: break
-        case .idle, .identifying, .collecting, .dispatched, .sent, .done: return
+        case .idle, .identifying, .asking, .collecting, .dispatched, .sent, .done: return
         }
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras

@@ -2,6 +2,7 @@
 
 import Glibc
 import MeshBasics
+import MeshEngines
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
@@ -48,6 +49,8 @@ final class ClientHandler: Connection {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: UpstreamHandler?
+    /// The question to a policy engine that is waited for.
+    var engineCall: EngineCall?
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
@@ -102,6 +105,7 @@ final class ClientHandler: Connection {
 
     override func ended() {
         gone()
+        forgetQuestion()
         loop.connections.giveBack()
         setIdle(false)
         loop.wheel.disarm(self)
@@ -212,6 +216,7 @@ final class ClientHandler: Connection {
             return false
         }
         if let bytes = input.take(head.length) { headBytes.append(bytes) }
+        if loop.asksInFields(port), !readAsked(at: now) { return true }
         reading = .waiting
         reader = BodyReader(head.framing, limits: loop.headLimits)
         let bytes = headBytes.window
@@ -333,6 +338,7 @@ final class ClientHandler: Connection {
             body.clear()
             hasBody = exchange.isRequestComplete
         }
+        if let question = step.asks { ask(question) }
         if let pick = step.dispatch {
             for order in step.mirrors { mirror(order) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
@@ -340,7 +346,10 @@ final class ClientHandler: Connection {
         if step.writes, !step.relaysBody { writeOutput() }
         if step.writesBody { writePayloadOutput() }
         if step.endsAnswer { writeAnswerEnd() }
-        if step.isDone { logRecord(at: now) }
+        if step.isDone {
+            forgetQuestion()
+            logRecord(at: now)
+        }
         if let provider = step.awaitsKeys { awaitKeys(of: provider) }
         if step.closesClient {
             closeAfterFlush(at: now)
@@ -349,7 +358,7 @@ final class ClientHandler: Connection {
         } else {
             switch exchange.phase {
             case .idle, .done: break
-            case .identifying, .collecting, .dispatched, .sent, .holding, .relaying:
+            case .identifying, .asking, .collecting, .dispatched, .sent, .holding, .relaying:
                 rearm(at: now)
             }
         }
@@ -454,6 +463,7 @@ final class ClientHandler: Connection {
                     exchange.refuseUnread(
                         Refusal(.requestTimeout), shard: &loop.shard, at: now), at: now)
             }
+        case .waiting where exchange.phase == .asking: engineAnswered(.failed(.timeout))
         case .collecting, .streaming, .waiting:
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }
@@ -495,7 +505,7 @@ final class ClientHandler: Connection {
         if case .off = snapshot.telemetry.accessLog { return }
         let bytes = headBytes.window
         loop.log(
-            exchange.record, head, bytes.bytes, client: peer,
+            exchange.record, head, bytes.bytes, client: exchange.peer,
             requestID: exchange.keptRequestID ?? [], logsQuery: snapshot.telemetry.logQuery)
     }
 }

@@ -44,6 +44,10 @@ final class Loop: @unchecked Sendable {
     let log: AccessLog
     private var logWriter = AccessLogWriter()
 
+    /// Questions to policy engines.
+    private(set) lazy var engines = EngineCalls(loop: self, checks: checks)
+    private let checks: (any CheckClient)?
+
     private var pools: [UpstreamPool] = []
     private var addresses: [InternetAddress?] = []
     private var tls: [UpstreamTLS: NIOSSLContext] = [:]
@@ -53,13 +57,14 @@ final class Loop: @unchecked Sendable {
 
     init(
         sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
-        connections: ConnectionCount,
+        connections: ConnectionCount, checks: (any CheckClient)?,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Bool,
         wantKeys: @escaping @Sendable (String) -> Void
     ) {
         self.wantKeys = wantKeys
         self.connections = connections
+        self.checks = checks
         self.report = report
         self.record = record
         self.sockets = sockets
@@ -90,6 +95,7 @@ final class Loop: @unchecked Sendable {
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
         previousTLS = tls
         tls = publication.tls
+        engines.closeIdle()
         for client in clients.values { client.portsChanged() }
     }
 
@@ -123,7 +129,7 @@ final class Loop: @unchecked Sendable {
     }
 
     /// Does `then` once the keys called `material` were fetched, or could not be. There are never
-    /// more that wait than there are connections.
+    /// more that wait than there are requests at once.
     func awaitKeys(_ material: String, then: @escaping () -> Void) {
         let isFirst = keyWaiters[material] == nil
         keyWaiters[material, default: []].append(then)
@@ -216,6 +222,7 @@ final class Loop: @unchecked Sendable {
     func abortAll() {
         for client in Array(clients.values) { client.abort() }
         for pool in pools { pool.closeAll() }
+        engines.closeIdle()
         flushLog()
         flushRecordings()
     }
@@ -241,6 +248,7 @@ final class Loop: @unchecked Sendable {
         shard.wallOffset = LiveWorld.wallOffset()
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
+        engines.prune(at: now)
         flushLog()
         flushRecordings()
         if shard.output.capacity > 256 * 1024 { shard.output = [] }

@@ -13,14 +13,20 @@ import NIOSSL
 /// Event loops share nothing on the path of a request. What concerns all of them (a new
 /// snapshot, the health of an endpoint, a scrape) is sent to each as a message by this actor.
 package actor Proxy {
-    private let loops: [Loop]
+    let loops: [Loop]
     private let log: AccessLog
     private let checker: HealthChecker
     private var listeners: [ListenKey: Listening] = [:]
+    /// Ports on which other proxies ask over gRPC.
+    private var checkListeners: [ListenKey: any CheckListener] = [:]
     private var listened = 0
     private var isStopping = false
     /// Reads the value of a credential; nil when there is none.
     private let readCredential: @Sendable (Credential.Source) -> Secret<[UInt8]>?
+    /// Asks policy engines over gRPC.
+    private let checks: (any CheckClient)?
+    /// Takes questions of other proxies over gRPC.
+    let checkServer: (any CheckServer)?
     /// The snapshot in use.
     package private(set) var snapshot = Snapshot.empty
 
@@ -44,17 +50,22 @@ package actor Proxy {
     ///
     /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file;
     /// `report` gets what an operator should read, `record` what was recorded for a file;
-    /// `wantKeys` has the keys of that name fetched and calls `keysSettled` in the end.
+    /// `wantKeys` has the keys of that name fetched and calls `keysSettled` in the end; `checks`
+    /// asks policy engines over gRPC, which are unreachable without it, and `checkServer` is asked
+    /// by other proxies, without which no such port can be opened.
     ///
     /// **Errors** when the system has no more threads' worth of descriptors.
     package init(
         loopCount: Int, seed: UInt64,
         readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?,
+        checks: (any CheckClient)? = nil, checkServer: (any CheckServer)? = nil,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Bool = { _ in true },
         wantKeys: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         self.readCredential = readCredential
+        self.checks = checks
+        self.checkServer = checkServer
         let log = AccessLog()
         self.log = log
         var random = SplitMix64(seed: seed)
@@ -64,8 +75,8 @@ package actor Proxy {
             loops.append(
                 Loop(
                     sockets: try SocketLoop(), seed: random.next(), loops: max(1, loopCount),
-                    log: log, connections: connections, report: report, record: record,
-                    wantKeys: wantKeys))
+                    log: log, connections: connections, checks: checks, report: report,
+                    record: record, wantKeys: wantKeys))
         }
         self.loops = loops
         let all = loops
@@ -96,7 +107,8 @@ package actor Proxy {
         let tls = try tlsContexts(of: next)
         let credentials = credentials(of: next, secret)
         var opened: [(ListenKey, Listening)] = []
-        for port in next.ports {
+        let openedChecks = try await openChecks(of: next)
+        for port in next.ports where port.speech != .extAuthzGRPC {
             let key = ListenKey(address: port.address, port: port.number)
             guard listeners[key] == nil else { continue }
             let number = listened + opened.count
@@ -106,11 +118,13 @@ package actor Proxy {
                 opened.append((key, Listening(number: number, sockets: sockets)))
             } catch {
                 for (_, listening) in opened { await Self.close(listening.sockets) }
+                for (_, listener) in openedChecks { await listener.close() }
                 throw error
             }
         }
         listened += opened.count
         for (key, listening) in opened { listeners[key] = listening }
+        for (key, listener) in openedChecks { checkListeners[key] = listener }
 
         var portIndex = Array(repeating: -1, count: listened)
         for (index, port) in next.ports.enumerated() {
@@ -131,11 +145,18 @@ package actor Proxy {
         snapshot = next
         self.credentials = credentials
         readSecret = secret
+        checks?.keepOnly(Self.checkPlaces(of: next))
 
-        let kept = Set(next.ports.map { ListenKey(address: $0.address, port: $0.number) })
+        let kept = Set(
+            next.ports.filter { $0.speech != .extAuthzGRPC }
+                .map { ListenKey(address: $0.address, port: $0.number) })
         for (key, listening) in listeners where !kept.contains(key) {
             await Self.close(listening.sockets)
             listeners[key] = nil
+        }
+        for (key, listener) in checkListeners where !Self.isAsked(key, in: next) {
+            checkListeners[key] = nil
+            await listener.close()
         }
         if opened.isEmpty { return }
         startAccepting(opened.flatMap { $0.1.sockets })
@@ -165,6 +186,31 @@ package actor Proxy {
     /// The keys called `name` are as good as they get: whoever waits for them goes on.
     package func keysSettled(_ name: String) async {
         for loop in loops { await loop.sockets.run { loop.keysSettled(name) } }
+    }
+
+    /// Opens the ports of `next` on which other proxies ask over gRPC and that are not open yet.
+    private func openChecks(
+        of next: Snapshot
+    ) async throws -> [(ListenKey, any CheckListener)] {
+        var opened: [(ListenKey, any CheckListener)] = []
+        for port in next.ports where port.speech == .extAuthzGRPC {
+            let key = ListenKey(address: port.address, port: port.number)
+            guard checkListeners[key] == nil else { continue }
+            do {
+                opened.append(
+                    (key, try await openCheck(address: key.address, port: key.port)))
+            } catch {
+                for (_, listener) in opened { await listener.close() }
+                throw error
+            }
+        }
+        return opened
+    }
+
+    private static func isAsked(_ key: ListenKey, in snapshot: Snapshot) -> Bool {
+        snapshot.ports.contains {
+            $0.speech == .extAuthzGRPC && $0.address == key.address && $0.number == key.port
+        }
     }
 
     /// What all loops counted, merged.
@@ -213,15 +259,31 @@ package actor Proxy {
         isStopping = true
         for listening in listeners.values { await Self.close(listening.sockets) }
         listeners = [:]
+        for listener in checkListeners.values { await listener.close() }
+        checkListeners = [:]
         let isClean = await waitUntilDrained(timeout)
         let checker = checker
         await loops[0].sockets.run { checker.stop() }
         for loop in loops { await loop.sockets.run { loop.abortAll() } }
+        await checks?.stop()
         log.stop()
         for loop in loops {
             await withCheckedContinuation { ended in loop.sockets.stop { ended.resume() } }
         }
         return isClean
+    }
+
+    /// Where the engines of `snapshot` that speak gRPC may be reached.
+    private static func checkPlaces(of snapshot: Snapshot) -> [CheckPlace] {
+        snapshot.access.engines.filter { $0.speech == .extAuthzGRPC }.flatMap { engine in
+            let backend = snapshot.backends[Int(engine.backend)]
+            return backend.endpoints.map { id in
+                let endpoint = snapshot.endpoints[Int(id)]
+                return CheckPlace(
+                    address: endpoint.address, port: endpoint.port, tls: backend.tls,
+                    authority: backend.hostHeader.map { String(decoding: $0, as: UTF8.self) })
+            }
+        }
     }
 
     /// Whether every exchange ended before `timeout`.

@@ -9,12 +9,18 @@ package typealias AccessID = Int32
 package struct AccessTable: Sendable {
     /// The policies, in the order of their names.
     package let policies: [AccessPolicy]
-    /// Where each fact that any rule reads stands in a table of facts.
+    /// The engines that `custom` rules ask; `EngineID` is an index into this.
+    package let engines: [PolicyEngine]
+    /// Where each fact that any rule or engine reads stands in a table of facts.
     package let layout: FactLayout
 
-    /// The table of `policies`, whose programs were compiled with `layout`.
-    package init(policies: [AccessPolicy] = [], layout: FactLayout = FactLayout()) {
+    /// The table of `policies` and `engines`, whose programs were compiled with `layout`.
+    package init(
+        policies: [AccessPolicy] = [], engines: [PolicyEngine] = [],
+        layout: FactLayout = FactLayout()
+    ) {
         self.policies = policies
+        self.engines = engines
         self.layout = layout
     }
 }
@@ -23,7 +29,8 @@ package struct AccessTable: Sendable {
 ///
 /// Its rules are asked in a fixed order, whatever order they were written in: `deny` before
 /// `require` before `allow`; what nothing decided is decided by the default. All policies that
-/// apply to a request must let it pass.
+/// apply to a request must let it pass. `custom` rules ask an engine of somebody else, when no
+/// rule that is due at the same stage has refused.
 ///
 /// An object, as its rules are: what is asked for every request costs one reference count, and a
 /// copy of the values would cost one for each of their parts.
@@ -36,8 +43,8 @@ package final class AccessPolicy: Sendable {
     package let allowsByDefault: Bool
     /// Whether it only counts what it would refuse.
     package let isAudit: Bool
-    /// Its rules, those that deny first, then those that require, then those that allow; in
-    /// each group in the order in which they were written.
+    /// Its rules, those that deny first, then those that require, those that ask an engine and
+    /// those that allow; in each group in the order in which they were written.
     package let rules: [AccessRule]
     /// When it is known what its `allow` rules and its default say.
     package let settledAt: FactStage
@@ -45,6 +52,8 @@ package final class AccessPolicy: Sendable {
     package let readsBody: Bool
     /// Whether something is asked only when a backend was chosen.
     package let asksDestination: Bool
+    /// Whether some rule asks an engine.
+    package let asksEngine: Bool
     /// `name/default`: what logs and metrics call the default.
     package let defaultLabel: String
 
@@ -61,6 +70,7 @@ package final class AccessPolicy: Sendable {
         settledAt = rules.filter { $0.action == .allow }.map(\.stage).max() ?? .head
         readsBody = rules.contains { $0.readsBody }
         asksDestination = rules.contains { $0.stage == .destination }
+        asksEngine = rules.contains { $0.action == .custom }
         defaultLabel = "\(name)/default"
     }
 }
@@ -71,9 +81,11 @@ package final class AccessRule: Sendable {
     package let name: String
     /// What it means when its expression is true.
     package let action: Action
-    /// The expression.
+    /// The expression; of a `custom` rule, when the engine is asked.
     package let program: Program
-    /// When every fact that it reads is known.
+    /// The engine that a `custom` rule asks, else -1.
+    package let engine: EngineID
+    /// When every fact that it reads is known, and what its engine is told.
     package let stage: FactStage
     /// Whether it reads what only the body says.
     package let readsBody: Bool
@@ -88,6 +100,8 @@ package final class AccessRule: Sendable {
         case deny
         /// Refused when the expression is not true.
         case require
+        /// Refused when the engine that is asked refuses.
+        case custom
         /// Let pass when the expression is true.
         case allow
 
@@ -96,15 +110,17 @@ package final class AccessRule: Sendable {
             switch self {
             case .deny: "deny"
             case .require: "require"
+            case .custom: "custom"
             case .allow: "allow"
             }
         }
     }
 
-    /// A rule of `policy` whose `program` was compiled with `layout`.
+    /// A rule of `policy` whose `program` was compiled with `layout`; one that asks `engine` has
+    /// its number too.
     package init(
         policy: String, name: String, action: Action, program: Program, message: String?,
-        layout: FactLayout
+        engine: (number: EngineID, is: PolicyEngine)? = nil, layout: FactLayout
     ) {
         self.name = name
         self.action = action
@@ -112,7 +128,8 @@ package final class AccessRule: Sendable {
         self.message = message
         label = "\(policy)/\(name)"
         let facts = program.slots.compactMap { Fact(rawValue: layout.slots[$0].fact) }
-        stage = facts.map(\.stage).max() ?? .head
-        readsBody = facts.contains { $0.readsBody }
+        self.engine = engine?.number ?? -1
+        stage = max(facts.map(\.stage).max() ?? .head, engine?.is.stage ?? .head)
+        readsBody = facts.contains { $0.readsBody } || engine?.is.readsBody == true
     }
 }

@@ -22,6 +22,8 @@ package final class Snapshot: Sendable {
     package let version: UInt64
     /// One entry for each address and port to listen on, in order of address and port.
     package let ports: [Port]
+    /// Whether other proxies ask on any of them.
+    package let hasAskedPorts: Bool
     /// Every rule of every route; a `RouteTable` answers with an index into this.
     package let rules: [Rule]
     /// Every backend; `BackendID` is an index into this.
@@ -58,6 +60,7 @@ package final class Snapshot: Sendable {
     ) {
         self.version = version
         self.ports = ports
+        hasAskedPorts = ports.contains { $0.speech.isAsked }
         self.rules = rules
         self.backends = backends
         self.endpoints = endpoints
@@ -104,14 +107,48 @@ package struct Port: Sendable, Hashable {
     package var address: String
     /// The port to bind, 1 to 65535.
     package var number: UInt16
+    /// What is spoken there, by every listener of it.
+    package var speech: PortSpeech
     /// The listeners, most specific hostname first; a request belongs to the first that matches.
     package var listeners: [Listener]
 
     /// A port with its listeners in order of falling hostname specificity.
-    package init(address: String, number: UInt16, listeners: [Listener]) {
+    package init(
+        address: String, number: UInt16, speech: PortSpeech = .http, listeners: [Listener]
+    ) {
         self.address = address
         self.number = number
+        self.speech = speech
         self.listeners = listeners
+    }
+}
+
+/// What is spoken on a port: traffic, or questions of other proxies about traffic of theirs.
+package enum PortSpeech: String, Sendable, Hashable, CaseIterable {
+    /// HTTP/1.1, to be routed.
+    case http = "HTTP"
+    /// Envoy's external authorisation over gRPC: the mesh is asked.
+    case extAuthzGRPC = "pinion.dev/ext-authz-grpc"
+    /// The same over plain HTTP.
+    case extAuthzHTTP = "pinion.dev/ext-authz-http"
+    /// The questions that nginx asks with `auth_request`.
+    case authRequest = "pinion.dev/auth-request"
+
+    /// Whether other proxies ask there whether requests may pass.
+    package var isAsked: Bool { self != .http }
+
+    /// Whether `fact` can be known of requests there.
+    package func knows(_ fact: Fact) -> Bool {
+        if self == .http { return true }
+        // The other proxy decides where a request goes, and so what its data is.
+        if fact.stage == .destination || fact == .dataLabels { return false }
+        switch self {
+        case .http, .extAuthzGRPC: return true
+        // It says nothing of the caller's address.
+        case .extAuthzHTTP: return fact != .sourceAddress
+        // It never sends a body, or its length.
+        case .authRequest: return fact.stage == .head && fact != .requestSize
+        }
     }
 }
 

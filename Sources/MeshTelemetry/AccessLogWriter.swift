@@ -101,6 +101,7 @@ package struct AccessLogWriter: Sendable {
         sink.number(",\"status\":", UInt64(record.status))
         sink.duration(",\"duration_ms\":", record.total)
         if let connect = record.connect { sink.duration(",\"connect_ms\":", connect) }
+        if let waited = record.policyEngines { sink.duration(",\"policy_ms\":", waited) }
         if let first = record.firstByte { sink.duration(",\"ttfb_ms\":", first) }
         if let first = record.firstToken { sink.duration(",\"ttft_ms\":", first) }
         sink.number(",\"bytes_in\":", record.bytesIn)
@@ -151,7 +152,7 @@ package struct AccessLogWriter: Sendable {
         if flags.isDisjoint(
             with: [
                 .fallback, .truncated, .clientAborted, .usageMissing, .limitAudited,
-                .accessAudited, .resumed, .hedged,
+                .accessAudited, .accessUnchecked, .resumed, .hedged,
             ])
         {
             return
@@ -164,5 +165,6 @@ package struct AccessLogWriter: Sendable {
         if flags.contains(.usageMissing) { sink.literal(",\"usage_missing\":true") }
         if flags.contains(.limitAudited) { sink.literal(",\"limit_audited\":true") }
         if flags.contains(.accessAudited) { sink.literal(",\"access_audited\":true") }
+        if flags.contains(.accessUnchecked) { sink.literal(",\"access_unchecked\":true") }
     }
 }

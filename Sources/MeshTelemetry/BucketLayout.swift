@@ -60,6 +60,12 @@ extension BucketLayout {
         120_000_000, 300_000_000,
     ])
 
+    /// A question to a service next door: 250 us to 30 s.
+    package static let engineDuration = microseconds([
+        250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 200_000, 500_000,
+        1_000_000, 5_000_000, 30_000_000,
+    ])
+
     /// A whole generation: 10 ms doubling to 81.92 s.
     package static let generationDuration = microseconds((0..<14).map { 10_000 << UInt64($0) })
 

@@ -22,6 +22,8 @@ package struct ExchangeRecord: Sendable {
     package var total: Nanoseconds = .zero
     /// What making the upstream connection cost, when one had to be made.
     package var connect: Nanoseconds?
+    /// How long policy engines were waited for, when any were asked.
+    package var policyEngines: Nanoseconds?
     /// From the start to the first byte of the answer.
     package var firstByte: Nanoseconds?
     /// From the start to the first token of the answer.
@@ -145,6 +147,8 @@ package struct ExchangeFlags: OptionSet, Hashable, Sendable {
     package static let resumed = ExchangeFlags(rawValue: 256)
     /// A second attempt was raced against a slow first one.
     package static let hedged = ExchangeFlags(rawValue: 512)
+    /// A policy engine gave no answer, and its failure mode let the request pass.
+    package static let accessUnchecked = ExchangeFlags(rawValue: 1_024)
 }
 
 /// A sum of money.

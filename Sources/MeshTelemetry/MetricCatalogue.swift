@@ -98,7 +98,15 @@ package enum MetricCatalogue {
         "pinion_access_decisions_total", .counter, labels: ["policy", "rule", "decision"],
         help: "Requests that a rule of an AccessPolicy (or its default) let pass (allowed), "
             + "refused (denied), or would have refused were it not an audit (audited), and how "
-            + "often it could not be evaluated (failed).")
+            + "often it could not be evaluated, or its engine gave no answer (failed).")
+    static let engineAnswers = Metric(
+        "pinion_policy_engine_answers_total", .counter, labels: ["engine", "result"],
+        help: "What came of asking a PolicyEngine: allowed, denied, an answer that was kept "
+            + "(cached), or why there was none (timeout, unreachable, failed, malformed, busy).")
+    static let engineDuration = Metric(
+        "pinion_policy_engine_duration_seconds", .histogram, unit: "seconds",
+        labels: ["engine"], buckets: .engineDuration,
+        help: "How long a request waited for a PolicyEngine, whatever came of it.")
     static let identityResults = Metric(
         "pinion_identity_results_total", .counter, labels: ["provider", "result"],
         help: "Requests whose caller an IdentityProvider knows (known), that need no credential "
@@ -129,8 +137,9 @@ package enum MetricCatalogue {
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
-        accessDecisions, identityResults, truncations, clientAborts, usageMissing,
-        accessLogDropped, recordingsDropped, seriesDropped, pageTruncated,
+        accessDecisions, engineAnswers, engineDuration, identityResults, truncations,
+        clientAborts, usageMissing, accessLogDropped, recordingsDropped, seriesDropped,
+        pageTruncated,
     ]
 
     // MARK: Requests

@@ -159,6 +159,7 @@ extension MetricsPage {
         let names = MetricCatalogue.seriesDropped.labels
         sample(LabelText(names, ["access"]), metrics.access.dropped)
         sample(LabelText(names, ["backends"]), metrics.backends.dropped)
+        sample(LabelText(names, ["engines"]), metrics.engines.dropped)
         sample(LabelText(names, ["identity"]), metrics.identity.dropped)
         sample(LabelText(names, ["limits"]), metrics.limits.dropped)
         sample(LabelText(names, ["models"]), metrics.models.dropped)

@@ -42,6 +42,7 @@ package enum PrometheusText {
         page.writeLimits(metrics)
         page.writeAccess(metrics)
         page.writeIdentity(metrics)
+        page.writeEngines(metrics)
         page.writeSelf(metrics)
         page.writeRequests(metrics)
         page.writeModels(metrics)

@@ -16,6 +16,7 @@ extension ShardMetrics {
         let accessNumbers = access.merge(other.access)
         let identityNumbers = identity.merge(other.identity)
         growBanks()
+        mergeEngines(other)
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)
         mergeModels(other, modelNumbers, errorNumbers)

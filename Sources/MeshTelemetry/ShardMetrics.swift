@@ -23,6 +23,7 @@ package struct ShardMetrics: Sendable {
     var limits = SeriesTable(overflow: LimitLabels.other, limit: Limits.seriesPerTable)
     var access = SeriesTable(overflow: AccessLabels.other, limit: Limits.seriesPerTable)
     var identity = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
+    var engines = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
     var errors = ErrorCodeTable()
 
     /// By route: which backend row it belongs to.
@@ -57,6 +58,9 @@ package struct ShardMetrics: Sendable {
 
     /// By IdentityProvider and `IdentityResult`.
     var identityCounts = CounterBank(width: IdentityResult.allCases.count)
+    /// By policy engine: `EngineResult`, and how long it was waited for.
+    var engineResults = CounterBank(width: EngineResult.allCases.count)
+    var engineDurations = HistogramBank(.engineDuration)
 
     /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `EndpointState`.
     var attempts = CounterBank(width: AttemptResult.allCases.count)
@@ -162,6 +166,8 @@ package struct ShardMetrics: Sendable {
         limitCounts.grow(to: limits.count)
         accessCounts.grow(to: access.count)
         identityCounts.grow(to: identity.count)
+        engineResults.grow(to: engines.count)
+        engineDurations.grow(to: engines.count)
         attempts.grow(to: backends.count)
         retries.grow(to: backends.count)
         ejections.grow(to: backends.count)

@@ -24,6 +24,7 @@ struct GetCommand: ParsableCommand {
         case access
         case residency
         case identity
+        case engines
         case status
         case snapshot
     }

@@ -8,6 +8,9 @@ enum Hints {
     static func listening(_ snapshot: Snapshot) -> [String] {
         snapshot.ports.map { port in
             let names = port.listeners.map(\.name).joined(separator: ", ")
+            guard port.speech == .http else {
+                return "answering \(port.speech.rawValue) on \(authority(port)) (\(names))"
+            }
             return "listening on http://\(authority(port)) (\(names))"
         }
     }

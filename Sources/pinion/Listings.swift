@@ -19,6 +19,7 @@ enum Listings {
         case "backends": backends(snapshot)
         case "access": access(snapshot)
         case "residency": residency(snapshot)
+        case "engines": engines(snapshot)
         default: nil
         }
     }
@@ -35,6 +36,12 @@ enum Listings {
                     ("action", .text(rule.action.label)), ("mode", .text(mode)),
                     ("stage", .text(rule.stage.label)), ("targets", .text(targets)),
                     ("when", .text(rule.program.text)),
+                    (
+                        "engine",
+                        .text(
+                            rule.engine >= 0
+                                ? snapshot.access.engines[Int(rule.engine)].name : "")
+                    ),
                 ]
             }
             return rules + [
@@ -42,8 +49,22 @@ enum Listings {
                     ("policy", .text(policy.name)), ("rule", .text("default")),
                     ("action", .text(policy.allowsByDefault ? "allow" : "deny")),
                     ("mode", .text(mode)), ("stage", .text(policy.settledAt.label)),
-                    ("targets", .text(targets)), ("when", .text("")),
+                    ("targets", .text(targets)), ("when", .text("")), ("engine", .text("")),
                 ]
+            ]
+        }
+    }
+
+    private static func engines(_ snapshot: Snapshot) -> [[(String, Cell)]] {
+        snapshot.access.engines.map { engine in
+            let kept = engine.cache.map { "\(seconds($0.lifetime)), \($0.entriesMax) entries" }
+            return [
+                ("engine", .text(engine.name)), ("protocol", .text(engine.speech.label)),
+                ("backend", .text(snapshot.backends[Int(engine.backend)].name)),
+                ("stage", .text(engine.stage.label)), ("timeout", .text(seconds(engine.timeout))),
+                ("on_failure", .text(engine.allowsOnFailure ? "allow" : "deny")),
+                ("cache", .text(kept ?? "none")),
+                ("facts", .text(engine.facts.map(\.fact.name).joined(separator: ", "))),
             ]
         }
     }
@@ -73,6 +94,7 @@ enum Listings {
                 [
                     ("name", .text(listener.name)), ("address", .text(port.address)),
                     ("port", .number(Int(port.number))),
+                    ("protocol", .text(port.speech.rawValue)),
                     ("hostname", .text(listener.hostname?.text ?? "*")),
                     ("matches", .number(listener.routes.entries.count)),
                     ("models", .number(listener.models.count)),

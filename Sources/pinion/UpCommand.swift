@@ -6,6 +6,7 @@ import MeshAdmin
 import MeshBasics
 import MeshCompiler
 import MeshControl
+import MeshGRPC
 import MeshModel
 import MeshModelServer
 import MeshProxy
@@ -64,7 +65,8 @@ struct UpCommand: AsyncParsableCommand {
         let (wants, wanted) = AsyncStream.makeStream(of: String.self)
         let proxy = try Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
-            readCredential: Credentials.read, report: { Terminal.log($0) },
+            readCredential: Credentials.read, checks: ExtAuthzClient(),
+            checkServer: ExtAuthzServer(), report: { Terminal.log($0) },
             record: { recordings.append($0) }, wantKeys: { wanted.yield($0) })
         let keeper = IdentityKeeper(proxy: proxy) { Terminal.log($0) }
         Task {

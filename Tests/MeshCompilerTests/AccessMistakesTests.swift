@@ -72,7 +72,8 @@ import Testing
     private static let method = "request.method == 'GET'"
 
     static let shapes: [Mistake] = [
-        Mistake("the field is missing", mesh + policy("- {name: r, action: deny} <<<")),
+        Mistake(
+            "nothing says when rule `r` applies", mesh + policy("- {name: r, action: deny} <<<")),
         Mistake("`block`", mesh + policy(rule(method, action: "block") + " <<<")),
         Mistake("`perhaps`", mesh + policy(rule(method), more: "  default: perhaps <<<")),
         Mistake("`shadow`", mesh + policy(rule(method), more: "  mode: shadow <<<")),

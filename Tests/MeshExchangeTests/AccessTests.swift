@@ -95,7 +95,7 @@ struct AccessTests {
 
     @Test(
         "a rule that cannot be evaluated refuses, whatever it means",
-        arguments: AccessRule.Action.allCases)
+        arguments: [AccessRule.Action.deny, .require, .allow])
     func failure(action: AccessRule.Action) throws {
         for text in ["request.headers['x-n'] == '1'", "int(request.headers['x-team']) > 0"] {
             let drive = try plain(action, text)

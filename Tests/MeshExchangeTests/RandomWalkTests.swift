@@ -2,6 +2,7 @@
 
 import Foundation
 import MeshBasics
+import MeshEngines
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
@@ -192,6 +193,7 @@ struct RandomWalk {
         switch drive.phase {
         case .idle, .done: return ("nothing", Step())
         case .identifying: return ("keys are settled", drive.keysSettled())
+        case .asking: return askingEvent()
         case .collecting:
             guard random.below(6) == 0 else { return ("the body is whole", drive.body(collected)) }
             return (
@@ -211,6 +213,26 @@ struct RandomWalk {
         case .sent: return try sentEvent()
         case .holding, .relaying: return relayEvent()
         }
+    }
+
+    private mutating func askingEvent() -> (String, Step) {
+        let outcome: EngineOutcome
+        switch random.below(8) {
+        case 0: outcome = .failed(EngineFailure.allCases[random.below(5)])
+        case 1:
+            outcome = .answered(
+                EngineAnswer(
+                    allows: false, status: [302, 401, 429, 503, nil][random.below(5)],
+                    reason: "no",
+                    answerEdits: [.set(name: bytes("retry-after"), value: bytes("9"))]))
+        default:
+            outcome = .answered(
+                EngineAnswer(
+                    allows: true,
+                    requestEdits: [.set(name: bytes("x-user"), value: bytes("ann"))],
+                    answerEdits: [.add(name: bytes("x-policy"), value: bytes("v1"))]))
+        }
+        return ("the engine says \(outcome)", drive.heard(outcome))
     }
 
     private mutating func sentEvent() throws -> (String, Step) {
@@ -368,6 +390,36 @@ struct RandomWalk {
         sample.limits = ConnectionLimits(eventBytesMax: 200)
         sample.recording = RecordingSettings(perSecondMax: 1_000, ringMax: 3)
         addLimits(to: &sample, using: &random)
+        addEngines(to: &sample, using: &random)
         return sample
+    }
+
+    /// Some engines that are asked about some requests, at their head or with what the body says.
+    private static func addEngines(
+        to sample: inout SnapshotSample, using random: inout SplitMix64
+    ) {
+        guard random.below(3) > 0 else { return }
+        var access = AccessSample()
+        var ids: [AccessID] = []
+        for number in 0..<(1 + random.below(3)) {
+            guard
+                let engine = try? access.engine(
+                    named: "e\(number)",
+                    random.below(2) == 0 ? .extAuthzGRPC : .opa(path: bytes("/v1/data/x")),
+                    backend: BackendID(random.below(3)),
+                    facts: random.below(2) == 0 ? [.aiModel] : [.requestPath],
+                    allowsOnFailure: random.below(2) == 0,
+                    cachedBy: random.below(2) == 0 ? ["request.method", "request.path"] : nil),
+                let id = try? access.add(
+                    named: "p\(number)", isAudit: random.below(4) == 0, engine: engine,
+                    ("ask", .custom, random.below(2) == 0 ? "true" : "request.method == 'POST'"))
+            else { continue }
+            ids.append(id)
+        }
+        for rule in sample.rules.indices {
+            sample.rules[rule].access = ids.filter { _ in random.below(2) == 0 }
+        }
+        sample.models[0].access = ids.filter { _ in random.below(3) == 0 }
+        sample.access = access.table
     }
 }

@@ -26,6 +26,8 @@ struct PrometheusTextTests {
         metrics.countLimit(policy: "default/team", limit: "daily", [1, 2, 3, 4, 5, 6])
         let access = metrics.accessSeries(policy: "default/team", rule: "blocked")
         metrics.countAccess(.denied, access)
+        let engine = metrics.engineSeries(engine: "default/opa")
+        metrics.countEngine(.allowed, after: .milliseconds(3), engine)
         metrics.countIdentity(.known, metrics.identitySeries(provider: "default/corp"))
         metrics.countAttempt(.success, backend: backend)
         metrics.countRetry(.reset, backend: backend)

@@ -178,7 +178,7 @@ struct ShardMetricsTests {
 
     @Test("the record of an exchange stays small")
     func recordSize() {
-        #expect((256...416).contains(MemoryLayout<ExchangeRecord>.size))
+        #expect((256...448).contains(MemoryLayout<ExchangeRecord>.size))
     }
 
     private func chatModel(_ metrics: inout ShardMetrics) -> ModelSeriesID {

@@ -38,6 +38,9 @@ struct SabotageTests {
         Plant(
             sabotage: .forgesRecordings, scenario: "QuietDay", rule: "decisions can be replayed"),
         Plant(
+            sabotage: .takesSilenceForYes, scenario: "PolicyEngineOutage",
+            rule: "engines are heard"),
+        Plant(
             sabotage: .forgetsLastWord, scenario: "AnswersGoOn",
             rule: "what was said is handed on"),
         Plant(

@@ -10,8 +10,9 @@ extension Scenario {
         .reloadUnderLoad, .reloadTakesModelAway, .drainUnderLoad, .cutOffMidStream, .slowReader,
         .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
-        .limitsUnderFailover, .budgetRunsOut, .dataLeavesItsRegion,
-        .copyLeavesItsRegion, .evidenceExpires, .answersGoOn, .answersBeginAnew, .roughSea,
+        .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
+        .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
+        .answersBeginAnew, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

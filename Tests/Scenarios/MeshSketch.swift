@@ -49,6 +49,9 @@ package struct MeshSketch: Sendable {
     /// `spec.price` of model `m`, as a flow mapping.
     package var price: String?
 
+    /// `PolicyEngine.spec` without its Backend, one line of YAML each; every request is asked
+    /// about when there are any.
+    package var policyEngine: [String] = []
     /// How the model is told what was said already; nil for nothing written.
     package var prefill: String?
 
@@ -163,12 +166,38 @@ package struct MeshSketch: Sendable {
         return text
     }
 
+    private var policies: [String] { limitPolicies + residencyPolicies + engines }
+
+    private var engines: [String] {
+        guard !policyEngine.isEmpty else { return [] }
+        var text = """
+            apiVersion: pinion.dev/v1alpha1
+            kind: Backend
+            metadata: {name: engine}
+            spec: {endpoints: [{address: 10.0.9.1, port: 9000}, {address: 10.0.9.2, port: 9000}]}
+            ---
+            apiVersion: pinion.dev/v1alpha1
+            kind: AccessPolicy
+            metadata: {name: asked}
+            spec:
+              targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: mesh}]
+              rules: [{name: engine, action: custom, engineRef: {name: engine}}]
+            ---
+            apiVersion: pinion.dev/v1alpha1
+            kind: PolicyEngine
+            metadata: {name: engine}
+            spec:
+              backendRef: {name: engine}
+
+            """
+        for line in policyEngine { text += "  \(line)\n" }
+        return [text]
+    }
+
     private func target(_ name: String) -> String {
         let able = prefill.map { ", capabilities: {prefill: \($0)}" } ?? ""
         return "{backendRef: {name: \(name)}\(able)}"
     }
-
-    private var policies: [String] { limitPolicies + residencyPolicies }
 
     private var residencyPolicies: [String] {
         confined.map { label, regions in

@@ -20,7 +20,7 @@ struct Room: Sendable {
     private static let rings02 = rings01 + ["MeshModel", "MeshSnapshot"]
     private static let routing = rings01 + ["MeshSnapshot"]
     private static let rings03 =
-        rings02 + ["MeshCompiler", "MeshRouting", "MeshLimits", "MeshDialects"]
+        rings02 + ["MeshCompiler", "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines"]
     private static let rings04 = rings03 + ["MeshExchange"]
     private static let nio = ["NIOCore", "NIOPosix"]
 
@@ -41,6 +41,7 @@ struct Room: Sendable {
         Room(name: "MeshRouting", ring: 3, rooms: routing),
         Room(name: "MeshLimits", ring: 3, rooms: routing),
         Room(name: "MeshDialects", ring: 3, rooms: basics + ["MeshWire"]),
+        Room(name: "MeshEngines", ring: 3, rooms: routing),
         Room(name: "MeshExchange", ring: 4, rooms: rings03),
         Room(
             name: "MeshProxy", ring: 5, rooms: rings04,
@@ -53,6 +54,12 @@ struct Room: Sendable {
             modules: nio + [
                 "Foundation", "Dispatch", "Glibc", "Synchronization", "NIOHTTP1", "NIOSSL",
             ]),
+        Room(
+            name: "MeshGRPC", ring: 5, rooms: rings04 + ["MeshProxy"],
+            modules: [
+                "GRPCCore", "GRPCNIOTransportCore", "GRPCNIOTransportHTTP2Posix", "NIOCore",
+                "NIOSSL", "SwiftProtobuf", "Synchronization",
+            ]),
         Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1", "Glibc"]),
         Room(name: "MeshSimulator", ring: 5, rooms: rings04),
         Room(
@@ -64,7 +71,8 @@ struct Room: Sendable {
         Room(
             name: "pinion", ring: 6,
             rooms: rings04 + [
-                "MeshProxy", "MeshControl", "MeshAdmin", "MeshSimulator", "MeshModelServer",
+                "MeshProxy", "MeshControl", "MeshAdmin", "MeshGRPC", "MeshSimulator",
+                "MeshModelServer",
             ],
             modules: nio + ["ArgumentParser", "Foundation", "Dispatch", "Glibc"]),
     ]

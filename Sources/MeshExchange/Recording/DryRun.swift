@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+import MeshEngines
 package import MeshSnapshot
 import MeshWire
 
@@ -10,8 +11,8 @@ package enum DryRun {
     /// endpoint; nil when nothing is listened on `port` (nil for the first one), or `head` is not
     /// whole.
     ///
-    /// **Shape** every endpoint counts as healthy and idle, every credential as found, and a token
-    /// or API key in the head as sound.
+    /// **Shape** every endpoint counts as healthy and idle, every credential as found, a token or
+    /// API key in the head as sound, and every policy engine as one that lets pass.
     package static func record(
         head bytes: [UInt8], body: [UInt8]?, port: Int?, under snapshot: Snapshot, seed: UInt64,
         at now: Instant, wallOffset: Int64
@@ -40,11 +41,21 @@ package enum DryRun {
             _ = exchange.refuseMalformed(error, shard: &shard, at: now)
             return shard.recorder.all.last
         }
-        let step = exchange.begin(head, span, port: index, shard: &shard, at: now)
-        if step.collectsBody {
-            let body = body ?? []
-            _ = exchange.bodyCollected(
-                unsafe body.span.bytes, head, span, shard: &shard, at: now)
+        let body = body ?? []
+        let payload = unsafe body.span.bytes
+        var step = exchange.begin(head, span, port: index, shard: &shard, at: now)
+        var hasBody = false
+        while !step.isDone, step.asks != nil || step.collectsBody {
+            if step.collectsBody {
+                hasBody = true
+                step = exchange.bodyCollected(payload, head, span, shard: &shard, at: now)
+            } else {
+                // Nothing leaves the process: what comes behind is what a yes would lead to.
+                let yes = EngineAnswer(allows: true, reason: "taken to, for it is not asked here")
+                step = exchange.engineAnswered(
+                    .answered(yes), head, span, body: hasBody ? payload : nil, shard: &shard,
+                    at: now)
+            }
         }
         return exchange.tape?.recording ?? shard.recorder.all.last
     }

@@ -2,6 +2,7 @@
 
 package import MeshBasics
 package import MeshDialects
+import MeshEngines
 package import MeshLimits
 import MeshPolicy
 package import MeshRouting
@@ -113,6 +114,10 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var judged: AnswerVerdict?
     /// Who the caller was found to be, each time that it was asked; nil when it was not.
     package var identities: [RecordedIdentity]?
+    /// What a policy engine answered.
+    package var engine: RecordedAnswer?
+    /// Answers of engines that were kept and given again; nil when there were none.
+    package var keptAnswers: [RecordedAnswer]?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
@@ -128,6 +133,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case body
         /// The body could not be collected or passed on.
         case bodyFailed
+        /// A policy engine answered, or did not.
+        case engine
         /// More of the body was collected.
         case bodyProgressed
         /// The request is whole.
@@ -274,6 +281,8 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
     package var delay: Int64?
     /// The backends that get copies.
     package var mirrors: [String] = []
+    /// The policy engine that is asked.
+    package var engine: String?
     /// Where the exchange stood then.
     package var phase: UInt8 = 0
 
@@ -287,6 +296,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
             step.awaitsKeys != nil,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
+        engine = step.asks?.engine.name
         if let pick = step.dispatch {
             let snapshot = exchange.snapshot
             let chosen = snapshot.endpoints[Int(pick.endpoint)]

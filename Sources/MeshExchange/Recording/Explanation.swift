@@ -121,6 +121,11 @@ package struct Explanation: Codable, Hashable, Sendable {
             return Explanation("\(time): the body was read whole, \(event.body?.length ?? 0) bytes")
         case .bodyFailed:
             return Explanation("\(time): the body failed: \(event.refusal?.message ?? "")")
+        case .engine:
+            let answer = event.engine
+            return Explanation(
+                "\(time): engine \(answer?.engine ?? "") \(answer?.text ?? "answered")",
+                changes(answer))
         case .sent: return Explanation("\(time): the request went out")
         case .attemptFailed: return Explanation("\(time): the attempt failed: \(event.text ?? "")")
         case .timer: return Explanation("\(time): a time limit passed")
@@ -133,6 +138,14 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .released: return Explanation("\(time): the answer showed itself to be one")
         case .paused: return Explanation("\(time): the caller read too slowly and was waited for")
         }
+    }
+
+    /// What an engine changes of the heads, by name: values are not kept.
+    private static func changes(_ answer: RecordedAnswer?) -> [Explanation] {
+        let edits =
+            (answer?.request ?? []).map { ("to the backend", $0) }
+            + (answer?.answer ?? []).map { ("to the caller", $0) }
+        return edits.map { side, edit in Explanation("\(edit.kind) \(edit.name) \(side)") }
     }
 
     private static func candidates(_ pool: PoolPicture) -> [Explanation] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshEngines
 import MeshRouting
 package import MeshSnapshot
 import MeshWire
@@ -58,6 +59,7 @@ package struct Replay: Sendable {
         for event in recording.events {
             switch event.kind {
             case .begin, .unread, .body, .bodyFailed, .bodyProgressed, .keysSettled: break
+            case .engine: continue
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
                 .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused, .released:
                 return Replay(
@@ -65,6 +67,7 @@ package struct Replay: Sendable {
                     decision: Decision(stage.exchange, usage: recording.usage))
             }
             try stage.perform(event)
+            try stage.answerQuestions()
             if stage.tape.readsHidden {
                 throw ReplayFailure(
                     "it asks for a credential, or an access rule reads a value, that was blotted "
@@ -99,8 +102,8 @@ private struct Stage: ~Copyable {
     let recording: ExchangeRecording
     var head = RequestHead()
     var headBytes: [UInt8]
-    /// The last body that was read, as far as it is known.
-    var body: [UInt8] = []
+    /// The body as it was read, as far as it is known, once it was.
+    var body: [UInt8]?
     let port: Int
 
     init(_ recording: ExchangeRecording, under snapshot: Snapshot) throws(ReplayFailure) {
@@ -167,6 +170,11 @@ private struct Stage: ~Copyable {
         case .body: try performBody(event, at: now)
         case .bodyFailed:
             _ = exchange.bodyFailed(try refusal(of: event), shard: &shard, at: now)
+        case .engine:
+            guard let outcome = event.engine?.outcome else {
+                throw ReplayFailure("it names an engine's answer that this version does not know")
+            }
+            hear(outcome, at: now)
         case .bodyProgressed: exchange.bodyProgressed(at: now)
         case .requestCompleted: exchange.requestCompleted(bytes: event.bytes ?? 0, at: now)
         case .requestProgressed: exchange.requestProgressed(bytes: event.bytes ?? 0, at: now)
@@ -185,10 +193,11 @@ private struct Stage: ~Copyable {
         case .paused: exchange.answerPaused(at: now)
         case .released: exchange.released(at: now)
         case .keysSettled:
-            let (head, headBytes, bytes) = (head, headBytes, body)
+            let (head, headBytes, body) = (head, headBytes, body)
+            let payload = body ?? []
             _ = exchange.keysSettled(
-                head, unsafe headBytes.span.bytes, body: unsafe bytes.span.bytes, shard: &shard,
-                at: now)
+                head, unsafe headBytes.span.bytes,
+                body: body == nil ? nil : unsafe payload.span.bytes, shard: &shard, at: now)
         }
     }
 
@@ -207,6 +216,30 @@ private struct Stage: ~Copyable {
         self.body = bytes
         _ = exchange.bodyCollected(
             unsafe bytes.span.bytes, head, unsafe headBytes.span.bytes, shard: &shard, at: now)
+    }
+
+    private mutating func hear(_ outcome: EngineOutcome, at now: Instant) {
+        let (head, headBytes, body) = (head, headBytes, body)
+        let payload = body ?? []
+        _ = exchange.engineAnswered(
+            outcome, head, unsafe headBytes.span.bytes,
+            body: body == nil ? nil : unsafe payload.span.bytes, shard: &shard, at: now)
+    }
+
+    /// Under another configuration: lets the engines that are asked say what they said then.
+    ///
+    /// **Errors** for an engine that was not asked then.
+    mutating func answerQuestions() throws(ReplayFailure) {
+        while exchange.phase == .asking, let name = exchange.askedEngine {
+            let said = recording.events.lazy
+                .flatMap { ($0.engine.map { [$0] } ?? []) + ($0.keptAnswers ?? []) }
+                .first { $0.engine == name }
+            guard let outcome = said?.outcome else {
+                throw ReplayFailure(
+                    "engine \(name) would be asked, and what it says is not known")
+            }
+            hear(outcome, at: recording.started)
+        }
     }
 
     private mutating func performAnswerHead(
@@ -296,6 +329,7 @@ extension RecordedOutcome {
             words.append(name)
         }
         if let endpoint { words.append("send to \(backend ?? "") at \(endpoint)") }
+        if let engine { words.append("ask engine \(engine)") }
         if let delay { words.append("after \(Double(delay) / 1e6) ms") }
         if !mirrors.isEmpty { words.append("copy to \(mirrors.joined(separator: ", "))") }
         return words.isEmpty ? "nothing" : words.joined(separator: ", ")

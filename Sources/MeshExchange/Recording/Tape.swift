@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshDialects
+import MeshEngines
 import MeshLimits
 import MeshPolicy
 import MeshRouting
@@ -214,6 +215,25 @@ package final class Tape {
         return verdict
     }
 
+    /// The answer that is kept for a question to the engine called `engine`: `answer` as the shard
+    /// has it, or as it had it.
+    func keptAnswer(_ answer: EngineAnswer?, of engine: String) -> EngineAnswer? {
+        var answer = answer
+        if isReplay {
+            answer = nil
+            if let at = script?.keptAnswers?.firstIndex(where: { $0.engine == engine }),
+                let then = script?.keptAnswers?.remove(at: at),
+                case .answered(let known)? = then.outcome
+            {
+                answer = known
+            }
+        }
+        guard let answer else { return nil }
+        let noted = RecordedAnswer(engine, .answered(answer))
+        if current?.keptAnswers?.append(noted) == nil { current?.keptAnswers = [noted] }
+        return answer
+    }
+
     /// Who the caller is: `verdict`, or in a replay what was found then.
     func identity(_ verdict: IdentityVerdict, in snapshot: Snapshot) -> IdentityVerdict {
         var verdict = verdict
@@ -249,8 +269,9 @@ extension RecordedEvent.Kind {
     fileprivate var isMerged: Bool {
         switch self {
         case .bodyProgressed, .requestProgressed, .paused: true
-        case .begin, .unread, .body, .bodyFailed, .requestCompleted, .sent, .attemptFailed,
-            .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .released,
+        case .begin, .unread, .body, .bodyFailed, .engine, .requestCompleted, .sent,
+            .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke,
+            .released,
             .keysSettled:
             false
         }

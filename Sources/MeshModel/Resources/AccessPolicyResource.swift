@@ -27,9 +27,11 @@ package struct AccessRuleText: Hashable, Sendable {
     /// Its name.
     package var name: Located<String>
     /// What it means.
-    package var action: Action
-    /// The expression.
-    package var condition: EmbeddedText
+    package var action: Located<Action>
+    /// The expression; nil when none was written.
+    package var condition: EmbeddedText?
+    /// The engine that it asks, or nil.
+    package var engine: Reference?
     /// What a caller is told, or nil.
     package var message: String?
 
@@ -39,18 +41,20 @@ package struct AccessRuleText: Hashable, Sendable {
         case deny
         /// The request is not refused; otherwise it is.
         case require
+        /// An engine decides.
+        case custom
         /// The request passes.
         case allow
     }
 
     init?(_ cursor: Cursor) {
-        guard let name = cursor.text("name"),
-            let action = cursor.text("action").flatMap({ Action(rawValue: $0.value) }),
-            let condition = EmbeddedText(cursor["when"])
+        guard let name = cursor.text("name"), let action = cursor.text("action"),
+            let known = Action(rawValue: action.value)
         else { return nil }
         self.name = name
-        self.action = action
-        self.condition = condition
+        self.action = Located(known, at: action.place)
+        condition = EmbeddedText(cursor["when"])
+        engine = Reference(cursor["engineRef"])
         message = cursor.text("message")?.value
     }
 }

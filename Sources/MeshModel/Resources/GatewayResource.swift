@@ -17,6 +17,8 @@ package struct GatewayResource: Hashable, Sendable {
         package var hostname: Located<String>?
         /// The port to bind.
         package var port: Located<UInt16>
+        /// What is spoken there, as written.
+        package var speech: Located<String>?
         /// From which namespaces routes may attach.
         package var namespaces: Namespaces
         /// The kinds of routes that may attach; empty for every one.
@@ -39,6 +41,7 @@ package struct GatewayResource: Hashable, Sendable {
             self.name = name
             self.port = port
             hostname = cursor.text("hostname")
+            speech = cursor.text("protocol")
             let allowed = cursor["allowedRoutes"]
             let from = allowed?["namespaces"]?.text("from")?.value
             namespaces = from.flatMap { Namespaces(rawValue: $0) } ?? .same

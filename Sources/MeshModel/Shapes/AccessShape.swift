@@ -15,7 +15,8 @@ enum AccessPolicyShape {
             "`audit` counts and logs what would be refused, and refuses nothing"),
         Field(
             "rules", .list(.object(rule), atMost: 64),
-            "the rules; whatever their order, `deny` goes before `require` before `allow`"),
+            "the rules; whatever their order, `deny` goes before `require` before `allow`, and "
+                + "`custom` comes when no rule has refused"),
     ]
 
     private static let target: [Field] = [
@@ -32,13 +33,17 @@ enum AccessPolicyShape {
     private static let rule: [Field] = [
         Field("name", .text(.label), required: true, "its name, unique in the policy"),
         Field(
-            "action", .choice(["deny", "require", "allow"]), required: true,
+            "action", .choice(["deny", "require", "custom", "allow"]), required: true,
             "`deny` refuses when the condition is true, `require` when it is not, `allow` lets "
-                + "pass when it is"),
+                + "pass when it is; `custom` refuses when the engine of `engineRef` does"),
         Field(
-            "when", .text(.expression), required: true,
+            "when", .text(.expression),
             "a condition in CEL over the facts of Docs/facts.md; one that cannot be evaluated "
-                + "refuses"),
+                + "refuses. Only `custom` rules may be without: their engine is then always "
+                + "asked, and else when the condition is true or cannot be evaluated"),
+        Field(
+            "engineRef", .object(ReferenceShape.policyEngine),
+            "the PolicyEngine that a `custom` rule asks"),
         Field("message", .text(.line), "what a refused caller is told beside the rule's name"),
     ]
 }

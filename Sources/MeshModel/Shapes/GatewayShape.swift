@@ -42,13 +42,18 @@ enum GatewayShape {
         Field(
             "protocol",
             .choice(
-                ["HTTP"],
+                [
+                    "HTTP", "pinion.dev/ext-authz-grpc", "pinion.dev/ext-authz-http",
+                    "pinion.dev/auth-request",
+                ],
                 refused: [
                     .init("HTTPS", noTLS), .init("TLS", noTLS),
                     .init("TCP", "write `HTTP`, the one that is"),
                     .init("UDP", "write `HTTP`, the one that is"),
                 ]),
-            required: true, "`HTTP`"),
+            required: true,
+            "`HTTP` for traffic; with the others the mesh is asked whether requests of another "
+                + "proxy may pass: Envoy's ext_authz over gRPC or HTTP, nginx's auth_request"),
         Field("allowedRoutes", .object(allowedRoutes), "which routes may attach"),
         .refused("tls", "remove it: TLS listeners are not supported yet"),
     ]

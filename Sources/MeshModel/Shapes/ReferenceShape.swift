@@ -33,6 +33,14 @@ enum ReferenceShape {
         Field("port", .port, "only for kinds that exist in Kubernetes"),
     ]
 
+    /// A reference to a `PolicyEngine`.
+    static let policyEngine: [Field] = [
+        Field("group", .choice(["pinion.dev"]), fallback: "pinion.dev", "the API group"),
+        Field("kind", .choice(["PolicyEngine"]), fallback: "PolicyEngine", "the kind"),
+        Field("namespace", .text(.label), "its namespace; absent for your own"),
+        Field("name", .text(.subdomain), required: true, "its name"),
+    ]
+
     /// A reference to a `Backend` from a `Model`.
     static let modelBackend: [Field] = [
         Field("group", .choice(["pinion.dev"]), fallback: "pinion.dev", "the API group"),

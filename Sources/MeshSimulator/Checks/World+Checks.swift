@@ -32,7 +32,7 @@ extension World {
         if loop.shard.ledger.misuses > 0 {
             breach("reservations are settled once", "\(loop.shard.ledger.misuses) twice")
         }
-        var attempts = 0
+        var attempts = loop.questions
         var reservations = 0
         var active: Int64 = 0
         for client in loop.clients {

@@ -5,6 +5,7 @@ import MeshDialects
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
+import MeshTelemetry
 import MeshWire
 
 /// Attempts at endpoints.
@@ -41,6 +42,9 @@ extension ProxyClient {
     private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
         askedPick = pick
         let snapshot = exchange.snapshot
+        if exchange.record.attempts == 1 {
+            world.checkPolicyVerdict(request: request, in: snapshot)
+        }
         let backend = snapshot.backends[
             Int(snapshot.endpoints[Int(pick.endpoint)].backend)]
         if !fresh, let waiting = loop.pool(pick.slot, at: now).take(at: now) {

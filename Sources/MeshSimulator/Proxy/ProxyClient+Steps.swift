@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshEngines
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
@@ -17,6 +18,7 @@ extension ProxyClient {
             body = nil
             if exchange.isRequestComplete { body = [] }
         }
+        if let question = step.asks { ask(question, at: now) }
         if let pick = step.dispatch {
             if world.options.sabotage == .forgetsSettlement { loop.forgetSettlement(at: now) }
             for order in step.mirrors { mirror(order, at: now) }
@@ -25,7 +27,10 @@ extension ProxyClient {
         if step.writes, !step.relaysBody { writeOutput() }
         if step.writesBody { emitFramed(loop.shard.output) }
         if step.endsAnswer, isChunkedToClient { write("0\r\n\r\n") }
-        if step.isDone { record(at: now) }
+        if step.isDone {
+            policyCall?.cancel(at: now)
+            record(at: now)
+        }
         if step.awaitsKeys != nil {
             // Nobody fetches keys in an imagined world.
             let bytes = headBytes
@@ -44,6 +49,35 @@ extension ProxyClient {
         } else if exchange.phase != .idle, exchange.phase != .done {
             rearm(at: now)
         }
+    }
+
+    /// Asks a policy engine for the present exchange.
+    private func ask(_ question: EngineQuestion, at now: Instant) {
+        policyCall = loop.ask(question, of: exchange.snapshot, at: now) { [self] outcome, now in
+            policyAnswered(outcome, at: now)
+        }
+    }
+
+    /// The engine answered, or its time is over.
+    func policyAnswered(_ outcome: EngineOutcome, at now: Instant) {
+        policyCall?.cancel(at: now)
+        policyCall = nil
+        guard exchange.phase == .asking, !isClosed else { return }
+        var outcome = outcome
+        if world.options.sabotage == .takesSilenceForYes, case .failed = outcome {
+            outcome = .answered(EngineAnswer(allows: true))
+        }
+        let (bytes, payload) = (headBytes, body ?? [])
+        perform(
+            exchange.engineAnswered(
+                outcome, head, unsafe bytes.span.bytes,
+                body: body == nil ? nil : unsafe payload.span.bytes, shard: &loop.shard, at: now),
+            at: now)
+        if reading == .collecting {
+            socket.resume(at: now)
+            advance(at: now)
+        }
+        flushIfNeeded(at: now)
     }
 
     /// An exchange begins for request `number`, or for what cannot be told to be one.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshEngines
 import MeshExchange
 import MeshRouting
 import MeshSnapshot
@@ -51,6 +52,8 @@ final class ProxyClient: SocketHandler {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: ProxyUpstream?
+    /// The question to a policy engine that is waited for.
+    var policyCall: PolicyCall?
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
@@ -149,6 +152,7 @@ final class ProxyClient: SocketHandler {
         guard !isClosed else { return }
         gone(at: now)
         guard !isClosed else { return }
+        policyCall?.cancel(at: now)
         isClosed = true
         isIdle = false
         inbound.clear()
@@ -223,6 +227,8 @@ final class ProxyClient: SocketHandler {
                     exchange.refuseUnread(
                         Refusal(.requestTimeout), shard: &loop.shard, at: now), at: now)
             }
+        case .waiting where exchange.phase == .asking:
+            policyAnswered(.failed(.timeout), at: now)
         case .collecting, .streaming, .waiting:
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }

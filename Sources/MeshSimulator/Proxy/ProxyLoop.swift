@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshEngines
 import MeshExchange
 import MeshLimits
 import MeshRouting
@@ -151,6 +152,45 @@ final class ProxyLoop {
             socket.handler = upstream
             done(upstream, now)
         }
+    }
+
+    // MARK: Policy engines
+
+    /// Questions that are on their way.
+    private(set) var questions = 0
+
+    /// Asks `question` for an exchange of `asked`; `done` is called once, later, unless the call
+    /// is cancelled before.
+    func ask(
+        _ question: EngineQuestion, of asked: Snapshot, at now: Instant,
+        done: @escaping (EngineOutcome, Instant) -> Void
+    ) -> PolicyCall {
+        let call = PolicyCall(self, done: done)
+        guard
+            let pick = shard.beginQuestion(to: question.engine.backend, of: asked, at: now)
+        else {
+            world.schedule(at: now) { now in call.finish(.failed(.unreachable), at: now) }
+            return call
+        }
+        questions += 1
+        call.settle = { [self] outcome, now in
+            questions -= 1
+            switch outcome {
+            case .answered?: shard.endQuestion(pick, .success, at: now)
+            case .failed?: shard.endQuestion(pick, .failure, at: now)
+            case nil: shard.endQuestion(pick, .cancelled, at: now)
+            }
+        }
+        world.schedule(at: now + question.engine.timeout) { now in
+            call.finish(.failed(.timeout), at: now)
+        }
+        if let (after, outcome) = world.policyAnswer(to: question) {
+            world.schedule(at: now + after) { [world] now in
+                if call.isOpen { world.policyAnswered(question, outcome, at: now) }
+                call.finish(outcome, at: now)
+            }
+        }
+        return call
     }
 
     // MARK: End

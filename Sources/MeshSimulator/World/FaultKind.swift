@@ -58,6 +58,12 @@ package enum FaultKind: Int, CaseIterable, Sendable {
     case drain
     /// The process ended what was left.
     case cutOff
+    /// A policy engine was asked, and nobody was there.
+    case policyEngineDown
+    /// A policy engine was asked and never answered.
+    case policyEngineMute
+    /// A policy engine said that it failed.
+    case policyEngineFailed
 }
 
 /// How often each kind of fault was injected.

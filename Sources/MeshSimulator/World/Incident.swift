@@ -21,6 +21,8 @@ package enum Incident: Sendable {
     case habits(server: Int, ServerHabits)
     /// A server closes the connections that wait for a request.
     case closeIdle(server: Int)
+    /// How policy engines behave changes.
+    case policyEngines(PolicyEngineHabits)
     /// The proxy begins to stop and lets exchanges end for so long.
     case drain(timeout: Nanoseconds)
 }

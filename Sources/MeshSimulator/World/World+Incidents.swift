@@ -24,6 +24,7 @@ extension World {
         case .faults(let server, let faults): servers[server].set(faults, at: now)
         case .habits(let server, let habits): servers[server].habits = habits
         case .closeIdle(let server): servers[server].closeIdle(at: now)
+        case .policyEngines(let habits): policyEngines = habits
         case .drain(let timeout):
             faults.count(.drain)
             drain(timeout: timeout, at: now)

@@ -43,6 +43,11 @@ package final class World {
     var network: Network
     var serverRandom: SplitMix64
     var callerRandom: SplitMix64
+    /// How policy engines behave.
+    var policyEngines: PolicyEngineHabits
+    var policyRandom: SplitMix64
+    /// By session: when an engine last let it pass.
+    var policyVerdicts: [Instant?] = []
     var faults = FaultCounts()
     private(set) var servers: [SimulatedServer] = []
     let proxy = SimulatedProxy()
@@ -87,6 +92,8 @@ package final class World {
         network = Network(random: root.split("network"), servers: plans.count)
         serverRandom = root.split("servers")
         callerRandom = root.split("callers")
+        policyEngines = options.policyEngines
+        policyRandom = root.split("policy engines")
         outcome = Outcome(seed: seed)
         var engines = root.split("engines")
         for (number, plan) in plans.enumerated() {
@@ -139,6 +146,7 @@ package final class World {
         digest.add(network.random.next())
         digest.add(serverRandom.next())
         digest.add(callerRandom.next())
+        digest.add(policyRandom.next())
         for loop in proxy.loops { digest.add(loop.shard.random.next()) }
         digest.add(outcome.events)
         outcome.digest = digest.value

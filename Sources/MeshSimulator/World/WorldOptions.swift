@@ -12,6 +12,8 @@ package struct WorldOptions: Sendable {
     package var serverNetwork = NetworkProfile.rack
     /// How callers behave.
     package var callers = CallerHabits()
+    /// How policy engines behave at first.
+    package var policyEngines = PolicyEngineHabits()
     /// All invariants are looked at after every n-th event; 0 for never. They cost as much as
     /// there are connections.
     package var checkEvery = 1
@@ -79,4 +81,6 @@ package enum Sabotage: String, CaseIterable, Sendable {
     case losesLabels
     /// Records leave out where labelled data went.
     case forgesReceipts
+    /// The driver takes a policy engine that gives no answer for one that says yes.
+    case takesSilenceForYes
 }

@@ -37,7 +37,7 @@ struct AccessRecordingTests {
             "request.headers.exists(k, request.headers[k] == 'Bearer a-secret')",
         ])
     func secrets(rule: String) throws {
-        for action in AccessRule.Action.allCases {
+        for action in [AccessRule.Action.deny, .require, .allow] {
             let (recording, snapshot) = try recorded(
                 rule, action: action,
                 fields: "Authorization: Bearer a-secret\r\n"

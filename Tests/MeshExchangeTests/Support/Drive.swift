@@ -3,6 +3,7 @@
 import Foundation
 import MeshBasics
 import MeshDialects
+import MeshEngines
 import MeshExchange
 import MeshLimits
 import MeshRouting
@@ -187,6 +188,22 @@ final class Drive {
 
     @discardableResult
     func tick() -> Step { take(exchange.timerFired(shard: &shard, at: now)) }
+
+    /// The policy engine that is asked said yes, no, or nothing.
+    @discardableResult
+    func heard(_ outcome: EngineOutcome) -> Step {
+        let (head, headBytes, body) = (head, headBytes, payload ?? [])
+        let hasBody = payload != nil
+        return take(
+            exchange.engineAnswered(
+                outcome, head, headBytes.span.bytes, body: hasBody ? body.span.bytes : nil,
+                shard: &shard, at: now))
+    }
+
+    @discardableResult
+    func heard(allows: Bool, reason: String? = nil) -> Step {
+        heard(.answered(EngineAnswer(allows: allows, reason: reason)))
+    }
 
     /// Moves the clock to the deadline of the exchange and fires its timer.
     @discardableResult
