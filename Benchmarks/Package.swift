@@ -35,11 +35,12 @@ let rooms: [(String, [Target.Dependency])] = [
     ("MeshRouting", ["MeshBasics", "MeshWire", "MeshSnapshot"]),
     ("MeshLimits", ["MeshBasics", "MeshSnapshot"]),
     ("MeshDialects", ["MeshBasics", "MeshWire"]),
+    ("MeshEngines", ["MeshBasics", "MeshWire", "MeshPolicy", "MeshSnapshot"]),
     (
         "MeshExchange",
         [
             "MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity", "MeshTelemetry",
-            "MeshSnapshot", "MeshRouting", "MeshLimits", "MeshDialects",
+            "MeshSnapshot", "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines",
         ]
     ),
 ]
