@@ -167,11 +167,11 @@ extension Compiler {
     ) -> [RuleID] {
         let settings = around.settings
         let limits = LimitBook.joined(
-            around.limits, self.limits.limits(of: .httpRoute, route.id))
+            around.limits, self.limits.limits(of: route.kind, route.id))
         // Both are numbers, and joined in the same way.
         let access = LimitBook.joined(
-            around.access, self.access.policies(of: .httpRoute, route.id))
-        let merged = policies.settings(of: .httpRoute, route.id, over: settings)
+            around.access, self.access.policies(of: route.kind, route.id))
+        let merged = policies.settings(of: route.kind, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
             rules.append(

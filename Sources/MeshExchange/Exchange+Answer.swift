@@ -15,6 +15,7 @@ extension Exchange {
         if answeredHead { return breakAnswer(refusal, .reset, shard: &shard, at: now) }
         record.refusal = refusal.code.name
         record.fault = refusal.code.scope
+        if grpc != nil { return refuseCall(refusal, shard: &shard, at: now) }
         var body: [UInt8] = []
         let isAI = speaksAI
         appendError(refusal, isAI: isAI, to: &body)

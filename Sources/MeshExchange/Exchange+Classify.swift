@@ -37,6 +37,7 @@ extension Exchange {
         timeouts = rules[number].timeouts
         retry = rules[number].retry
         if let limit = timeouts.request { requestDeadline = now + limit }
+        if grpc != nil { boundByCaller() }
 
         let needsFacts = rules[number].needsFacts
         if needsFacts { operation = operationOfPath(head, bytes) }

@@ -124,7 +124,7 @@ extension Exchange {
         step.writesBody = !shard.output.isEmpty
         step.endsAnswer = true
         step.closesClient = !keepsAlive
-        let isFailure = record.status >= 500
+        let isFailure = record.status >= 500 || isCallFailed
         endAttempt(
             isFailure ? .failure : .success, isFailure ? .serverError : .success, shard: &shard,
             at: now)
@@ -159,6 +159,10 @@ extension Exchange {
             appendError(refusal, isAI: true, to: &shard.output)
             shard.output.append("\n\n")
             step.writesBody = true
+            record.bytesOut &+= UInt64(shard.output.count)
+        } else if grpc != nil {
+            appendOutcome(refusal, to: &shard.output)
+            step.writesTrailers = true
             record.bytesOut &+= UInt64(shard.output.count)
         }
         record.flags.insert(.truncated)
@@ -199,7 +203,7 @@ extension Exchange {
     private mutating func retryStatus(
         _ head: borrowing ResponseHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step? {
-        let status = head.status
+        let status = effectiveStatus(head, bytes)
         guard status >= 400 else { return nil }
         let listed = retry.statuses.contains(status)
         let failsOver = model >= 0 && (status == 429 || status >= 500)

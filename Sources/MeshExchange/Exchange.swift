@@ -103,6 +103,9 @@ package struct Exchange: ~Copyable {
     var ringHash: UInt64?
     var usedFreshConnectionAfterReset = false
 
+    /// Set for a call of gRPC.
+    var grpc: GRPCCall?
+
     /// What access rules must remember of the request; nil when that is nothing.
     var accessNotes: AccessNotes?
 

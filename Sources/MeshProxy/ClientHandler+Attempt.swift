@@ -45,6 +45,10 @@ extension ClientHandler {
         let snapshot = exchange.snapshot
         let number = Int(snapshot.endpoints[Int(pick.endpoint)].backend)
         let tls = snapshot.backends[number].tls
+        if snapshot.backends[number].version == .http2 {
+            connectStream(pick, fresh: fresh, at: now)
+            return
+        }
         if !fresh, let waiting = loop.pool(pick.slot).take(tls: tls) {
             send(on: waiting, at: now)
             return
@@ -64,6 +68,37 @@ extension ClientHandler {
             guard token == attempt, isOpen else {
                 // Too late for this exchange; another one may still use the connection.
                 if let upstream { loop.keep(upstream, policy: policy, at: now) }
+                return
+            }
+            if let upstream {
+                send(on: upstream, at: now)
+            } else {
+                perform(
+                    exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
+            }
+            flushIfNeeded()
+        }
+    }
+
+    /// The same for an endpoint that is spoken to in HTTP/2.
+    private func connectStream(_ pick: Pick, fresh: Bool, at now: Instant) {
+        let snapshot = exchange.snapshot
+        let endpoint = snapshot.endpoints[Int(pick.endpoint)]
+        let number = Int(endpoint.backend)
+        guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
+            perform(
+                exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
+            return
+        }
+        let token = attempt
+        loop.openStream(
+            to: address, slot: pick.slot, tls: snapshot.backends[number].tls, fresh: fresh,
+            idleTimeout: snapshot.backends[number].connections.idleTimeout,
+            timeout: exchange.connectTimeout
+        ) { [self] upstream in
+            let now = loop.now
+            guard token == attempt, isOpen else {
+                upstream?.close()
                 return
             }
             if let upstream {
@@ -233,7 +268,7 @@ extension ClientHandler {
         if upstream.hasHead {
             relayEnd(of: upstream, at: now)
         } else {
-            let wasReused = upstream.served > 0 && upstream.input.isEmpty
+            let wasReused = (upstream.served > 0 || upstream.wasRefused) && upstream.input.isEmpty
             perform(
                 exchange.attemptFailed(
                     .reset(wasReused: wasReused), shard: &loop.shard, at: now), at: now)
@@ -274,7 +309,7 @@ extension Loop {
     func keep(
         _ upstream: UpstreamHandler, policy: ConnectionPoolPolicy, at now: Instant
     ) {
-        guard let pool = presentPool(upstream.slot) else {
+        guard !upstream.isStream, let pool = presentPool(upstream.slot) else {
             upstream.close()
             return
         }

@@ -25,6 +25,8 @@ final class Loop: @unchecked Sendable {
     var portIndex: [Int] = []
     /// Open client connections, for draining.
     var clients: [ObjectIdentifier: ClientHandler] = [:]
+    /// Open client connections of HTTP/2.
+    var sessions: [ObjectIdentifier: HTTP2ServerSession] = [:]
     /// The client connections of all loops.
     let connections: ConnectionCount
     private let report: @Sendable (String) -> Void
@@ -34,6 +36,8 @@ final class Loop: @unchecked Sendable {
     var piece: [UInt8] = []
     /// Payload ranges of the read being relayed.
     var ranges: [ByteRange] = []
+    /// The fields of the request of HTTP/2 that is being read.
+    var fields = RequestFields()
 
     /// Access lines not handed over yet.
     var logLines: [UInt8] = []
@@ -85,6 +89,12 @@ final class Loop: @unchecked Sendable {
         previousTLS = tls
         tls = publication.tls
         for client in clients.values { client.portsChanged() }
+        for session in sessions.values { session.portsChanged() }
+    }
+
+    /// Index of a listening socket's port in the present snapshot, -1 when the port is gone.
+    func port(ofSocket socket: Int) -> Int {
+        socket < portIndex.count ? portIndex[socket] : -1
     }
 
     /// The address of an endpoint of the present snapshot, parsed once.
@@ -158,8 +168,9 @@ final class Loop: @unchecked Sendable {
     func metrics() -> ShardMetrics {
         shard.refreshGauges(at: now)
         var copy = shard.metrics
-        copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients)
-        copy.mesh.downstreamIdle = Int64(idleClients)
+        let busy = sessions.values.reduce(0) { $0 + ($1.isBusy ? 1 : 0) }
+        copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients) + Int64(busy)
+        copy.mesh.downstreamIdle = Int64(idleClients) + Int64(sessions.count - busy)
         copy.mesh.upstreamIdle = Int64(pools.reduce(0) { $0 + $1.count })
         copy.mesh.upstreamActive = Int64(activeUpstreams)
         return copy
@@ -187,6 +198,7 @@ final class Loop: @unchecked Sendable {
         shard.isDraining = true
         drained = done
         for client in Array(clients.values) { client.drain() }
+        for session in Array(sessions.values) { session.drain() }
         checkDrained()
         sockets.schedule(at: now + limit) { [self] in endDraining(false) }
     }
@@ -194,6 +206,7 @@ final class Loop: @unchecked Sendable {
     /// Closes whatever is left.
     func abortAll() {
         for client in Array(clients.values) { client.abort() }
+        for session in Array(sessions.values) { session.abort() }
         for pool in pools { pool.closeAll() }
         flushLog()
         flushRecordings()
@@ -204,8 +217,13 @@ final class Loop: @unchecked Sendable {
         checkDrained()
     }
 
+    func sessionClosed(_ session: HTTP2ServerSession) {
+        sessions.removeValue(forKey: ObjectIdentifier(session))
+        checkDrained()
+    }
+
     private func checkDrained() {
-        if clients.isEmpty { endDraining(true) }
+        if clients.isEmpty, sessions.isEmpty { endDraining(true) }
     }
 
     private func endDraining(_ isClean: Bool) {
@@ -218,6 +236,7 @@ final class Loop: @unchecked Sendable {
     private func maintain(at now: Instant) {
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
+        for session in Array(sessions.values) { session.maintain(at: now) }
         flushLog()
         flushRecordings()
         if shard.output.capacity > 256 * 1024 { shard.output = [] }

@@ -8,7 +8,7 @@ import MeshBasics
 /// `time`, `request_id`, `trace_id`, `method`, `host`, `path`, `status`, `duration_ms`,
 /// `connect_ms`, `ttfb_ms`, `ttft_ms`, `bytes_in`, `bytes_out`, `route`, `backend`, `endpoint`,
 /// `attempts`, `model`, `upstream_model`, `operation`, `stream`, `tokens_in`, `tokens_out`,
-/// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `error_code`, `error_scope`, `limit`,
+/// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `grpc_status`, `error_code`, `error_scope`, `limit`,
 /// `access_rule`, `fallback`, `truncated`, `client_aborted`, `usage_missing`, `limit_audited`,
 /// `access_audited`, `client`, `user_agent`, `snapshot`.
 ///
@@ -134,6 +134,9 @@ package struct AccessLogWriter: Sendable {
     private static func writeFaults(
         _ record: borrowing ExchangeRecord, to sink: inout LineSink
     ) {
+        if let status = record.grpcStatus {
+            sink.number(",\"grpc_status\":", UInt64(status))
+        }
         if let code = record.refusal { sink.word(",\"error_code\":\"", code) }
         if let fault = record.fault { sink.word(",\"error_scope\":\"", fault.label) }
         sink.name(",\"limit\":\"", record.limit)

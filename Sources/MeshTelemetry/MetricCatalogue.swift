@@ -105,6 +105,9 @@ package enum MetricCatalogue {
     static let clientAborts = Metric(
         "pinion_client_aborts_total", .counter,
         help: "Exchanges that the caller left before the end.")
+    static let downstreamMalformed = Metric(
+        "pinion_downstream_malformed_total", .counter,
+        help: "Requests and connections of HTTP/2 that were ended because they break it.")
     static let usageMissing = Metric(
         "pinion_usage_missing_total", .counter,
         help: "Exchanges whose upstream did not say how many tokens it used.")
@@ -121,7 +124,7 @@ package enum MetricCatalogue {
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
-        accessDecisions, truncations, clientAborts, usageMissing,
+        accessDecisions, truncations, clientAborts, downstreamMalformed, usageMissing,
         accessLogDropped, seriesDropped, pageTruncated,
     ]
 

@@ -141,6 +141,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case cutOff
         /// An answer's head was read.
         case answerHead
+        /// Fields came behind the answer's body; `bytes` is the outcome of a gRPC call.
+        case answerTrailers
         /// The answer's body ended well.
         case answerEnded
         /// The answer's body broke off.
@@ -273,6 +275,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
         let flags = [
             step.abandonsUpstream, step.collectsBody, step.needsFreshConnection, step.writes,
             step.writesBody, step.relaysBody, step.endsAnswer, step.closesClient, step.isDone,
+            step.writesTrailers,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
         if let pick = step.dispatch {

@@ -213,7 +213,7 @@ extension RecordedEvent.Kind {
         switch self {
         case .bodyProgressed, .requestProgressed, .paused: true
         case .begin, .unread, .body, .bodyFailed, .requestCompleted, .sent, .attemptFailed,
-            .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke:
+            .timer, .clientGone, .cutOff, .answerHead, .answerTrailers, .answerEnded, .answerBroke:
             false
         }
     }

@@ -16,6 +16,8 @@ package struct BackendResource: Hashable, Sendable {
     package var dns: Located<Name>?
     /// A URL.
     package var url: Located<String>?
+    /// `appProtocol`, or nil when none was written.
+    package var appProtocol: Located<String>?
     /// Encryption towards it.
     package var tls: Located<Encryption>?
     /// The `Host` it is sent.
@@ -91,6 +93,7 @@ package struct BackendResource: Hashable, Sendable {
             return Located(name, at: cursor.place)
         }
         url = spec?.text("url")
+        appProtocol = spec?.text("appProtocol")
         tls = spec?["tls"].map { cursor in
             Located(
                 Encryption(

@@ -4,7 +4,7 @@
 enum TrafficShape {
     static let settings: [Field] = [
         Field("timeouts", .object(timeouts), "time limits"),
-        Field("retry", .object(retry), "what is tried again; for Gateway, HTTPRoute and Model"),
+        Field("retry", .object(retry), "what is tried again; for Gateways, routes and Models"),
         Field("balancing", .object(balancing), "how endpoints are chosen; for Backend"),
         Field("healthCheck", .object(healthCheck), "how endpoints are probed; for Backend"),
         Field(
@@ -115,7 +115,7 @@ enum TrafficPolicyShape {
             "group", .choice(["gateway.networking.k8s.io", "pinion.dev"]), required: true,
             "the API group of the target"),
         Field(
-            "kind", .choice(["Gateway", "HTTPRoute", "Backend", "Model"]), required: true,
+            "kind", .choice(["Gateway", "HTTPRoute", "GRPCRoute", "Backend", "Model"]), required: true,
             "the kind of the target"),
         Field("name", .text(.subdomain), required: true, "the name of the target"),
         .refused("sectionName", "target the whole resource"),
