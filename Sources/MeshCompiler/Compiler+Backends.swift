@@ -26,7 +26,8 @@ extension Compiler {
                 dialect: resource.isOpenAI ? .openAI : .http,
                 endpoints: first..<EndpointID(endpoints.count), balancing: settings.balancing,
                 healthCheck: settings.healthCheck, outlier: settings.outlier,
-                version: version(of: resource), tls: encryption(of: resource, url), pathStrip: strip, pathPrefix: prefix,
+                version: version(of: resource), tls: encryption(of: resource, url),
+                pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },
                 credential: credential(of: resource), connections: settings.connections))
     }

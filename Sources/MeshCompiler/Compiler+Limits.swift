@@ -38,8 +38,8 @@ extension Compiler {
             guard rules.contains(where: { leadsPastModels($0) }) else { return }
             report.error(
                 draft.written.place, draft.policy,
-                "\(what) on \(target.kind.rawValue) \(quoted(target.name.name)): it leads to a Backend without "
-                    + "a Model",
+                "\(what) on \(target.kind.rawValue) \(quoted(target.name.name)): it leads to a "
+                    + "Backend without a Model",
                 "forward to a Model, or limit `requests`")
         case .gateway where !models(of: target).isEmpty: break
         case .gateway:

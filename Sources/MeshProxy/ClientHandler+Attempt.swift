@@ -10,6 +10,8 @@ import MeshWire
 extension ClientHandler {
     /// Bodies up to this size are kept for a second attempt although nothing needs to read them.
     static let replayedBodyMax = 256 * 1024
+    /// The same for a body that was streamed on HTTP/2 as it came.
+    static let retainedBodyMax = 64 * 1024
 
     /// Sends the request to `pick`, on a waiting connection or a new one.
     func dispatch(_ pick: Pick, after delay: Nanoseconds, fresh: Bool, at now: Instant) {
@@ -181,6 +183,7 @@ extension ClientHandler {
         for range in loop.ranges { count += range.count }
         if count > 0 {
             exchange.requestProgressed(bytes: count, at: now)
+            if servesStream { retain(bytes, count) }
             if isChunked { upstream.writeChunkHead(count) }
             for range in loop.ranges {
                 upstream.write(UnsafeRawBufferPointer(rebasing: bytes[range.range]))
@@ -197,6 +200,10 @@ extension ClientHandler {
         input.drop(offset)
         upstream.flush()
         if ended {
+            if retained == .all {
+                hasBody = true
+                exchange.canReplay = true
+            }
             exchange.requestCompleted(bytes: 0, at: now)
             reading = .waiting
             rearm(at: now)
@@ -208,6 +215,21 @@ extension ClientHandler {
         }
         rearm(at: now)
         return false
+    }
+
+    /// Keeps the payload of a stream of HTTP/2 while it is small: calls of gRPC often send their
+    /// one message behind the head, and can be sent again once it is whole.
+    private func retain(_ bytes: UnsafeRawBufferPointer, _ count: Int) {
+        guard retained != .part else { return }
+        if body.count + count <= Self.retainedBodyMax {
+            retained = .all
+            for range in loop.ranges {
+                body.append(UnsafeRawBufferPointer(rebasing: bytes[range.range]))
+            }
+        } else {
+            retained = .part
+            body.clear()
+        }
     }
 
     /// The upstream takes more of a streamed body.

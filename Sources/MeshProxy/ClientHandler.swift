@@ -32,6 +32,16 @@ final class ClientHandler: Connection {
         case lingering
     }
 
+    /// How much of a streamed body is kept.
+    enum Retained: UInt8 {
+        /// None of it was streamed yet.
+        case nothing
+        /// All that was streamed so far.
+        case all
+        /// It was too large.
+        case part
+    }
+
     unowned(unsafe) let loop: Loop
     /// The number of the socket it was accepted on.
     let socket: Int
@@ -69,7 +79,9 @@ final class ClientHandler: Connection {
     private var isReset = false
     private var isIdle = false
     /// Whether it serves one request, on a stream of HTTP/2.
-    private let servesStream: Bool
+    let servesStream: Bool
+    /// How much of a streamed body is kept in `body`.
+    var retained = Retained.nothing
     /// Whether a request was read on it.
     private var hasServed = false
 
@@ -362,6 +374,7 @@ final class ClientHandler: Connection {
         headBytes.clear()
         body.clear()
         hasBody = false
+        retained = .nothing
     }
 
     /// Tells a caller that waits for it to send the body.

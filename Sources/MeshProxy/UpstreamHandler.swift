@@ -64,7 +64,8 @@ final class UpstreamHandler: Connection {
 
     /// Whether the answer was read to its end and the endpoint takes another request.
     var isReusable: Bool {
-        isOpen && !isStream && hasHead && reader.isComplete && head.keepAlive && input.isEmpty && isFlushed
+        isOpen && !isStream && hasHead && reader.isComplete && head.keepAlive && input.isEmpty
+            && isFlushed
     }
 
     /// Whether the connection ended by an error rather than by the peer's orderly end.

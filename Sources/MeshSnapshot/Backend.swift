@@ -57,7 +57,8 @@ package struct Backend: Sendable, Hashable {
         name: String, provider: String = "", dialect: Dialect = .http,
         endpoints: Range<EndpointID>, balancing: Balancing = .peakEWMA,
         healthCheck: HealthCheck? = nil, outlier: OutlierPolicy? = OutlierPolicy(),
-        version: HTTPVersion = .http1, tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [], pathPrefix: [UInt8] = [],
+        version: HTTPVersion = .http1, tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [],
+        pathPrefix: [UInt8] = [],
         hostHeader: [UInt8]? = nil, credential: Credential? = nil,
         connections: ConnectionPoolPolicy = ConnectionPoolPolicy(), access: [AccessID] = []
     ) {

@@ -213,7 +213,8 @@ def test_a_stream_of_events_is_relayed_at_once(start, serve):
 
 def test_a_cut_answer_is_never_shown_as_whole(start, serve, serve2):
     def cut(_, connection):
-        connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunk(b"half"))
+        head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+        connection.sendall(head + chunk(b"half"))
         return None
 
     def cut2(stream):
@@ -459,7 +460,7 @@ def test_stopping_lets_requests_end(start, serve2):
         # The first names no stream, so that what is on its way is still taken.
         assert [int.from_bytes(one[:4], "big") for one in farewells] == [2**31 - 1, 1]
         assert {int.from_bytes(one[4:8], "big") for one in farewells} == {0}
-    assert gateway.end() == 0
+    assert gateway.process.wait(10) == 0
 
 
 def cases():

@@ -44,7 +44,9 @@ enum GRPCRouteShape {
         Field(
             "type", .choice(["Exact", "RegularExpression"]), fallback: "Exact",
             "how `service` and `method` are compared"),
-        Field("service", .text(.line), "the service with its package: `inference.GRPCInferenceService`"),
+        Field(
+            "service", .text(.line),
+            "the service with its package: `inference.GRPCInferenceService`"),
         Field("method", .text(.line), "the method of the service: `ModelInfer`"),
     ]
 }

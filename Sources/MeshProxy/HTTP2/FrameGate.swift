@@ -57,7 +57,7 @@ struct FrameGate {
             Int(bytes[offset]) << 16 | Int(bytes[offset + 1]) << 8 | Int(bytes[offset + 2])
         let type = bytes[offset + 3]
         let flags = bytes[offset + 4]
-        let stream = bytes[(offset + 5)..<(offset + 9)].reduce(0) { $0 << 8 | UInt32($1) } & 0x7FFF_FFFF
+        let stream = Self.number(bytes, offset + 5)
         if let verdict = count(type, now: now) { return verdict }
         if hasBegun, !isInBlock {
             if type == Self.ping, length == 8, stream == 0 {
@@ -67,10 +67,7 @@ struct FrameGate {
             }
             if type == Self.priority, length == 5, stream > 0 {
                 guard available >= 14 else { return .needMore }
-                let parent =
-                    bytes[(offset + 9)..<(offset + 13)].reduce(0) { $0 << 8 | UInt32($1) }
-                    & 0x7FFF_FFFF
-                if parent != stream {
+                if Self.number(bytes, offset + 9) != stream {
                     offset += 14
                     return .skip
                 }
@@ -82,6 +79,11 @@ struct FrameGate {
         }
         passing = 9 + length
         return pass(min(passing, available), from: &offset)
+    }
+
+    /// The number of a stream, at `offset`.
+    private static func number(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt32 {
+        bytes[offset..<(offset + 4)].reduce(0) { $0 << 8 | UInt32($1) } & 0x7FFF_FFFF
     }
 
     private mutating func pass(_ count: Int, from offset: inout Int) -> Piece {

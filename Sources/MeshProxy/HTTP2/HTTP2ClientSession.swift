@@ -22,6 +22,7 @@ final class HTTP2ClientSession: HTTP2Session {
     private var waiters: [(HTTP2ClientSession?) -> Void] = []
     /// Whether the connection was made.
     private(set) var isReady = false
+    private var hasFailed = false
 
     init(loop: Loop, slot: EndpointSlot, tls: UpstreamTLS?, idleTimeout: Nanoseconds) {
         self.slot = slot
@@ -59,13 +60,17 @@ final class HTTP2ClientSession: HTTP2Session {
             let reason = problem.isEmpty ? "it was closed" : problem
             loop.note("the TLS handshake with \(address) failed: \(reason)")
         }
+        if !isGood {
+            hasFailed = true
+            loop.presentPool(slot)?.remove(self)
+        }
         let all = waiters
         waiters = []
         for waiter in all { waiter(isGood ? self : nil) }
     }
 
     /// Whether one more may wait for the connection to be made.
-    var takesWaiters: Bool { !isReady && waiters.count < HTTP2Limits.waitersMax }
+    var takesWaiters: Bool { !isReady && !hasFailed && waiters.count < HTTP2Limits.waitersMax }
 
     /// Calls `waiter` once the connection is made, or with nil when it cannot be.
     func wait(_ waiter: @escaping (HTTP2ClientSession?) -> Void) { waiters.append(waiter) }

@@ -108,7 +108,8 @@ final class HTTP2ServerSession: HTTP2Session {
     override func broke(_ reason: String) {
         loop.shard.metrics.mesh.downstreamMalformed += 1
         loop.note(
-            "the HTTP/2 connection of \(String(decoding: peer, as: UTF8.self)) was ended: \(reason)")
+            "the HTTP/2 connection of \(String(decoding: peer, as: UTF8.self)) was ended: \(reason)"
+        )
     }
 
     // MARK: End

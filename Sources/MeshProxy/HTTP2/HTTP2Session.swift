@@ -14,8 +14,8 @@ import NIOHTTP2
 /// same handlers relay, whichever version either side speaks.
 ///
 /// ```
-///  socket ── TLS? ── HTTP2Session ── FrameGate ── codec ──┬── HTTP2Stream ── ClientHandler
-///                                                         └── HTTP2Stream ── ClientHandler
+///  socket ── TLS? ── HTTP2Session ── FrameGate ── codec ─┬─ HTTP2Stream ── ClientHandler
+///                                                        └─ HTTP2Stream ── ClientHandler
 /// ```
 ///
 /// What the codec has to say is put into `inbox` and handled when its call has returned, so no
@@ -271,7 +271,7 @@ class HTTP2Session: Connection, ChannelHost {
     final func hostedFailed(_ error: any Error) {
         lastError = "\(error)"
         // The codec refused a frame of ours.
-        guard let error = error as? NIOHTTP2Errors.StreamError else { return }
+        guard !isCrediting, let error = error as? NIOHTTP2Errors.StreamError else { return }
         loop.note("an answer or request could not be sent in HTTP/2: \(error.baseError)")
         inbox.append(.refused(Int(error.streamID)))
     }
@@ -370,12 +370,40 @@ class HTTP2Session: Connection, ChannelHost {
         return nil
     }
 
+    /// The outcome of a call of gRPC that comes right behind the head of its answer. Taken for one
+    /// with the head, as gRPC itself writes it where it can, it is known while the call may still
+    /// be sent elsewhere.
+    private final func outcomeAlone(
+        of number: Int, behind fields: HPACKHeaders, from next: Int
+    ) -> HPACKHeaders? {
+        guard fields.first(name: "content-type")?.hasPrefix("application/grpc") == true else {
+            return nil
+        }
+        for index in next..<max(next, min(inbox.count, next + 64)) {
+            guard case .frame(let frame) = inbox[index], Int(frame.streamID) == number else {
+                continue
+            }
+            guard case .headers(let trailers) = frame.payload, trailers.endStream,
+                !trailers.headers.contains(where: { $0.name.hasPrefix(":") })
+            else { return nil }
+            inbox[index] = .nothing
+            return trailers.headers
+        }
+        return nil
+    }
+
     private final func handle(_ frame: HTTP2Frame, at next: Int) {
         let number = Int(frame.streamID)
         switch frame.payload {
         case .headers(let headers):
             if let stream = streams[number] {
-                stream.receive(headers.headers, isLast: headers.endStream)
+                var fields = headers.headers
+                var isLast = headers.endStream
+                if !isLast, let outcome = outcomeAlone(of: number, behind: fields, from: next) {
+                    fields.add(contentsOf: outcome)
+                    isLast = true
+                }
+                stream.receive(fields, isLast: isLast)
             } else {
                 let isLast = headers.endStream
                 let body = isLast ? nil : wholeBody(of: number, from: next)
@@ -402,6 +430,21 @@ class HTTP2Session: Connection, ChannelHost {
 
     // MARK: Flow control
 
+    /// Whether the frame that is being given to the codec is a WINDOW_UPDATE.
+    private final var isCrediting = false
+
+    /// Lets the peer send `count` bytes more, on a stream or (0) on all together. The codec may
+    /// know of the end of a stream before its data was handled; it wants no credit then.
+    final func credit(_ number: Int, _ count: Int) {
+        isCrediting = true
+        send(
+            HTTP2Frame(
+                streamID: HTTP2StreamID(number),
+                payload: .windowUpdate(windowSizeIncrement: count)))
+        isCrediting = false
+        flushFrames()
+    }
+
     /// `count` bytes were read for a stream that is paused, or it goes on with them.
     final func hold(_ count: Int) {
         held += count
@@ -417,10 +460,7 @@ class HTTP2Session: Connection, ChannelHost {
         let credit = HTTP2Limits.connectionWindow - window - held
         guard credit >= HTTP2Limits.connectionWindow / 2 else { return }
         window += credit
-        send(
-            HTTP2Frame(
-                streamID: .rootStream, payload: .windowUpdate(windowSizeIncrement: credit)))
-        flushFrames()
+        self.credit(0, credit)
     }
 }
 

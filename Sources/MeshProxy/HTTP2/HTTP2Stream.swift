@@ -348,11 +348,7 @@ class HTTP2Stream: Layer {
         let credit = windowTarget - window
         guard credit >= windowTarget / 2 else { return }
         window += credit
-        session.send(
-            HTTP2Frame(
-                streamID: HTTP2StreamID(number),
-                payload: .windowUpdate(windowSizeIncrement: credit)))
-        session.flushFrames()
+        session.credit(number, credit)
     }
 
     /// Bytes that the peer may send ahead.
