@@ -111,8 +111,7 @@ let package = Package(
             [
                 "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshExchange",
                 "MeshProxy",
-            ],
-            tested: false),
+            ]),
         // Ring 6: the command.
         [
             .executableTarget(

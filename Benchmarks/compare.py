@@ -138,16 +138,25 @@ def one_round(options, taking, number, folder, load, mock, cpu):
 def tested(peer, tests, folder, load, mock, cpu):
     """The figures of one peer in one round; a fresh process for memory."""
     figures = {}
-    for group in ([test for test in tests if test != "mem"], [t for t in tests if t == "mem"]):
+    apart = ("mem", "loops")
+    groups = [[test for test in tests if test not in apart]]
+    groups += [[test] for test in apart if test in tests]
+    if peer.name != "pinion":
+        groups = [group for group in groups if group != ["loops"]]
+    for group in groups:
         if not group:
             continue
-        running = peer.start(folder, cpu, mock.port)
-        figures["start"] = running.start_time
+        # Pinion has an event loop for each processor it may use.
+        place = {cpu, load.cpu} if group == ["loops"] else cpu
+        running = peer.start(folder, place, mock.port)
+        figures.setdefault("start", running.start_time)
         try:
             for test in group:
                 figures[test] = measures.measure(test, load, running, running.port, peer.slow)
         finally:
             running.stop()
+    if figures.get("loops"):
+        figures["loops"]["start"] = peers.start_with_routes(peer, folder, cpu, mock.port, 1000)
     return figures
 
 

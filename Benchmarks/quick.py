@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The guard that runs with every change: has Pinion become more expensive?
 
-usage: quick.py [--rounds 5] [--accept]
+usage: quick.py [--rounds 5] [--accept | --shared]
 
 CPU time differs from machine to machine, so it is taken as a ratio: Pinion to a proxy that only
 passes bytes over SwiftNIO, in turns, each at the best of the rounds in which it was alone. The
 ratio may be 15 % above the one in Benchmarks/Thresholds. Allocations are counted and need no such
-room. --accept writes what was found into the thresholds; review the diff.
+room. --accept writes what was found into the thresholds; review the diff. With --shared, as where
+tests run beside others' work, CPU times that could not be judged are said and do not fail.
 """
 
 import argparse
@@ -37,6 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--accept", action="store_true")
+    parser.add_argument("--shared", action="store_true")
     options = parser.parse_args()
 
     known = {peer.name: peer for peer in peers.all_peers()}
@@ -71,7 +73,10 @@ def main():
     status = judge(found, bounds)
     if status == 0 and not is_calm(costs):
         # Passing would say that CPU times are as they were, which nobody knows.
-        sys.exit(NOT_ALONE)
+        if options.shared:
+            print(NOT_ALONE)
+        else:
+            sys.exit(NOT_ALONE)
     sys.exit(status)
 
 

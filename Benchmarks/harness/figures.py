@@ -28,15 +28,24 @@ def deviation(rounds, peer, test, figure):
     return statistics.median(abs(value - middle) for value in found)
 
 
-def ratio(rounds, peer, others, test, figure):
-    """The median over the rounds of a peer's figure to the best of others in the same round."""
+def ratio(rounds, peer, others, test, figure, other_test=None):
+    """The median over the rounds of a peer's figure to the best of others in the same round, in
+    the same test or in another."""
     found = []
     for one in rounds:
         own = values([one], peer, test, figure)
-        rest = [value for other in others for value in values([one], other, test, figure)]
+        rest = [
+            value for other in others
+            for value in values([one], other, other_test or test, figure)]
         if own and rest and min(rest) > 0:
             found.append(own[0] / min(rest))
     return statistics.median(found) if found else None
+
+
+def scaling(rounds):
+    """How many requests two event loops can do for each that one can, by their CPU time."""
+    found = ratio(rounds, "pinion", ["pinion"], "rr", "cpu", "loops")
+    return 2 * found if found else None
 
 
 #: What Pinion must reach: text, peer, test, figure, those it is compared with, the most.

@@ -81,18 +81,19 @@ def memory(pid):
 
 
 class Process:
-    """A program pinned to one processor, ended with its descendants."""
+    """A program pinned to one processor, or to a set of them, ended with its descendants."""
 
     def __init__(self, command, cpu, folder, environment=None, log=None):
         self.command = [str(part) for part in command]
         self.started = time.monotonic()
+        cpus = cpu if isinstance(cpu, set) else {cpu}
         # Everything stays in one session: a new one would be a scheduling group of its own,
         # and the spinner that keeps a processor awake would then get half of it.
         self.popen = subprocess.Popen(
             self.command, cwd=folder, env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL, stdout=log or subprocess.DEVNULL,
             stderr=log or subprocess.DEVNULL,
-            preexec_fn=lambda: os.sched_setaffinity(0, {cpu}))
+            preexec_fn=lambda: os.sched_setaffinity(0, cpus))
 
     @property
     def pids(self):

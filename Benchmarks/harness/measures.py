@@ -11,6 +11,7 @@ TESTS = {
     "sse": "200 event streams at once, one event every 20 ms on each",
     "ssehi": "1,000 event streams at once, one event every 20 ms on each",
     "rate": "2,000 requests a second on a fixed schedule",
+    "loops": "as rr, with an event loop on each of two processors, one of which the load has too",
     "mem": "memory at rest, with 1,000 idle connections, with 1,000 open streams, and 20 s after",
 }
 
@@ -18,13 +19,13 @@ TESTS = {
 AFTER_SECONDS = 20
 
 #: About how many seconds each test takes.
-SECONDS = {"rr": 5, "sse": 6, "ssehi": 7, "rate": 5, "mem": 14 + AFTER_SECONDS}
+SECONDS = {"rr": 5, "sse": 6, "ssehi": 7, "rate": 5, "loops": 5, "mem": 14 + AFTER_SECONDS}
 
 
 def measure(test, load, running, port, slow):
     """The figures of one test; None where the peer cannot take the load."""
     pids = ",".join(str(pid) for pid in running.pids) if running else None
-    if test == "rr":
+    if test in ("rr", "loops"):
         found = load.run(
             "rr", port, connections=16 if slow else 64, warmup=1, seconds=4, pids=pids)
         return per_unit(found, found["requests"])

@@ -13,6 +13,8 @@ COLUMNS = {
     "mem": ["at rest, MB", "1,000 connections", "1,000 streams", "after", "start, ms"],
 }
 COLUMNS["ssehi"] = COLUMNS["sse"]
+COLUMNS["loops"] = [
+    "CPU µs a request", "noise", "as many as one loop", "start with 1,000 routes, ms"]
 
 #: Under full load a proxy should have its processor to itself.
 SHARE_LEAST = 0.85
@@ -30,6 +32,10 @@ HOW = """## How it is measured
 - `rr`, `sse` and `ssehi` are closed loops. `rate` is open: the time of a request counts from
   when it was due, so a proxy that stalls is charged for the requests it held up. Latencies of
   streams are the time that an event was on its way.
+- `loops` has Pinion run two event loops on both processors while load and mock use one of them
+  too. How much more two loops can do than one is twice the cost of a request with one loop, in
+  `rr` of the same round, over its cost with two. *Start* is the time from exec to the open port
+  with a file of 1,000 HTTPRoutes.
 - A request is a chat completion of about 1 KB with 12 header fields, an answer about 0.7 KB, an
   event about 230 bytes. *Pinion, plain* is `Benchmarks/proxy.yaml`. *Pinion, AI* is
   `Benchmarks/ai.yaml`: it reads and renames the model, reads usage from answers and streams,
@@ -73,6 +79,11 @@ def cells(rounds, peer, test):
         start = sorted(starts)[len(starts) // 2] if starts else None
         return [number(middle(name)) for name in ("idle", "connections", "streams", "after")] + [
             number(start, 0)]
+    if test == "loops":
+        if middle("cpu") is None:
+            return None
+        return [number(middle("cpu")), noise("cpu"), number(figures.scaling(rounds), 2) + " ×",
+                number(middle("start"), 0)]
     if middle("rate") is None:
         return None
     own = "–" if peer == "direct" else number(middle("cpu"))
@@ -128,6 +139,12 @@ def goal_lines(run):
         yield text, f"≤ {most} × {whom}", f"{found:.{digits}f} ×", found <= most
     for text, most, found in figures.memory_goals(run["rounds"]):
         yield text, f"≤ {most:.1f} MB", f"{found:.1f} MB", found <= most
+    scaling = figures.scaling(rounds := run["rounds"])
+    if scaling is not None:
+        yield "requests of two event loops", "≥ 1.9 × one", f"{scaling:.2f} ×", scaling >= 1.9
+    start = figures.median(rounds, "pinion", "loops", "start")
+    if start is not None:
+        yield "listens with 1,000 routes", "< 300 ms", f"{start:.0f} ms", start < 300
 
 
 def terminal(run):

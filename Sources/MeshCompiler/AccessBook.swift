@@ -14,7 +14,7 @@ struct AccessBook {
     /// Where each of them is written.
     private(set) var drafts: [Draft] = []
     /// The facts that any rule reads.
-    private(set) var layout = FactLayout()
+    var layout = FactLayout()
     private var ids: [PolicyTarget: [AccessID]] = [:]
 
     /// A policy with where it comes from.

@@ -23,6 +23,8 @@ struct Catalog {
     let limits: [LimitPolicyResource]
     /// The AccessPolicies.
     let access: [AccessPolicyResource]
+    /// The ResidencyPolicies.
+    let residency: [ResidencyPolicyResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -38,6 +40,7 @@ struct Catalog {
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
+        residency = Self.unique(resources.residency, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -67,7 +70,9 @@ struct Catalog {
             routes.map(\.metadata).filter { $0.kind == kind }.map(\.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
-        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy: []
+        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .residencyPolicy:
+            []
         }
     }
 

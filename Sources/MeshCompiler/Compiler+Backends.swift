@@ -54,8 +54,9 @@ extension Compiler {
     private mutating func appendEndpoints(
         of resource: BackendResource, _ url: URLParts?, to backend: BackendID
     ) {
+        let labels = resource.labels
         if let written = resource.endpoints {
-            append(written.value, of: resource.metadata, to: backend)
+            append(written.value, labels, of: resource.metadata, to: backend)
         } else if let dns = resource.dns {
             let refresh = dns.value.refresh?.value ?? Self.refreshDefault
             if let written = dns.value.refresh, written.value <= .zero {
@@ -64,13 +65,16 @@ extension Compiler {
                     "write a duration above `0s`")
             }
             guard !dns.value.hostname.isEmpty, dns.value.port > 0 else { return }
-            resolve(dns.value.hostname, dns.value.port, refresh, to: backend)
+            resolve(dns.value.hostname, dns.value.port, refresh, labels, to: backend)
         } else if let url, let port = UInt16(exactly: url.port) {
             if url.host == "localhost" || Notation.isIPAddress(url.host) {
                 let address = url.host == "localhost" ? Self.loopback : url.host
-                endpoints.append(Endpoint(backend: backend, address: address, port: port))
+                endpoints.append(
+                    Endpoint(
+                        backend: backend, address: address, port: port,
+                        labels: Self.joined([], labels)))
             } else {
-                resolve(url.host, port, Self.refreshDefault, to: backend)
+                resolve(url.host, port, Self.refreshDefault, labels, to: backend)
             }
         }
     }
@@ -79,7 +83,8 @@ extension Compiler {
     private static let loopback = "127.0.0.1"
 
     private mutating func append(
-        _ written: [BackendResource.Endpoint], of metadata: Metadata, to backend: BackendID
+        _ written: [BackendResource.Endpoint], _ labels: [Metadata.Label],
+        of metadata: Metadata, to backend: BackendID
     ) {
         var seen: [String: Place] = [:]
         for endpoint in written {
@@ -88,7 +93,7 @@ extension Compiler {
                 ? Self.loopback : endpoint.address.value.lowercased()
             let value = Endpoint(
                 backend: backend, address: address, port: endpoint.port, weight: endpoint.weight,
-                labels: endpoint.labels.map { .init(key: $0.key, value: $0.value) })
+                labels: Self.joined(endpoint.labels, labels))
             if let first = seen[value.authority] {
                 report.error(
                     endpoint.address.place, metadata,
@@ -106,13 +111,26 @@ extension Compiler {
     }
 
     private mutating func resolve(
-        _ hostname: String, _ port: UInt16, _ refresh: Nanoseconds, to backend: BackendID
+        _ hostname: String, _ port: UInt16, _ refresh: Nanoseconds,
+        _ labels: [Metadata.Label], to backend: BackendID
     ) {
         let hostname = hostname.lowercased()
         names.append(DNSName(hostname: hostname, port: port, refresh: refresh))
         for address in resolved.addresses(of: hostname) {
-            endpoints.append(Endpoint(backend: backend, address: address, port: port))
+            endpoints.append(
+                Endpoint(
+                    backend: backend, address: address, port: port,
+                    labels: Self.joined([], labels)))
         }
+    }
+
+    /// The labels of an endpoint, `own` and those of its Backend that it has not, sorted by key.
+    private static func joined(
+        _ own: [Metadata.Label], _ ofBackend: [Metadata.Label]
+    ) -> [Endpoint.Label] {
+        let others = ofBackend.filter { label in !own.contains { $0.key == label.key } }
+        return (own + others).sorted { $0.key < $1.key }
+            .map { Endpoint.Label(key: $0.key, value: $0.value) }
     }
 
     /// What is dropped from and put in front of paths.

@@ -21,6 +21,8 @@ struct ListenerDraft {
     var limits: [LimitID]
     /// The AccessPolicies of the Gateway.
     var access: [AccessID]
+    /// The data labels that the Gateway gives.
+    var labels: DataLabels
     /// The matches of attached routes.
     var entries: [RouteEntry] = []
     /// The matches of attached routes, for finding equal ones.
@@ -68,7 +70,8 @@ extension Compiler {
                         hostname: listener.hostname.map { Hostname(written: $0.value) },
                         settings: settings,
                         limits: limits.limits(of: .gateway, gateway.metadata.id),
-                        access: access.policies(of: .gateway, gateway.metadata.id)))
+                        access: access.policies(of: .gateway, gateway.metadata.id),
+                        labels: residency.labels(of: .gateway, gateway.metadata.id)))
             }
         }
         checkBindings()

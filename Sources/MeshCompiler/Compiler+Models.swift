@@ -118,7 +118,8 @@ extension Compiler {
             targets: targets, fallbacks: fallbacks, timeouts: timeouts, retry: merged.retry,
             owner: resource.owner ?? "pinion",
             limits: limits.limits(of: .model, resource.metadata.id),
-            access: access.policies(of: .model, resource.metadata.id))
+            access: access.policies(of: .model, resource.metadata.id),
+            labels: residency.labels(of: .model, resource.metadata.id))
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }
@@ -136,12 +137,14 @@ extension Compiler {
             Rule(
                 route: Self.modelRoute, index: 0, action: .modelByBody,
                 timeouts: settings.timeouts, retry: settings.retry, needsFacts: true,
-                limits: listeners[listener].limits, access: listeners[listener].access))
+                limits: listeners[listener].limits, access: listeners[listener].access,
+                labels: listeners[listener].labels))
         let list = intern(
             Rule(
                 route: Self.modelRoute, index: 1, action: .listModels,
                 timeouts: settings.timeouts, retry: settings.retry,
-                limits: listeners[listener].limits, access: listeners[listener].access))
+                limits: listeners[listener].limits, access: listeners[listener].access,
+                labels: listeners[listener].labels))
         func entry(_ path: PathMatch, _ method: String, _ rule: RuleID, _ match: Int)
             -> RouteEntry
         {

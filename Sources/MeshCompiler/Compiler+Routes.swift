@@ -36,11 +36,14 @@ private struct Surroundings: Equatable {
     var limits: [LimitID]
     /// Its AccessPolicies.
     var access: [AccessID]
+    /// The data labels that it gives.
+    var labels: DataLabels
 
     init(_ listener: ListenerDraft) {
         settings = listener.settings
         limits = listener.limits
         access = listener.access
+        labels = listener.labels
     }
 }
 
@@ -181,7 +184,8 @@ extension Compiler {
                     responseEdits: draft.filters.responseEdits,
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
-                    needsFacts: needsFacts, limits: limits, access: access))
+                    needsFacts: needsFacts, limits: limits, access: access,
+                    labels: around.labels.union(residency.labels(of: route.kind, route.id))))
             return RuleID(rules.count - 1)
         }
     }

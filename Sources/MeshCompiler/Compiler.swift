@@ -29,6 +29,8 @@ package struct Compiler {
     let limits: LimitBook
     /// What AccessPolicies say about which resource.
     let access: AccessBook
+    /// What ResidencyPolicies say.
+    let residency: ResidencyBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -60,10 +62,11 @@ package struct Compiler {
         let catalog = Catalog(resources, &report)
         let policies = PolicyBook(catalog, &report)
         let limits = LimitBook(catalog, &report)
-        let access = AccessBook(catalog, &report)
+        var access = AccessBook(catalog, &report)
+        let residency = ResidencyBook(catalog, &access.layout, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access)
+            limits: limits, access: access, residency: residency)
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
@@ -71,6 +74,7 @@ package struct Compiler {
         compiler.compileRoutes()
         compiler.checkLimits()
         compiler.attachAccess()
+        compiler.attachResidency()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
         let isUsable = resources.isComplete && !compiler.report.hasErrors
@@ -82,7 +86,7 @@ package struct Compiler {
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook
+        limits: LimitBook, access: AccessBook, residency: ResidencyBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -90,6 +94,7 @@ package struct Compiler {
         self.policies = policies
         self.limits = limits
         self.access = access
+        self.residency = residency
     }
 
     private var uniqueNames: [DNSName] {
@@ -121,7 +126,8 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
-            access: access.table, limits: connectionLimits(mesh), telemetry: telemetry(mesh),
+            access: access.table, residency: residency.table(backends, endpoints),
+            limits: connectionLimits(mesh), telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }
 }

@@ -95,7 +95,7 @@ struct PlanThing {
     var settings: [Setting]
 
     static let subjects = [
-        "mesh", "listener", "route", "model", "limit", "access", "backend", "endpoint",
+        "mesh", "listener", "route", "model", "limit", "access", "residency", "backend", "endpoint",
     ]
 
     /// The settings that differ, each with both values.
@@ -135,6 +135,8 @@ struct PlanThing {
                 }
             case ("accessPolicies", .list(let policies)):
                 things += policies.map { named("access", by: "name", $0, in: snapshot) }
+            case ("residencyPolicies", .list(let policies)):
+                things += policies.map { named("residency", by: "name", $0, in: snapshot) }
             case ("models", .list(let models)):
                 things += models.map { named("model", by: "resource", $0, in: snapshot) }
             default: mesh += flattened(member.value, at: member.name, in: snapshot)

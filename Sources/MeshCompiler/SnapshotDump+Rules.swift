@@ -34,7 +34,7 @@ extension SnapshotDump {
         }
         if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
         members += limitMembers(rule.timeouts, rule.retry) + ids(rule.limits)
-        members += ids(access: rule.access)
+        members += ids(access: rule.access) + labels(rule.labels)
         return .object(members)
     }
 

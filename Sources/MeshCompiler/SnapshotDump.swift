@@ -25,7 +25,7 @@ struct SnapshotDump {
                 .init("rules", .list(snapshot.rules.map(rule))),
                 .init("backends", .list(snapshot.backends.map(backend))),
                 .init("models", .list(snapshot.models.map(model))),
-            ] + usageLimits + accessPolicies + [
+            ] + usageLimits + accessPolicies + residencyPolicies + [
                 .init("limits", limits(snapshot.limits)),
                 .init("telemetry", telemetry(snapshot.telemetry)),
                 .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
@@ -117,7 +117,7 @@ struct SnapshotDump {
             members.append(.init("fallbacks", .list(fallbacks)))
         }
         members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
-        members += ids(access: model.access)
+        members += ids(access: model.access) + labels(model.labels)
         return .object(members)
     }
 

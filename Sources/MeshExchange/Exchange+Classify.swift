@@ -41,7 +41,7 @@ extension Exchange {
 
         let needsFacts = rules[number].needsFacts
         if needsFacts { operation = operationOfPath(head, bytes) }
-        if let refused = authorizeHead(head, bytes, shard: &shard, at: now) { return refused }
+        if let refused = judgeHead(head, bytes, shard: &shard, at: now) { return refused }
         switch rules[number].action {
         case .refuse(let status):
             return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)

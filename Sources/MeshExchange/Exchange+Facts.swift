@@ -34,12 +34,40 @@ extension Exchange {
                 table.set(slot, text: snapshot.backends[Int(backend)].name)
             case .destinationProvider:
                 table.set(slot, text: snapshot.backends[Int(backend)].provider)
+            case .destinationRegion: fillLabel(slot, of: &table, "region", backend)
+            case .destinationZone: fillLabel(slot, of: &table, "zone", backend)
+            case .destinationHardware: fillLabel(slot, of: &table, "hardware", backend)
+            case .destinationJurisdictions:
+                let all = Set(endpoints(of: backend).flatMap(\.jurisdictions)).sorted()
+                table.set(slot, .list(all.map { .string($0) }))
+            case .destinationAttested:
+                let all = endpoints(of: backend)
+                let holds = all.allSatisfy { endpoint in
+                    endpoint.attestation?.holds(at: record.startedAt) ?? false
+                }
+                table.set(slot, .bool(holds && !all.isEmpty))
             default: break
             }
         }
     }
 
-    private func fill(
+    private func endpoints(of backend: BackendID) -> ArraySlice<Endpoint> {
+        let run = snapshot.backends[Int(backend)].endpoints
+        return snapshot.endpoints[Int(run.lowerBound)..<Int(run.upperBound)]
+    }
+
+    /// What all endpoints of a backend say alike.
+    private func fillLabel(
+        _ slot: Int, of table: inout FactTable, _ key: String, _ backend: BackendID
+    ) {
+        let all = endpoints(of: backend)
+        guard let value = all.first?.label(key), all.allSatisfy({ $0.label(key) == value }) else {
+            return table.setAbsent(slot)
+        }
+        table.set(slot, text: value)
+    }
+
+    func fill(
         _ slot: Int, of table: inout FactTable, _ head: borrowing RequestHead,
         _ bytes: RawSpan, body: RawSpan?
     ) {
@@ -88,7 +116,12 @@ extension Exchange {
             }
         case .aiTokensEstimated: table.set(slot, .int(Int64(clamping: tokensEstimate)))
         case .aiToolCount: table.set(slot, .int(Int64(facts?.toolCount ?? 0)))
-        case .destinationBackend, .destinationProvider: table.setAbsent(slot)
+        case .dataLabels:
+            let names = snapshot.residency.names(labels)
+            table.set(slot, .list(names.map { .string($0) }))
+        case .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
+            .destinationJurisdictions, .destinationHardware, .destinationAttested:
+            table.setAbsent(slot)
         }
     }
 

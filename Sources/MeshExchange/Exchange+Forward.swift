@@ -12,6 +12,7 @@ extension Exchange {
         noteProgress(.sent, at: now)
         if phase == .dispatched { phase = .sent }
         wasAsked = true
+        if let receipt = record.residency { record.residency = receipt.sent() }
         if record.connect == nil { record.connect = now - attemptStarted }
         if isRequestComplete { waitForHead(at: now) } else { waitForBody(at: now) }
         notedProgress()
@@ -37,7 +38,7 @@ extension Exchange {
         _ failure: AttemptFailure, shard: inout Shard, at now: Instant
     ) -> Step {
         if case .reset(wasReused: true) = failure, canReplay, !usedFreshConnectionAfterReset,
-            let pick
+            let pick, isStillAdmitted(pick, shard, at: now)
         {
             // The endpoint closed a connection that it had kept open; that says nothing of it.
             usedFreshConnectionAfterReset = true
@@ -197,6 +198,14 @@ extension Exchange {
         if let ejection = shard.fleet.end(pick.slot, outcome, at: now) {
             shard.countEjection(Self.metric(ejection.reason), backend: ejection.backend)
         }
+    }
+
+    /// Whether the gate of `pick` is open still: evidence may have expired since it was picked.
+    private func isStillAdmitted(
+        _ pick: Pick, _ shard: borrowing Shard, at now: Instant
+    ) -> Bool {
+        labels.isEmpty
+            || snapshot.residency.gates[Int(pick.endpoint)].admits(carried(shard, at: now))
     }
 
     private static func metric(_ reason: Ejection.Reason) -> EjectionReason {

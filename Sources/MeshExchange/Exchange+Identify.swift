@@ -135,6 +135,7 @@ extension Exchange {
         ringHash = nil
         usedFreshConnectionAfterReset = false
         accessNotes = nil
+        labels = []
         reservation = nil
         wasAsked = false
         requestDeadline = .distantFuture

@@ -8,34 +8,60 @@ extension Exchange {
     /// An endpoint of the present backend, numbered as in `snapshot`; nil when there is none.
     mutating func pickEndpoint(shard: inout Shard, at now: Instant) -> Pick? {
         guard snapshot === shard.snapshot else { return pickAcrossSwap(shard: &shard, at: now) }
-        return pick(of: backend, tried: tried, shard: &shard, at: now)
+        return pick(
+            of: backend, carrying: carried(shard, at: now), hash: ringHash, tried: tried,
+            shard: &shard, at: now)
+    }
+
+    /// An endpoint of `backend` for a copy of the request.
+    ///
+    /// **Shape** the snapshot is the shard's present one.
+    mutating func pickEndpoint(
+        ofMirror backend: BackendID, shard: inout Shard, at now: Instant
+    ) -> Pick? {
+        pick(
+            of: backend, carrying: carried(shard, at: now), hash: nil, tried: Tried(),
+            shard: &shard, at: now)
     }
 
     /// A pick of the fleet, with what it looked at put on the tape.
     private mutating func pick(
-        of known: BackendID, tried: borrowing Tried, shard: inout Shard, at now: Instant
+        of known: BackendID, carrying carried: Carried, hash: UInt64?, tried: borrowing Tried,
+        shard: inout Shard, at now: Instant
     ) -> Pick? {
-        if let tape { tape.look(at: &shard.fleet, backend: known, tried: tried, at: now) }
+        if let tape {
+            tape.look(
+                at: &shard.fleet, backend: known, carrying: carried, tried: tried, at: now)
+        }
         let chosen = shard.fleet.pick(
-            backend: known, hash: ringHash, tried: tried, using: &shard.random, at: now)
+            backend: known, carrying: carried, hash: hash, tried: tried, using: &shard.random,
+            at: now)
         if let tape { tape.picked(chosen, from: shard.fleet, backend: known) }
         return chosen
     }
 
     /// The same when the fleet went over to another snapshot since the exchange began: backends
     /// and endpoints are then recognised by their names. An endpoint that `snapshot` does not
-    /// have cannot be used, for the driver looks addresses up there.
+    /// have cannot be used, for the driver looks addresses up there. Both snapshots must have
+    /// their gate open for what the request carries.
     private mutating func pickAcrossSwap(shard: inout Shard, at now: Instant) -> Pick? {
         let known = shard.number(of: backend, in: snapshot)
         guard known >= 0 else { return nil }
         let own = snapshot.backends[Int(backend)].endpoints
         var passed = tried
+        let carried = carried(shard, at: now)
+        let names = snapshot.residency.names(labels)
+        let theirs = Carried(shard.snapshot.residency.labels(named: names), at: carried.time)
         for _ in 0..<Self.strangersMax {
             guard
-                let found = pick(of: known, tried: passed, shard: &shard, at: now)
+                let found = pick(
+                    of: known, carrying: theirs, hash: ringHash, tried: passed, shard: &shard,
+                    at: now)
             else { return nil }
             let name = shard.endpointNames[Int(found.endpoint)]
-            if let id = own.first(where: { snapshot.endpoints[Int($0)].authority == name }) {
+            if let id = own.first(where: { snapshot.endpoints[Int($0)].authority == name }),
+                labels.isEmpty || snapshot.residency.gates[Int(id)].admits(carried)
+            {
                 return Pick(endpoint: id, slot: found.slot)
             }
             if passed.contains(found.slot) { return nil }

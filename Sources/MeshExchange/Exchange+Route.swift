@@ -25,32 +25,36 @@ extension Exchange {
                 return refuse(
                     unknownModel(body.extracting(range.range)), shard: &shard, at: now)
             }
-            choose(model: found, body: body, shard: &shard)
+            choose(model: found, head, bytes, body: body, shard: &shard, at: now)
         case .forward(let targets):
             // A single target takes everything, but for one that is switched off.
             let only = targets.count == 1 && targets[0].weight > 0 ? 0 : nil
-            guard let chosen = only ?? WeightedSplit.choose(targets, using: &shard.random)
+            guard let chosen = only ?? draw(of: targets, shard: &shard, at: now)
             else { return refuse(Refusal(.noBackend), shard: &shard, at: now) }
             ruleTarget = chosen
             tape?.say(
                 .route, Self.share("target \(chosen)", targets.map(\.weight), chosen: chosen))
             switch targets[chosen].destination {
             case .invalid: return refuse(Refusal(.noBackend), shard: &shard, at: now)
-            case .backend(let id): backend = id
-            case .model(let id): choose(model: id, body: body, shard: &shard)
+            case .backend(let id):
+                backend = id
+                labelBody(head, bytes, body: body, shard: &shard)
+            case .model(let id):
+                choose(model: id, head, bytes, body: body, shard: &shard, at: now)
             }
         case .listModels:
             guard let any = currentListener?.models.first else {
                 return refuse(Refusal(.noBackend), shard: &shard, at: now)
             }
-            choose(model: any.model, body: nil, shard: &shard)
+            choose(model: any.model, head, bytes, body: nil, shard: &shard, at: now)
         case .redirect, .refuse:
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
         if model >= 0, backend < 0 {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
-        if let refused = authorizeBody(head, bytes, body: body, shard: &shard, at: now)
+        if let refused = refuseWithoutWay(shard: &shard, at: now)
+            ?? authorizeBody(head, bytes, body: body, shard: &shard, at: now)
             ?? authorizeDestinations(head, bytes, body: body, shard: &shard, at: now)
         {
             return refused
@@ -63,15 +67,30 @@ extension Exchange {
         if step.dispatch != nil, !rules[number].mirrors.isEmpty, snapshot === shard.snapshot {
             for mirror in rules[number].mirrors
             where shard.random.below(mirror.denominator) < mirror.numerator {
-                if hopDenial(to: mirror.backend, &shard) != nil {
-                    let name = snapshot.backends[Int(mirror.backend)].name
-                    tape?.say(.authorize, "no copy goes to backend \(name)")
-                } else {
-                    step.mirrors.append(mirror.backend)
-                }
+                copy(to: mirror.backend, in: &step, shard: &shard, at: now)
             }
         }
         return step
+    }
+
+    /// Orders a copy for `backend`, unless it may not have one or has no endpoint for it.
+    private mutating func copy(
+        to backend: BackendID, in step: inout Step, shard: inout Shard, at now: Instant
+    ) {
+        let name = snapshot.backends[Int(backend)].name
+        if hopDenial(to: backend, &shard) != nil {
+            tape?.say(.authorize, "no copy goes to backend \(name)")
+        } else if let chosen = pickEndpoint(ofMirror: backend, shard: &shard, at: now),
+            noteHop(chosen, .mirror)
+        {
+            tape?.say(
+                .route,
+                "a copy goes to backend \(name), endpoint "
+                    + snapshot.endpoints[Int(chosen.endpoint)].authority)
+            step.mirrors.append(MirrorOrder(backend: backend, pick: chosen))
+        } else {
+            tape?.say(.route, "backend \(name) has no endpoint that may get a copy")
+        }
     }
 
     /// Sends the request to an endpoint of the present backend.
@@ -86,17 +105,7 @@ extension Exchange {
             return refuse(denial, shard: &shard, at: now)
         }
         guard let chosen = pickEndpoint(shard: &shard, at: now) else {
-            tape?.say(
-                .route,
-                "backend \(snapshot.backends[Int(backend)].name) has no endpoint to send to")
-            if let step = nextTarget(shard: &shard, at: now) { return step }
-            let name = snapshot.backends[Int(backend)].name
-            return refuse(
-                Refusal(
-                    .upstreamUnreachable,
-                    message: "backend \(name) has no endpoint that could take the request; "
-                        + "see `pinion get endpoints`"),
-                shard: &shard, at: now)
+            return passOver(shard: &shard, at: now)
         }
         if tried.contains(chosen.slot) {
             tape?.say(
@@ -109,6 +118,10 @@ extension Exchange {
             tape?.say(.route, missing.message)
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(missing, shard: &shard, at: now)
+        }
+        guard noteHop(chosen, hopKind) else {
+            return refuse(
+                Refusal(.residencyDenied, message: Self.fullReceipt), shard: &shard, at: now)
         }
         pick = chosen
         if attemptsOnTarget == 0 {
@@ -135,11 +148,42 @@ extension Exchange {
         return step
     }
 
-    /// Sends the request to the model's next fallback, or nil when there is none.
+    /// The present backend has no endpoint for the request: goes on to a fallback, or refuses.
+    private mutating func passOver(shard: inout Shard, at now: Instant) -> Step {
+        let carried = carried(shard, at: now)
+        let name = snapshot.backends[Int(backend)].name
+        let isBarred = !mayReach(backend, carried)
+        if isBarred {
+            let reason = snapshot.reason(against: backend, carried) ?? name
+            tape?.say(.residency, "backend \(reason) is no place for this data")
+        } else {
+            tape?.say(.route, "backend \(name) has no endpoint to send to")
+        }
+        if let step = nextTarget(shard: &shard, at: now) { return step }
+        if isBarred { return refuse(residencyRefusal(carried), shard: &shard, at: now) }
+        return refuse(
+            Refusal(
+                .upstreamUnreachable,
+                message: "backend \(name) has no endpoint that could take the request; "
+                    + "see `pinion get endpoints`"),
+            shard: &shard, at: now)
+    }
+
+    /// Sends the request to the model's next fallback, or nil when there is none that may have
+    /// what it carries.
     mutating func nextTarget(shard: inout Shard, at now: Instant) -> Step? {
         guard model >= 0, canReplay else { return nil }
         let fallbacks = snapshot.models[Int(model)].fallbacks
-        let next = modelTarget >= 0 ? 0 : -modelTarget
+        var next = modelTarget >= 0 ? 0 : -modelTarget
+        let carried = carried(shard, at: now)
+        while next < fallbacks.count, !mayReach(fallbacks[next].backend, carried) {
+            tape?.say(
+                .residency,
+                "fallback \(next) of the model, "
+                    + "\(snapshot.reason(against: fallbacks[next].backend, carried) ?? ""), "
+                    + "is no place for this data")
+            next += 1
+        }
         guard next < fallbacks.count else { return nil }
         shard.countRetry(.fallback, backend: shard.number(of: backend, in: snapshot))
         modelTarget = -1 - next
@@ -166,14 +210,18 @@ extension Exchange {
         deadline = min(requestDeadline, attemptDeadline, waitDeadline)
     }
 
-    private mutating func choose(model id: ModelID, body: RawSpan?, shard: inout Shard) {
+    private mutating func choose(
+        model id: ModelID, _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?,
+        shard: inout Shard, at now: Instant
+    ) {
         let models = snapshot.models
         let number = Int(id)
         model = id
         timeouts = models[number].timeouts
         retry = models[number].retry
         requestDeadline = timeouts.request.map { record.started + $0 } ?? .distantFuture
-        if let target = WeightedSplit.choose(models[number].targets, using: &shard.random) {
+        labelBody(head, bytes, body: body, shard: &shard)
+        if let target = draw(of: models[number].targets, shard: &shard, at: now) {
             modelTarget = target
             backend = models[number].targets[target].backend
             tape?.say(
@@ -191,6 +239,45 @@ extension Exchange {
         asksForUsage =
             facts?.stream == true && operation.asksForStreamUsage && facts?.includeUsage != true
     }
+
+    /// A target of a rule by weight, among those that may have what the request carries; any by
+    /// weight when none of them may, so that what comes next says why.
+    private mutating func draw(
+        of targets: [WeightedTarget], shard: inout Shard, at now: Instant
+    ) -> Int? {
+        if labels.isEmpty { return WeightedSplit.choose(targets, using: &shard.random) }
+        let carried = carried(shard, at: now)
+        let weights = targets.map { target in
+            switch target.destination {
+            case .backend(let id): mayReach(id, carried) ? target.weight : 0
+            case .model(let id): mayReach(model: id, carried) ? target.weight : 0
+            case .invalid: target.weight
+            }
+        }
+        return WeightedSplit.choose(weights, using: &shard.random)
+            ?? WeightedSplit.choose(targets, using: &shard.random)
+    }
+
+    /// The same for the targets of a model.
+    private mutating func draw(
+        of targets: [ModelTarget], shard: inout Shard, at now: Instant
+    ) -> Int? {
+        if labels.isEmpty { return WeightedSplit.choose(targets, using: &shard.random) }
+        let carried = carried(shard, at: now)
+        let weights = targets.map { mayReach($0.backend, carried) ? $0.weight : 0 }
+        return WeightedSplit.choose(weights, using: &shard.random)
+            ?? WeightedSplit.choose(targets, using: &shard.random)
+    }
+
+    /// What kind of hop the next attempt is.
+    private var hopKind: ResidencyReceipt.Hop.Kind {
+        if attemptsOnTarget > 0 { return .retry }
+        return modelTarget < 0 ? .fallback : .first
+    }
+
+    private static let fullReceipt =
+        "the request was sent as often as can be written down for labelled data, and is not sent "
+        + "again"
 
     /// How a weighted choice went, in words.
     private static func share(_ name: String, _ weights: [Int], chosen: Int) -> String {

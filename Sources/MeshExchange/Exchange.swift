@@ -109,6 +109,9 @@ package struct Exchange: ~Copyable {
     /// What access rules must remember of the request; nil when that is nothing.
     var accessNotes: AccessNotes?
 
+    /// The labels of its data, numbered as in `snapshot`.
+    var labels: DataLabels = []
+
     /// What was taken from the limits that apply, until `finish` settles it.
     var reservation: Reservation?
     /// Whether the request went out to an endpoint.

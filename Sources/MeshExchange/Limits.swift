@@ -11,6 +11,8 @@ enum Limits {
     static var recordedBytes: Int { 16 * 1024 * 1024 }
     /// Entries of a route table that an explanation lists as near misses.
     static var explainedMisses: Int { 5 }
+    /// Fallbacks of which a refusal says why labelled data may not go there.
+    static var toldReasons: Int { 4 }
     /// Recordings that one shard keeps at most, whatever is configured: a few kilobytes each.
     static var recordings: Int { 100_000 }
 }

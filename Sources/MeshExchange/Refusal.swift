@@ -84,6 +84,8 @@ package struct Refusal: Error, Sendable, Hashable {
         case costLimit
         /// A rule does not let the request pass.
         case accessDenied
+        /// The data may not go to any place that is left.
+        case residencyDenied
 
         /// The code as callers, logs and metrics show it.
         package var name: StaticString {
@@ -114,6 +116,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .tokenLimit: "token-limit"
             case .costLimit: "cost-limit"
             case .accessDenied: "access-denied"
+            case .residencyDenied: "residency-denied"
             }
         }
 
@@ -122,7 +125,7 @@ package struct Refusal: Error, Sendable, Hashable {
             switch self {
             case .malformedRequest, .ambiguousPath, .invalidJSON, .duplicateKey, .modelMissing:
                 400
-            case .accessDenied: 403
+            case .accessDenied, .residencyDenied: 403
             case .noRoute, .modelNotFound: 404
             case .requestTimeout: 408
             case .bodyTooLarge: 413
@@ -144,7 +147,7 @@ package struct Refusal: Error, Sendable, Hashable {
                 .methodNotSupported, .ambiguousPath, .noRoute, .invalidJSON, .duplicateKey,
                 .encodedBody, .modelMissing, .modelNotFound:
                 .client
-            case .accessDenied: .policy
+            case .accessDenied, .residencyDenied: .policy
             case .noBackend, .draining: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
@@ -220,6 +223,11 @@ package struct Refusal: Error, Sendable, Hashable {
                 "an AccessPolicy does not let this request pass; the message names the policy and "
                     + "the rule, and `pinion explain` with the request id shows what each rule "
                     + "said. Change the request, or the rule"
+            case .residencyDenied:
+                "the data of this request carries a label, and a ResidencyPolicy lets it go to "
+                    + "none of the places that are left; the message names them, and `pinion "
+                    + "explain` with the request id shows what gave the label. Add a Backend "
+                    + "where such data may go, or correct the label"
             case .costLimit:
                 "a LimitPolicy allows no more to be spent at present; wait as long as Retry-After "
                     + "says, use a cheaper model, or raise `cost` of the limit that the message "

@@ -185,11 +185,6 @@ package struct Shard: Sendable {
         metrics.countEjection(reason, backend: backendSeries[Int(backend)])
     }
 
-    /// An endpoint of `backend` for something that is not an attempt of an exchange.
-    package mutating func pick(backend: BackendID, at now: Instant) -> Pick? {
-        fleet.pick(backend: backend, hash: nil, tried: Tried(), using: &random, at: now)
-    }
-
     /// States the endpoint gauges from the fleet; called before a scrape.
     package mutating func refreshGauges(at now: Instant) {
         countLimits()

@@ -17,7 +17,7 @@ package struct Step: Sendable {
     /// Wait this long before the dispatch.
     package var delay: Nanoseconds = .zero
     /// Backends that get a copy of the request whose answer nobody waits for.
-    package var mirrors: [BackendID] = []
+    package var mirrors: [MirrorOrder] = []
     /// Write `shard.output` to the caller as it is: a whole answer, or the head of one.
     package var writes = false
     /// Write `shard.output` to the caller as one more piece of the answer's body.
@@ -36,6 +36,14 @@ package struct Step: Sendable {
 
     /// A step that does nothing.
     package init() {}
+}
+
+/// A copy of the request that is sent without waiting for an answer.
+package struct MirrorOrder: Sendable, Hashable {
+    /// The backend that gets it.
+    package var backend: BackendID
+    /// The endpoint that it is for.
+    package var pick: Pick
 }
 
 /// Why one attempt at an upstream ended before an answer's head was read.

@@ -22,12 +22,15 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case limitPolicy = "LimitPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
+    /// Where data of one label may go.
+    case residencyPolicy = "ResidencyPolicy"
 
     /// The API group.
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .residencyPolicy:
             "pinion.dev"
         }
     }
@@ -37,7 +40,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
+            .residencyPolicy:
             ["\(group)/v1alpha1"]
         }
     }
@@ -57,6 +61,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
+        case .residencyPolicy: "Which data carries a label, and where such data may go."
         }
     }
 
@@ -73,6 +78,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
+        case .residencyPolicy: ResidencyPolicyShape.spec
         }
     }
 

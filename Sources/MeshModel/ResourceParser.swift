@@ -74,6 +74,8 @@ struct ResourceParser {
             set.limits.append(LimitPolicyResource(metadata: metadata, spec: spec))
         case .accessPolicy:
             set.access.append(AccessPolicyResource(metadata: metadata, spec: spec))
+        case .residencyPolicy:
+            set.residency.append(ResidencyPolicyResource(metadata: metadata, spec: spec))
         }
     }
 

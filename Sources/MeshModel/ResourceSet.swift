@@ -25,6 +25,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var limits: [LimitPolicyResource] = []
     /// The AccessPolicies.
     package var access: [AccessPolicyResource] = []
+    /// The ResidencyPolicies.
+    package var residency: [ResidencyPolicyResource] = []
     /// Whether parsing found no error.
     package var isComplete = true
 

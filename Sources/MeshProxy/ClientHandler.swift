@@ -398,7 +398,7 @@ final class ClientHandler: Connection {
             hasBody = exchange.isRequestComplete
         }
         if let pick = step.dispatch {
-            for backend in step.mirrors { mirror(to: backend) }
+            for order in step.mirrors { mirror(order) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
         }
         if step.writes, !step.relaysBody { writeOutput() }

@@ -30,7 +30,7 @@ final class Loop: @unchecked Sendable {
     /// The client connections of all loops.
     let connections: ConnectionCount
     private let report: @Sendable (String) -> Void
-    private let record: @Sendable ([ExchangeRecording]) -> Void
+    private let record: @Sendable ([ExchangeRecording]) -> Bool
 
     /// Payload that replaces what an upstream sent.
     var piece: [UInt8] = []
@@ -55,7 +55,7 @@ final class Loop: @unchecked Sendable {
         sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
         connections: ConnectionCount,
         report: @escaping @Sendable (String) -> Void,
-        record: @escaping @Sendable ([ExchangeRecording]) -> Void
+        record: @escaping @Sendable ([ExchangeRecording]) -> Bool
     ) {
         self.connections = connections
         self.report = report
@@ -161,7 +161,9 @@ final class Loop: @unchecked Sendable {
 
     private func flushRecordings() {
         let fresh = shard.recorder.takeFresh()
-        if !fresh.isEmpty { record(fresh) }
+        if !fresh.isEmpty, !record(fresh) {
+            shard.metrics.mesh.recordingsDropped += UInt64(fresh.count)
+        }
     }
 
     /// A copy of what was counted here.

@@ -6,19 +6,16 @@ import MeshRouting
 import MeshSnapshot
 
 extension ClientHandler {
-    /// Sends a copy of the present request to `backend` and forgets it.
+    /// Sends the copy of the present request that `order` asks for and forgets it.
     ///
     /// A mirror never delays or fails the request itself: a copy for which there is no endpoint,
     /// no connection or no room is dropped.
-    func mirror(to backend: BackendID) {
-        let now = loop.now
+    func mirror(_ order: MirrorOrder) {
         let snapshot = exchange.snapshot
-        guard loop.mirrorsInFlight < Loop.mirrorsMax,
-            let pick = loop.shard.pick(backend: backend, at: now),
-            Int(pick.endpoint) < snapshot.endpoints.count
-        else { return }
-        let endpoint = snapshot.endpoints[Int(pick.endpoint)]
-        guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
+        let backend = order.backend
+        guard loop.mirrorsInFlight < Loop.mirrorsMax else { return }
+        let endpoint = snapshot.endpoints[Int(order.pick.endpoint)]
+        guard let address = loop.address(of: endpoint, id: order.pick.endpoint, in: snapshot) else {
             return
         }
         let bytes = headBytes.window

@@ -45,7 +45,7 @@ package actor Proxy {
         loopCount: Int, seed: UInt64,
         readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?,
         report: @escaping @Sendable (String) -> Void,
-        record: @escaping @Sendable ([ExchangeRecording]) -> Void = { _ in }
+        record: @escaping @Sendable ([ExchangeRecording]) -> Bool = { _ in true }
     ) throws {
         self.readCredential = readCredential
         let log = AccessLog()

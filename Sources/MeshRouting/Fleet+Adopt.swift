@@ -14,9 +14,13 @@ extension Fleet {
     /// **Complexity** O(n), O(n log n) for ring hashes whose endpoints changed; O(1) when the
     /// snapshot shares its backends and endpoints with the last one.
     package mutating func adopt(_ snapshot: Snapshot, at now: Instant) {
-        guard snapshot.backends != backends || snapshot.endpoints != endpoints else { return }
+        guard
+            snapshot.backends != backends || snapshot.endpoints != endpoints
+                || snapshot.residency.gates != gates
+        else { return }
         backends = snapshot.backends
         endpoints = snapshot.endpoints
+        gates = snapshot.residency.gates
         let former = pools
         var numbers: [String: Int] = [:]
         for (number, pool) in former.enumerated() where numbers[pool.name] == nil {
@@ -53,7 +57,10 @@ extension Fleet {
             states[place].weight = max(weight, 0)
             if backend.healthCheck == nil { states[place].isHealthy = true }
             if backend.outlier == nil || weight <= 0 { states[place].isEjected = false }
-            if weight > 0 { pools[number].members.append(Int32(place)) }
+            guard weight > 0 else { continue }
+            pools[number].members.append(Int32(place))
+            guard gates.indices.contains(Int(id)) else { continue }
+            pools[number].gated.formUnion(gates[Int(id)].barred.union(gates[Int(id)].timed))
         }
         let members = pools[number].members
         let weights = members.map { states[Int($0)].weight }

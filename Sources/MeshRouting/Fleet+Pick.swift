@@ -11,13 +11,17 @@ extension Fleet {
     /// that must (panic). When every fit endpoint was tried, one of them is chosen again; a caller
     /// that would rather go elsewhere asks `tried.contains(pick.slot)`.
     ///
+    /// An endpoint whose gate is shut for what is `carried` does not exist for the pick: not in
+    /// panic, not when all others were tried. Nothing that is sent anywhere gets an endpoint but
+    /// from here.
+    ///
     /// **Shape** `hash` is that of the header value the backend's ring goes by; nil (no such
     /// header) draws at random. **Complexity** O(1), O(log n) in turn by unequal weights and on
-    /// a ring; O(n) at most when draws hit nothing but what was tried, and once after endpoints
-    /// came or went.
+    /// a ring; O(n) at most when draws hit nothing but what was tried, once after endpoints
+    /// came or went, and where some endpoint's gate asks for a label that is carried.
     /// **Source** Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001.
     package mutating func pick(
-        backend: BackendID, hash: UInt64?, tried: borrowing Tried,
+        backend: BackendID, carrying carried: Carried, hash: UInt64?, tried: borrowing Tried,
         using random: inout SplitMix64, at now: Instant
     ) -> Pick? {
         if now >= nextReturn { tick(at: now) }
@@ -25,6 +29,23 @@ extension Fleet {
         guard pools.indices.contains(number) else { return nil }
         if pools[number].isStale { refresh(number) }
         guard pools[number].sampler.count > 0 else { return nil }
+        if pools[number].gated.isDisjoint(with: carried.labels) {
+            return pick(number, hash: hash, tried, nil, using: &random, at: now)
+        }
+        // Drawn from as if the others were not there, by the same code.
+        var sampler = admitted(number, carried)
+        guard sampler.count > 0 else { return nil }
+        swap(&sampler, &pools[number].sampler)
+        defer { swap(&sampler, &pools[number].sampler) }
+        return pick(number, hash: hash, tried, carried, using: &random, at: now)
+    }
+
+    /// A pick from the sampler of the pool at `number`, which is not empty; `carried` when it
+    /// holds only endpoints whose gates are open for that.
+    private mutating func pick(
+        _ number: Int, hash: UInt64?, _ tried: borrowing Tried, _ carried: Carried?,
+        using random: inout SplitMix64, at now: Instant
+    ) -> Pick {
         let place: Int32
         switch pools[number].choice {
         case .latency:
@@ -34,7 +55,7 @@ extension Fleet {
         case .turn:
             place = nextInTurn(number, tried, using: &random)
         case .ring:
-            place = onRing(number, hash: hash, tried, using: &random)
+            place = onRing(number, hash: hash, tried, carried, using: &random)
         }
         return Pick(
             endpoint: states[Int(place)].endpoint,
@@ -49,6 +70,21 @@ extension Fleet {
         pools[number].sampler = Sampler(
             slots: slots, weights: slots.map { states[Int($0)].weight })
         pools[number].isStale = false
+    }
+
+    /// What is drawn from for what is `carried`: of the endpoints that may have it the available
+    /// ones, or all of them when none is.
+    private func admitted(_ number: Int, _ carried: Carried) -> Sampler {
+        let open = pools[number].members.filter { admits($0, carried) }
+        let available = open.filter { states[Int($0)].isAvailable }
+        let slots = available.isEmpty ? open : available
+        return Sampler(slots: slots, weights: slots.map { states[Int($0)].weight })
+    }
+
+    /// Whether what is `carried` may go to the endpoint at `place`.
+    func admits(_ place: Int32, _ carried: Carried) -> Bool {
+        let endpoint = Int(states[Int(place)].endpoint)
+        return gates.indices.contains(endpoint) && gates[endpoint].admits(carried)
     }
 
     /// Two drawn by weight; the one with the lower cost, the first when they are equal.
@@ -110,7 +146,8 @@ extension Fleet {
 
     /// The owner of `hash`, or the next one on the circle that is fit and was not tried.
     private func onRing(
-        _ number: Int, hash: UInt64?, _ tried: borrowing Tried, using random: inout SplitMix64
+        _ number: Int, hash: UInt64?, _ tried: borrowing Tried, _ carried: Carried?,
+        using random: inout SplitMix64
     ) -> Int32 {
         guard let hash, let ring = pools[number].ring else {
             return pools[number].sampler.slots[untried(number, tried, using: &random)]
@@ -120,6 +157,7 @@ extension Fleet {
         for step in 0..<min(ring.count, Limits.ringSteps) {
             let owner = ring.owner(at: start &+ step)
             guard panics || states[Int(owner)].isAvailable else { continue }
+            if let carried, !admits(owner, carried) { continue }
             if !isTried(owner, tried) { return owner }
         }
         // Still the same one for the same key, as long as the list stays the same.

@@ -40,6 +40,8 @@ package struct Fleet: Sendable {
     /// The backends and endpoints that were adopted last.
     var backends: [Backend] = []
     var endpoints: [Endpoint] = []
+    /// Which data may go to each of `endpoints`; empty when all may.
+    var gates: [ResidencyGate] = []
 
     /// The places that the last pick by two drew; equal when there was only one.
     var lastDrawn: (first: Int32, second: Int32) = (-1, -1)

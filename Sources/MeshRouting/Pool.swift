@@ -12,6 +12,8 @@ struct Pool: Sendable {
     var outlier: OutlierPolicy?
     /// The slots of its endpoints whose weight is above 0, in the snapshot's order.
     var members: [Int32] = []
+    /// Data labels that some member is not for, or not at every time.
+    var gated: DataLabels = []
     /// What is drawn from: the available members, or all of them when none is.
     var sampler = Sampler()
     /// Whether `sampler` no longer tells the truth.

@@ -27,6 +27,8 @@ package struct PoolPicture: Codable, Hashable, Sendable {
         package var isHealthy: Bool
         /// When its ejection ends, on the proxy's clock; nil when it is not ejected.
         package var ejectedUntil: UInt64?
+        /// Whether its gate was shut for what the request carries; nil when it was not.
+        package var isBarred: Bool?
         /// Whether the exchange had tried it before.
         package var isTried: Bool
         /// Attempts that had begun and not ended.
@@ -49,13 +51,15 @@ extension Fleet {
     ///
     /// **Complexity** O(endpoints).
     package mutating func picture(
-        of backend: BackendID, tried: borrowing Tried, at now: Instant
+        of backend: BackendID, carrying carried: Carried, tried: borrowing Tried,
+        at now: Instant
     ) -> PoolPicture? {
         // A pick does the same before it looks.
         if now >= nextReturn { tick(at: now) }
         guard pools.indices.contains(Int(backend)) else { return nil }
         let pool = pools[Int(backend)]
         guard pool.members.count <= Limits.picturedEndpoints else { return nil }
+        let isGated = !pool.gated.isDisjoint(with: carried.labels)
         var endpoints: [PoolPicture.Endpoint] = []
         for place in pool.members {
             let state = states[Int(place)]
@@ -65,6 +69,7 @@ extension Fleet {
                     authority: identities[Int(place)].authority, weight: state.weight,
                     isHealthy: state.isHealthy,
                     ejectedUntil: state.isEjected ? state.record.until.nanoseconds : nil,
+                    isBarred: isGated && !admits(place, carried) ? true : nil,
                     isTried: tried.contains(slot), inFlight: state.inFlight,
                     latency: Int64(state.latency.value(at: now)), estimate: state.latency.words))
         }

@@ -111,8 +111,8 @@ package final class AccessRule: Sendable {
         self.program = program
         self.message = message
         label = "\(policy)/\(name)"
-        let stages = program.slots.compactMap { Fact(rawValue: layout.slots[$0].fact)?.stage }
-        stage = stages.max() ?? .head
-        readsBody = stages.contains(.body)
+        let facts = program.slots.compactMap { Fact(rawValue: layout.slots[$0].fact) }
+        stage = facts.map(\.stage).max() ?? .head
+        readsBody = facts.contains { $0.readsBody }
     }
 }

@@ -92,6 +92,8 @@ package struct Endpoint: Sendable, Hashable {
     package var weight: Int
     /// What is known about it (region, zone, hardware, …), sorted by key.
     package var labels: [Label]
+    /// What a verifier said about it, or nil.
+    package var attestation: Attestation?
 
     /// A named fact about an endpoint.
     package struct Label: Sendable, Hashable {
@@ -109,13 +111,15 @@ package struct Endpoint: Sendable, Hashable {
 
     /// An endpoint of the given parts.
     package init(
-        backend: BackendID, address: String, port: UInt16, weight: Int = 1, labels: [Label] = []
+        backend: BackendID, address: String, port: UInt16, weight: Int = 1, labels: [Label] = [],
+        attestation: Attestation? = nil
     ) {
         self.backend = backend
         self.address = address
         self.port = port
         self.weight = weight
         self.labels = labels
+        self.attestation = attestation
     }
 
     /// `10.0.0.1:8000` or `[::1]:8000`: with the backend's name, what an endpoint is known by

@@ -22,8 +22,11 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     case aiOperation
     /// What the body asks for.
     case aiModel, aiStream, aiMaxTokens, aiTokensEstimated, aiToolCount
+    /// What its data is.
+    case dataLabels
     /// Where it is about to go.
-    case destinationBackend, destinationProvider
+    case destinationBackend, destinationProvider, destinationRegion, destinationZone
+    case destinationJurisdictions, destinationHardware, destinationAttested
 
     /// The name in expressions.
     package var name: String {
@@ -43,8 +46,14 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .aiMaxTokens: "ai.max_tokens"
         case .aiTokensEstimated: "ai.tokens_estimated"
         case .aiToolCount: "ai.tool_count"
+        case .dataLabels: "data.labels"
         case .destinationBackend: "destination.backend"
         case .destinationProvider: "destination.provider"
+        case .destinationRegion: "destination.region"
+        case .destinationZone: "destination.zone"
+        case .destinationJurisdictions: "destination.jurisdictions"
+        case .destinationHardware: "destination.hardware"
+        case .destinationAttested: "destination.attested"
         }
     }
 
@@ -54,10 +63,17 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
             .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation:
             .head
-        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount: .body
-        case .destinationBackend, .destinationProvider: .destination
+        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels:
+            .body
+        case .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
+            .destinationJurisdictions, .destinationHardware, .destinationAttested:
+            .destination
         }
     }
+
+    /// Whether only the body says it. The labels of data are known as late, but where nothing
+    /// that gives them reads a body, nobody has to.
+    package var readsBody: Bool { stage == .body && self != .dataLabels }
 
     /// How expressions see it.
     package var declaration: FactDeclaration {
@@ -65,11 +81,14 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .requestTime: FactDeclaration(name, .timestamp)
         case .requestSize, .aiMaxTokens, .aiTokensEstimated, .aiToolCount:
             FactDeclaration(name, .int)
-        case .aiStream: FactDeclaration(name, .bool)
+        case .aiStream, .destinationAttested: FactDeclaration(name, .bool)
+        case .dataLabels, .destinationJurisdictions:
+            FactDeclaration(name, .list(.string), sizeMax: DataLabels.countMax)
         case .requestHeaders: FactDeclaration(name, .map(.string, .string), sizeMax: 100)
         case .requestPath, .requestQuery: FactDeclaration(name, .string, sizeMax: 8_192)
         case .sourceAddress, .requestMethod, .requestHost, .requestID, .aiOperation, .aiModel,
-            .destinationBackend, .destinationProvider:
+            .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
+            .destinationHardware:
             FactDeclaration(name, .string, sizeMax: 256)
         }
     }
@@ -102,8 +121,21 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
             "the largest bound on tokens that the body sets; absent when it sets none"
         case .aiTokensEstimated: "tokens that are reserved for the request, as limits do"
         case .aiToolCount: "how many tools the body offers"
+        case .dataLabels:
+            "the labels of its data, sorted, that ResidencyPolicies found on it; empty for none"
         case .destinationBackend: "`namespace/name` of the Backend it is about to go to"
         case .destinationProvider: "the provider of that Backend: `openai`, `vllm`; may be empty"
+        case .destinationRegion:
+            "the label `region` of its endpoints; absent where they differ or say nothing"
+        case .destinationZone:
+            "the label `zone` of its endpoints; absent where they differ or say nothing"
+        case .destinationJurisdictions:
+            "every jurisdiction that one of its endpoints is subject to, sorted"
+        case .destinationHardware:
+            "the label `hardware` of its endpoints; absent where they differ or say nothing"
+        case .destinationAttested:
+            "whether each of its endpoints has evidence of a verifier that holds when the "
+                + "request came"
         }
     }
 

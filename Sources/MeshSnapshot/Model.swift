@@ -22,12 +22,15 @@ package struct Model: Sendable, Hashable {
     package var limits: [LimitID]
     /// The AccessPolicies of its own, ascending.
     package var access: [AccessID]
+    /// The data labels that it gives to every request for it.
+    package var labels: DataLabels
 
     /// A model of the given parts.
     package init(
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
-        owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = []
+        owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
+        labels: DataLabels = []
     ) {
         self.name = name
         self.resource = resource
@@ -38,6 +41,7 @@ package struct Model: Sendable, Hashable {
         self.owner = owner
         self.limits = limits
         self.access = access
+        self.labels = labels
     }
 }
 

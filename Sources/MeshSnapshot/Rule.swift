@@ -28,6 +28,8 @@ package struct Rule: Sendable, Hashable {
     package var limits: [LimitID]
     /// The AccessPolicies of its Gateway and route, ascending.
     package var access: [AccessID]
+    /// The data labels that its Gateway and route give to every request.
+    package var labels: DataLabels
 
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
@@ -50,7 +52,8 @@ package struct Rule: Sendable, Hashable {
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         needsFacts: Bool = false, limits: [LimitID] = [],
-        access: [AccessID] = []
+        access: [AccessID] = [],
+        labels: DataLabels = []
     ) {
         self.route = route
         self.index = index
@@ -64,6 +67,7 @@ package struct Rule: Sendable, Hashable {
         self.needsFacts = needsFacts
         self.limits = limits
         self.access = access
+        self.labels = labels
     }
 }
 

@@ -82,7 +82,7 @@ package struct RecordingSettings: Sendable, Hashable {
 
     /// Settings of the given parts.
     package init(
-        perSecondMax: Int = 20, ringMax: Int = 256, file: String? = nil,
+        perSecondMax: Int = 10, ringMax: Int = 256, file: String? = nil,
         fileBytesMax: Int = 64 * 1024 * 1024
     ) {
         self.perSecondMax = perSecondMax

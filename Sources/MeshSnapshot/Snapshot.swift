@@ -34,6 +34,8 @@ package final class Snapshot: Sendable {
     package let usageLimits: [Limit]
     /// Every AccessPolicy; `AccessID` is an index into its policies.
     package let access: AccessTable
+    /// Every ResidencyPolicy, and the gate of each endpoint.
+    package let residency: ResidencyTable
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Bounds that hold for every connection.
@@ -47,7 +49,8 @@ package final class Snapshot: Sendable {
     package init(
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
-        access: AccessTable = AccessTable(), limits: ConnectionLimits,
+        access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
+        limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
         self.version = version
@@ -58,6 +61,7 @@ package final class Snapshot: Sendable {
         self.models = models
         self.usageLimits = usageLimits
         self.access = access
+        self.residency = residency
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }

@@ -10,7 +10,8 @@ import MeshBasics
 /// `attempts`, `model`, `upstream_model`, `operation`, `stream`, `tokens_in`, `tokens_out`,
 /// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `grpc_status`, `error_code`,
 /// `error_scope`, `limit`, `access_rule`, `fallback`, `truncated`, `client_aborted`,
-/// `usage_missing`, `limit_audited`, `access_audited`, `client`, `user_agent`, `snapshot`.
+/// `usage_missing`, `limit_audited`, `access_audited`, `residency` (`labels`, `policies`,
+/// `hops`), `client`, `user_agent`, `snapshot`.
 ///
 /// What it never writes: headers beside the user agent, bodies, the query of a path, and the user
 /// name and password of an address. Paths and hosts are cut down here and not where they are
@@ -28,15 +29,18 @@ package struct AccessLogWriter: Sendable {
     /// **Shape**: the spans are what the caller sent; an empty one is not known. `requestID` is
     /// the caller's own id when it was kept, else empty and the record's is written. `query` is
     /// given only where the operator asked for it: it may hold what must not be kept. The line is
-    /// at most `Limits.accessLineBytes` long. **Complexity**: linear in the line; `out` does not
-    /// allocate once it has had room for that many bytes more.
+    /// at most `Limits.accessLineBytes` long, and longer only by a receipt.
+    ///
+    /// **Complexity**: linear in the line; `out` does not allocate once it has had room for that
+    /// many bytes more.
     package mutating func append(
         _ record: borrowing ExchangeRecord, method: RawSpan, host: RawSpan, path: RawSpan,
         query: RawSpan, client: RawSpan, userAgent: RawSpan, requestID: RawSpan,
         to out: inout [UInt8]
     ) {
         refreshSecond(record.startedAt)
-        out.append(atMost: Limits.accessLineBytes) { sink in
+        let most = Limits.accessLineBytes + Self.bytes(of: record.residency)
+        out.append(atMost: most) { sink in
             writeStart(record, requestID, to: &sink)
             sink.text(",\"method\":\"", method, limit: Limits.loggedTextBytes)
             sink.text(
@@ -50,6 +54,7 @@ package struct AccessLogWriter: Sendable {
             Self.writeChoice(record, to: &sink)
             Self.writeModel(record, to: &sink)
             Self.writeFaults(record, to: &sink)
+            Self.writeResidency(record, to: &sink)
             sink.text(",\"client\":\"", client, limit: Limits.loggedTextBytes)
             sink.text(",\"user_agent\":\"", userAgent, limit: Limits.loggedTextBytes)
             sink.number(",\"snapshot\":", record.snapshot)

@@ -40,6 +40,8 @@ package struct ExchangeRecord: Sendable {
     package var limit: String?
     /// `policy/rule`: what refused it, or would have, were it not an audit.
     package var accessRule: String?
+    /// Where labelled data went, or nil when the request carried no label.
+    package var residency: ResidencyReceipt?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.

@@ -28,6 +28,13 @@ package enum Limits {
     /// fixed parts. A line is always written whole.
     package static let accessLineBytes = 6 * (loggedPathBytes + 12 * loggedTextBytes) + 2_048
 
+    /// Most hops of one receipt; labelled data is sent no further. Far more than retries and
+    /// fallbacks of any sensible policy make.
+    package static let receiptHops = 48
+
+    /// Most bytes of one text of a receipt: names of resources with their namespace fit in whole.
+    package static let receiptTextBytes = 512
+
     /// Most bytes of a caller's own request id.
     package static let requestIDBytes = 128
 

@@ -27,6 +27,8 @@ package struct MeshCounters: Hashable, Sendable {
     package var downstreamMalformed: UInt64 = 0
     /// Access lines not written because the writer was behind.
     package var accessLogDropped: UInt64 = 0
+    /// Recorded exchanges not written because the disk was behind.
+    package var recordingsDropped: UInt64 = 0
 
     /// All zero.
     package init() {}
@@ -45,5 +47,6 @@ package struct MeshCounters: Hashable, Sendable {
         clientAborts &+= other.clientAborts
         downstreamMalformed &+= other.downstreamMalformed
         accessLogDropped &+= other.accessLogDropped
+        recordingsDropped &+= other.recordingsDropped
     }
 }

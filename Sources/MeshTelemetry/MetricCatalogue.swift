@@ -114,6 +114,9 @@ package enum MetricCatalogue {
     static let accessLogDropped = Metric(
         "pinion_access_log_dropped_total", .counter,
         help: "Access lines not written because the writer was behind.")
+    static let recordingsDropped = Metric(
+        "pinion_recordings_dropped_total", .counter,
+        help: "Recorded exchanges not written to the file because the disk was behind.")
     static let seriesDropped = Metric(
         "pinion_metric_series_dropped_total", .counter, labels: ["table"],
         help: "Lookups answered with the series called other because the table of label sets "
@@ -125,7 +128,7 @@ package enum MetricCatalogue {
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
         accessDecisions, truncations, clientAborts, downstreamMalformed, usageMissing,
-        accessLogDropped, seriesDropped, pageTruncated,
+        accessLogDropped, recordingsDropped, seriesDropped, pageTruncated,
     ]
 
     // MARK: Requests

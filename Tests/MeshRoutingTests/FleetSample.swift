@@ -63,7 +63,8 @@ final class FleetSample {
     func pick(
         _ backend: BackendID = 0, hash: UInt64? = nil, tried: Tried = Tried()
     ) -> Pick? {
-        fleet.pick(backend: backend, hash: hash, tried: tried, using: &random, at: now)
+        fleet.pick(
+            backend: backend, carrying: .nothing, hash: hash, tried: tried, using: &random, at: now)
     }
 
     /// The slot of `endpoint`, found by picking until it comes.

@@ -81,6 +81,46 @@ struct AccessLogWriterTests {
         #expect(line(record).contains(#""access_rule":"default/p/r","access_audited":true,"#))
     }
 
+    @Test("a receipt says each place that labelled data went to")
+    func receipt() {
+        var record = Samples.plain()
+        let first = ResidencyReceipt.Hop(
+            kind: .first, backend: "default/b", endpoint: "10.0.0.1:80", region: "eu-1",
+            jurisdiction: "EU, DE", provider: "vllm", attestation: "e\"1")
+        let copy = ResidencyReceipt.Hop(kind: .mirror, backend: "default/m", endpoint: "[::1]:80")
+        record.residency = ResidencyReceipt(
+            labels: ["phi", "pii"], policies: ["default/p@1", "default/q@2"])
+        record.residency = record.residency?.adding(first)?.adding(copy)?.sent()
+        #expect(
+            line(record).contains(
+                """
+                ,"residency":{"labels":["phi","pii"],"policies":["default/p@1","default/q@2"],\
+                "hops":[{"kind":"first","backend":"default/b","endpoint":"10.0.0.1:80",\
+                "region":"eu-1","jurisdiction":"EU, DE","provider":"vllm",\
+                "attestation":"e\\"1","sent":true},\
+                {"kind":"mirror","backend":"default/m","endpoint":"[::1]:80","sent":true}]},
+                """))
+    }
+
+    @Test("a receipt is bounded, and the longest one is written whole")
+    func longestReceipt() throws {
+        let long = String(repeating: "\u{1}", count: 600)
+        let hop = ResidencyReceipt.Hop(
+            kind: .fallback, backend: long, endpoint: long, region: long, jurisdiction: long,
+            provider: long, attestation: long)
+        var receipt = ResidencyReceipt(
+            labels: Array(repeating: long, count: 64), policies: Array(repeating: long, count: 64))
+        while let more = receipt.adding(hop) { receipt = more }
+        #expect(receipt.hops.count == 48)
+        var record = Samples.chat()
+        record.residency = receipt
+        let written = try object(bytes(record))["residency"] as? [String: Any]
+        let found = try #require(written)
+        #expect((found["labels"] as? [String])?.count == 64)
+        #expect((found["hops"] as? [[String: Any]])?.count == 48)
+        #expect((found["hops"] as? [[String: Any]])?.last?["sent"] as? Bool == false)
+    }
+
     @Test("a plain line leaves out what is not known")
     func plainLine() {
         var record = Samples.plain()

@@ -39,6 +39,7 @@ struct ShardMetricsMergeTests {
         metrics.mesh.downstreamOpened += 1
         metrics.mesh.upstreamIdle += 1
         metrics.mesh.accessLogDropped += 3
+        metrics.mesh.recordingsDropped += 6
         metrics.mesh.retryBudgetExhausted += 1
     }
 

@@ -37,6 +37,11 @@ struct SabotageTests {
             rule: "reservations are settled"),
         Plant(
             sabotage: .forgesRecordings, scenario: "QuietDay", rule: "decisions can be replayed"),
+        Plant(
+            sabotage: .losesLabels, scenario: "DataLeavesItsRegion", rule: "labelled data stays"),
+        Plant(
+            sabotage: .forgesReceipts, scenario: "DataLeavesItsRegion",
+            rule: "receipts tell where data went"),
         Plant(sabotage: .adoptsBackwards, scenario: "ReloadUnderLoad", rule: "versions rise"),
     ]
 

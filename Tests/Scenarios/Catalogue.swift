@@ -10,7 +10,8 @@ extension Scenario {
         .reloadUnderLoad, .reloadTakesModelAway, .drainUnderLoad, .cutOffMidStream, .slowReader,
         .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
-        .limitsUnderFailover, .budgetRunsOut, .roughSea,
+        .limitsUnderFailover, .budgetRunsOut, .dataLeavesItsRegion,
+        .copyLeavesItsRegion, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

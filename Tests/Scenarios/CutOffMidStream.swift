@@ -16,6 +16,6 @@ extension Scenario {
             .drain(timeout: .milliseconds(Int64(random.below(60)))), at: .milliseconds(120))
         return stage
     } expect: { outcome in
-        Expect.met(outcome, .drain, .cutOff) + Expect.some(outcome, end: .truncated)
+        Expect.metAll(outcome, .drain, .cutOff) + Expect.some(outcome, end: .truncated)
     }
 }

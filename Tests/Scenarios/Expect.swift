@@ -46,6 +46,11 @@ enum Expect {
         return ["none of the faults \(kinds) happened"]
     }
 
+    /// Each of the faults that the scenario is about was really injected.
+    static func metAll(_ outcome: Outcome, _ kinds: FaultKind...) -> [String] {
+        kinds.filter { outcome.faults[$0] == 0 }.map { "the fault \($0) did not happen" }
+    }
+
     /// None was.
     static func noFaults(_ outcome: Outcome) -> [String] {
         outcome.faults.distinct.map { "the fault \($0) happened" }

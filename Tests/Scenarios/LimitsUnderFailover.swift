@@ -19,10 +19,11 @@ extension Scenario {
         ]
         var habits = ServerHabits()
         habits.statusPermille = 200
-        habits.cutPermille = 150
+        habits.cutPermille = 300
         var stage = Stage(mesh, habits: habits)
         stage.options.shards = 2
-        stage.options.callers.leavePermille = 200
+        stage.options.callers.leavePermille = 300
+        stage.options.callers.leaveWithin = .milliseconds(60)
         stage.options.callers.slowPermille = 100
         stage.fill(60, every: .milliseconds(12), using: &random)
         for server in 0..<2 {
@@ -32,7 +33,7 @@ extension Scenario {
         }
         return stage
     } expect: { outcome in
-        Expect.met(outcome, .errorStatus, .answerCut, .callerLeft)
+        Expect.metAll(outcome, .errorStatus, .answerCut, .callerLeft)
             + (outcome.count(code: "request-limit") == 0 ? [] : ["the wide limit refused"])
     }
 }

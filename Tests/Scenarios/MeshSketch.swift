@@ -39,6 +39,10 @@ package struct MeshSketch: Sendable {
 
     /// `LimitPolicy.spec.limits` of model `m`, one line of YAML each.
     package var usageLimits: [String] = []
+    /// Where backends are, by name: `region` of their endpoints.
+    package var regions: [String: String] = [:]
+    /// Data labels, and the regions that each may go to; `x-data-label` names them.
+    package var confined: [(label: String, regions: [String])] = []
     /// `spec.price` of model `m`, as a flow mapping.
     package var price: String?
 
@@ -123,7 +127,24 @@ package struct MeshSketch: Sendable {
         return text
     }
 
-    private var policies: [String] {
+    private var policies: [String] { limitPolicies + residencyPolicies }
+
+    private var residencyPolicies: [String] {
+        confined.map { label, regions in
+            """
+            apiVersion: pinion.dev/v1alpha1
+            kind: ResidencyPolicy
+            metadata: {name: \(label)}
+            spec:
+              label: \(label)
+              sources: [{header: x-data-label}]
+              allow: {regions: [\(regions.joined(separator: ", "))]}
+
+            """
+        }
+    }
+
+    private var limitPolicies: [String] {
         guard !usageLimits.isEmpty, !isPlain else { return [] }
         var text = """
             apiVersion: pinion.dev/v1alpha1
@@ -167,9 +188,10 @@ package struct MeshSketch: Sendable {
             metadata: {name: \(backend.name)}
             spec:
               dialect: OpenAI
-              endpoints:
 
             """
+        if let region = regions[backend.name] { text += "  labels: {region: \(region)}\n" }
+        text += "  endpoints:\n"
         for endpoint in backend.endpoints {
             text += "    - {address: 10.0.\(backend.subnet).\(endpoint), port: 8000}\n"
         }

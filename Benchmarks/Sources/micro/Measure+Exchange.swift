@@ -13,6 +13,10 @@ extension Measure {
         try run("exchange, plain") { count in
             for _ in 0..<count { try plain.exchange(body, logs: false) }
         }
+        var recorded = try Drive(SampleSnapshot.recorded(), paths: path)
+        try run("exchange, recorded") { count in
+            for _ in 0..<count { try recorded.exchange(body, logs: false) }
+        }
         var model = try Drive(SampleSnapshot.model(), paths: path)
         try run("exchange, AI, with access line") { count in
             for _ in 0..<count { try model.exchange(body, logs: true) }

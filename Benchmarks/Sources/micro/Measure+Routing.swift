@@ -48,7 +48,8 @@ extension Measure {
             for _ in 0..<count {
                 now = now + .microseconds(20)
                 let pick = fleet.pick(
-                    backend: 0, hash: nil, tried: Tried(), using: &random, at: now)
+                    backend: 0, carrying: .nothing, hash: nil, tried: Tried(), using: &random,
+                    at: now)
                 guard let pick else { throw Broken() }
                 fleet.begin(pick.slot, at: now)
                 fleet.firstByte(pick.slot, after: .milliseconds(1), at: now)

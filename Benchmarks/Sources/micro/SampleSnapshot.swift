@@ -115,6 +115,16 @@ enum SampleSnapshot {
             telemetry: free.telemetry, drainTimeout: free.drainTimeout)
     }
 
+    /// The same, every exchange recorded.
+    static func recorded() -> Snapshot {
+        let free = plain()
+        return Snapshot(
+            version: 1, ports: free.ports, rules: free.rules, backends: free.backends,
+            endpoints: free.endpoints, models: free.models, limits: free.limits,
+            telemetry: TelemetrySettings(recording: RecordingSettings(perSecondMax: 1 << 40)),
+            drainTimeout: free.drainTimeout)
+    }
+
     private static func snapshot(
         _ rules: [Rule], _ table: RouteTable, endpoints count: Int, models: [Model],
         names: [NamedModel]

@@ -42,16 +42,17 @@ package final class RecordingWriter: Sendable {
         }
     }
 
-    /// Appends what was recorded.
-    package func append(_ recordings: [ExchangeRecording]) {
+    /// Appends what was recorded; false when the disk is behind and nothing was taken.
+    package func append(_ recordings: [ExchangeRecording]) -> Bool {
         guard waiting.wrappingAdd(1, ordering: .relaxed).newValue <= Self.batchesMax else {
             waiting.wrappingSubtract(1, ordering: .relaxed)
-            return
+            return false
         }
         queue.async { [self] in
             for recording in recordings { write(recording) }
             waiting.wrappingSubtract(1, ordering: .relaxed)
         }
+        return true
     }
 
     /// Returns once all that was appended is in the file.

@@ -172,6 +172,8 @@ package struct RecordedNote: Codable, Hashable, Sendable {
         case identify
         /// What is asked for.
         case classify
+        /// Which data labels it carries, and where such data may go.
+        case residency
         /// Whether it is allowed.
         case authorize
         /// Whether it may enter now.
@@ -286,7 +288,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
             if step.delay.rawValue != 0 { delay = step.delay.rawValue }
         }
         let backends = exchange.snapshot.backends
-        mirrors = step.mirrors.map { backends[Int($0)].name }
+        mirrors = step.mirrors.map { backends[Int($0.backend)].name }
         phase = exchange.phase.rawValue
     }
 

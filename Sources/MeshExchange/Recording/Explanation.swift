@@ -144,6 +144,8 @@ package struct Explanation: Codable, Hashable, Sendable {
             var verdict: String
             if number == pool.picked {
                 verdict = "picked"
+            } else if endpoint.isBarred == true {
+                verdict = "excluded: no place for the data labels of this request"
             } else if endpoint.ejectedUntil != nil {
                 verdict = "excluded: ejected for its failures"
             } else if !endpoint.isHealthy {
@@ -151,7 +153,7 @@ package struct Explanation: Codable, Hashable, Sendable {
             } else if endpoint.isTried {
                 verdict = "passed over: tried before"
             } else if pool.drawn.contains(number) {
-                verdict = "drawn, and had the higher score"
+                verdict = "drawn, and the other one was preferred"
             } else {
                 verdict = pool.drawn.isEmpty ? "not its turn" : "not drawn"
             }

@@ -120,7 +120,8 @@ package final class Tape {
 
     /// The exchange is about to pick an endpoint of `backend`.
     func look(
-        at fleet: inout Fleet, backend: BackendID, tried: borrowing Tried, at now: Instant
+        at fleet: inout Fleet, backend: BackendID, carrying carried: Carried,
+        tried: borrowing Tried, at now: Instant
     ) {
         if isReplay, var script {
             let name = fleet.name(of: backend)
@@ -130,7 +131,9 @@ package final class Tape {
             }
         }
         guard current != nil else { return }
-        guard let picture = fleet.picture(of: backend, tried: tried, at: now) else {
+        guard
+            let picture = fleet.picture(of: backend, carrying: carried, tried: tried, at: now)
+        else {
             recording.gap = .endpoints
             return
         }

@@ -18,6 +18,8 @@ package struct BackendResource: Hashable, Sendable {
     package var url: Located<String>?
     /// `appProtocol`, or nil when none was written.
     package var appProtocol: Located<String>?
+    /// What is known about all of its endpoints, sorted by key.
+    package var labels: [Metadata.Label]
     /// Encryption towards it.
     package var tls: Located<Encryption>?
     /// The `Host` it is sent.
@@ -94,6 +96,7 @@ package struct BackendResource: Hashable, Sendable {
         }
         url = spec?.text("url")
         appProtocol = spec?.text("appProtocol")
+        labels = spec?.labels("labels") ?? []
         tls = spec?["tls"].map { cursor in
             Located(
                 Encryption(

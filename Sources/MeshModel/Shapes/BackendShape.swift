@@ -28,6 +28,10 @@ enum BackendShape {
                 ]), fallback: "http",
             "what it is spoken to in: `http` for HTTP/1.1, `http2` for HTTP/2, which gRPC needs; "
                 + "`kubernetes.io/h2c` is `http2` without `tls`"),
+        Field(
+            "labels", .labels,
+            "what is known about all of its endpoints, whose own labels go before: "
+                + "`region: eu-west`, `zone`, `jurisdiction: EU`, `hardware`"),
         Field("tls", .object(tls), "encryption towards it; an `https` URL implies it"),
         Field("hostHeader", .text(.line), "the `Host` it is sent; a URL implies it"),
         Field("pathPrefix", .text(.absolutePath), "what is put in front of every path"),

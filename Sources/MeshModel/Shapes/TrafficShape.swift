@@ -157,7 +157,7 @@ enum MeshShape {
 
     private static let recording: [Field] = [
         Field(
-            "perSecond", .integer(0...100_000), fallback: "20",
+            "perSecond", .integer(0...100_000), fallback: "10",
             "exchanges that are recorded each second on each event loop, the first that come"),
         Field(
             "keep", .integer(0...100_000), fallback: "256",

@@ -61,6 +61,10 @@ final class SimulatedRequest {
         head.append(contentsOf: RequestName.text(number))
         head.append("\r\nx-session-id: ")
         head.appendDecimal(Int(truncatingIfNeeded: item.session & 0xFFFF_FFFF_FFFF))
+        if let label = item.dataLabel {
+            head.append("\r\nx-data-label: ")
+            head.append(label)
+        }
         head.append("\r\ncontent-type: application/json\r\n")
         if fate.isChunked {
             head.append("transfer-encoding: chunked\r\n\r\n")

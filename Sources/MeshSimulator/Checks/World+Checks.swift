@@ -117,11 +117,21 @@ extension World {
             let request = requests[number]
         else { return }
         let name = Array(request.item.model.utf8)
-        guard let model = snapshot.models.first(where: { $0.name == name }) else { return }
         let backend = snapshot.endpoints[Int(endpoint)].backend
-        let isAllowed =
-            model.targets.contains { $0.backend == backend && $0.weight > 0 }
-            || model.fallbacks.contains { $0.backend == backend }
+        let isAllowed: Bool
+        if let model = snapshot.models.first(where: { $0.name == name }) {
+            isAllowed =
+                model.targets.contains { $0.backend == backend && $0.weight > 0 }
+                || model.fallbacks.contains { $0.backend == backend }
+        } else {
+            // Without a model, some rule must send its requests there.
+            isAllowed = snapshot.rules.contains { rule in
+                guard case .forward(let targets) = rule.action else { return false }
+                return targets.contains {
+                    $0.weight > 0 && $0.destination == .backend(backend)
+                }
+            }
+        }
         if !isAllowed || snapshot.endpoints[Int(endpoint)].weight <= 0 {
             breach(
                 "only allowed endpoints",
@@ -129,8 +139,37 @@ extension World {
         }
     }
 
+    /// A server was sent data of `label`.
+    func checkPlace(of label: String, server authority: String, request number: Int) {
+        guard let allowed = options.confined[label] else { return }
+        if !allowed.contains(authority) {
+            breach(
+                "labelled data stays",
+                "request \(number) brought data of label \(label) to \(authority)")
+        }
+    }
+
+    /// Every server that got labelled data of `request` stands in the receipt of its `record`.
+    private func checkReceipt(_ request: SimulatedRequest, _ record: ExchangeRecord) {
+        guard !options.confined.isEmpty, let label = request.item.dataLabel else { return }
+        for attempt in request.attempts {
+            guard let log = attempts[attempt] else { continue }
+            let authority = servers[log.server].plan.authority
+            let isThere = record.residency?.hops.contains { hop in
+                hop.endpoint == authority && hop.wasSent
+            }
+            if isThere != true || record.residency?.labels != [label] {
+                breach(
+                    "receipts tell where data went",
+                    "request \(request.number) went to \(authority) with label \(label), and its "
+                        + "receipt says nothing of it")
+            }
+        }
+    }
+
     /// What a caller saw and what the record says are two accounts of one thing.
     func checkAgreement(_ request: SimulatedRequest, _ record: ExchangeRecord) {
+        checkReceipt(request, record)
         let seen = request.observation
         guard options.callerNetwork.resetPermille == 0, seen.ending != .left,
             !request.wasResent

@@ -49,6 +49,9 @@ extension ProxyClient {
         }
         var endpoint = pick.endpoint
         if world.options.sabotage == .ignoresPick { endpoint = 0 }
+        if world.options.sabotage == .losesLabels {
+            endpoint = loop.pickWithoutLabels(at: now) ?? endpoint
+        }
         world.checkEndpoint(endpoint, in: snapshot, request: request)
         let token = attempt
         loop.connect(

@@ -19,7 +19,7 @@ extension ProxyClient {
         }
         if let pick = step.dispatch {
             if world.options.sabotage == .forgetsSettlement { loop.forgetSettlement(at: now) }
-            for backend in step.mirrors { mirror(to: backend, at: now) }
+            for order in step.mirrors { mirror(order, at: now) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
         }
         if step.writes, !step.relaysBody { writeOutput() }
@@ -50,7 +50,11 @@ extension ProxyClient {
             world.breach("one record each", "a second record for request \(request)")
         }
         owesRecord = false
-        world.recorded(exchange.record, request: request, at: now)
+        var record = exchange.record
+        if world.options.sabotage == .forgesReceipts, let receipt = record.residency {
+            record.residency = ResidencyReceipt(labels: receipt.labels, policies: receipt.policies)
+        }
+        world.recorded(record, request: request, at: now)
         if world.options.sabotage == .recordsTwice {
             world.recorded(exchange.record, request: request, at: now)
         }

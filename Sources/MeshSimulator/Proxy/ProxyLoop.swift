@@ -82,6 +82,15 @@ final class ProxyLoop {
         _ = shard.ledger.decide(at: now)
     }
 
+    /// The mistake `losesLabels`: an endpoint of the last backend, whatever the request carries.
+    func pickWithoutLabels(at now: Instant) -> EndpointID? {
+        let last = BackendID(shard.snapshot.backends.count - 1)
+        var random = shard.random
+        return shard.fleet.pick(
+            backend: last, carrying: .nothing, hash: nil, tried: Tried(), using: &random,
+            at: now)?.endpoint
+    }
+
     // MARK: Connections
 
     /// A connection of a caller was opened.

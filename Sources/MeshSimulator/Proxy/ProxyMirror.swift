@@ -6,16 +6,14 @@ import MeshRouting
 import MeshSnapshot
 
 extension ProxyClient {
-    /// Sends a copy of the present request to `backend` and forgets it.
+    /// Sends the copy of the present request that `order` asks for and forgets it.
     ///
     /// A mirror never delays or fails the request itself: a copy for which there is no endpoint,
     /// no connection or no room is dropped.
-    func mirror(to backend: BackendID, at now: Instant) {
+    func mirror(_ order: MirrorOrder, at now: Instant) {
         let snapshot = exchange.snapshot
-        guard loop.mirrors < Limits.mirrors,
-            let pick = loop.shard.pick(backend: backend, at: now),
-            Int(pick.endpoint) < snapshot.endpoints.count
-        else { return }
+        let (backend, pick) = (order.backend, order.pick)
+        guard loop.mirrors < Limits.mirrors else { return }
         let bytes = headBytes
         var copy: [UInt8] = []
         if let body {

@@ -93,6 +93,13 @@ final class ServerConnection: SocketHandler {
         if let field = head.first(.xRequestID) {
             request = RequestName.number(span.extracting(field.valueRange.range)) ?? -1
         }
+        if !world.options.confined.isEmpty {
+            for field in head.fields
+            where span.extracting(field.nameRange.range).equalsIgnoringCase("x-data-label") {
+                let label = span.extracting(field.valueRange.range).text
+                world.checkPlace(of: label, server: server.plan.authority, request: request)
+            }
+        }
         keepsAlive = head.keepAlive
         reader = BodyReader(head.framing, limits: HeadLimits())
         phase = .reading

@@ -75,14 +75,14 @@ struct TraceReader {
         }
         for index in times.indices {
             let after = Double(times[index] - first) / options.speed
-            trace.items[index].at = Instant(nanoseconds: UInt64(after))
+            trace.items[index].at = Instant(nanoseconds: UInt64(min(after, 9e18)))
         }
         if !isOrdered {
             let order = times.indices.sorted { (times[$0], $0) < (times[$1], $1) }
             trace.items = order.map { trace.items[$0] }
         }
         if let duration = options.duration {
-            let end = UInt64(Double(duration.rawValue) / options.speed)
+            let end = UInt64(min(Double(duration.rawValue) / options.speed, 9e18))
             trace.items.removeAll { $0.at.nanoseconds >= end }
         }
         return trace

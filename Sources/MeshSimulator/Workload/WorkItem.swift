@@ -26,6 +26,8 @@ package struct WorkItem: Sendable, Hashable {
     package var answerTokens: Int
     /// Whether the answer is asked for as a stream of events.
     package var stream: Bool
+    /// The data label that the caller names in `x-data-label`, or nil.
+    package var dataLabel: String?
 
     /// A request of the given parts.
     package init(

@@ -24,7 +24,9 @@ struct Digest {
     mutating func add(_ record: borrowing ExchangeRecord) {
         add(record.requestID.high)
         add(record.requestID.low)
-        add(record.trace.span)
+        for part in [record.trace.traceHigh, record.trace.traceLow, record.trace.span] {
+            add(part)
+        }
         add(record.started.nanoseconds)
         add(UInt64(bitPattern: record.total.rawValue))
         for part in [record.connect, record.firstByte, record.firstToken] {
@@ -33,12 +35,20 @@ struct Digest {
         add(record.bytesIn)
         add(record.bytesOut)
         add(record.snapshot)
-        for count in [record.tokens.input, record.tokens.output, record.tokens.cachedInput] {
+        for count in [
+            record.tokens.input, record.tokens.output, record.tokens.cachedInput,
+            record.tokens.reasoningOutput, record.cost?.trillionths,
+        ] {
             add(count ?? .max)
         }
-        add(record.backend)
-        add(record.endpoint)
-        add(record.refusal.map { "\($0)" })
+        for text in [
+            record.route, record.backend, record.endpoint, record.model, record.upstreamModel,
+            record.limit, record.accessRule, record.operation.map { "\($0)" },
+            record.refusal.map { "\($0)" },
+        ] {
+            add(text)
+        }
+        add(record.fault.map { Int($0.rawValue) } ?? -1)
         add(
             UInt64(record.status) << 32 | UInt64(record.attempts) << 8
                 | UInt64(record.flags.rawValue))

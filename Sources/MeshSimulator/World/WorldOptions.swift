@@ -24,6 +24,9 @@ package struct WorldOptions: Sendable {
     package var failOperation: Int?
     /// Bytes of a prompt that are really sent; the rest is only counted.
     package var promptBytesMax = 2048
+    /// Servers that a data label may reach, by label: what the world holds against what servers
+    /// really got, whatever the configuration says.
+    package var confined: [String: [String]] = [:]
     /// A mistake that the driver makes on purpose, so that tests see it caught.
     package var sabotage: Sabotage?
 
@@ -63,4 +66,8 @@ package enum Sabotage: String, CaseIterable, Sendable {
     case forgetsSettlement
     /// Recordings say that something else was decided.
     case forgesRecordings
+    /// The driver gets an endpoint as if the request carried no data label.
+    case losesLabels
+    /// Records leave out where labelled data went.
+    case forgesReceipts
 }

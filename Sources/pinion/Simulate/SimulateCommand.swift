@@ -75,8 +75,8 @@ struct SimulateCommand: ParsableCommand {
         if let seconds, !(seconds > 0 && seconds <= 31_536_000) {
             throw ValidationError("--seconds must be above 0 and at most 31536000, a year")
         }
-        if !(speed > 0 && speed <= 1_000_000) {
-            throw ValidationError("--speed must be above 0 and at most 1000000")
+        if !(speed >= 0.000_001 && speed <= 1_000_000) {
+            throw ValidationError("--speed must be 0.000001 to 1000000")
         }
         if trace == nil, speed != 1 || limit != nil {
             throw ValidationError(
@@ -155,7 +155,7 @@ struct SimulateCommand: ParsableCommand {
             var options = Trace.Options(model: name)
             options.speed = speed
             options.countMax = limit
-            options.duration = seconds.map { Nanoseconds(Int64($0 * speed * 1e9)) }
+            options.duration = seconds.map { Nanoseconds(Int64(min($0 * speed * 1e9, 9e18))) }
             return try SimulatedWork(trace: trace, options: options, seconds: seconds)
         }
         return SimulatedWork(

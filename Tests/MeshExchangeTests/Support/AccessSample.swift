@@ -6,7 +6,7 @@ import MeshSnapshot
 /// AccessPolicies as a test writes them.
 struct AccessSample {
     private var policies: [AccessPolicy] = []
-    private var layout = FactLayout()
+    var layout = FactLayout()
 
     /// Adds a policy `default/NAME` of `(name, action, condition)` and answers with its id.
     mutating func add(

@@ -17,6 +17,7 @@ struct SnapshotSample {
     var names: [(String, ModelID)] = []
     var usageLimits: [Limit] = []
     var access = AccessTable()
+    var residency = ResidencySample()
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
@@ -29,7 +30,11 @@ struct SnapshotSample {
             let first = EndpointID(endpoints.count)
             for address in sample.addresses {
                 endpoints.append(
-                    Endpoint(backend: BackendID(number), address: address, port: 8000))
+                    Endpoint(
+                        backend: BackendID(number), address: address, port: 8000,
+                        labels: sample.labels.sorted { $0.key < $1.key }
+                            .map { Endpoint.Label(key: $0.key, value: $0.value) },
+                        attestation: sample.attestation))
             }
             var backend = Backend(
                 name: sample.name, provider: "vllm", dialect: .openAI,
@@ -50,7 +55,8 @@ struct SnapshotSample {
             version: version,
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
             rules: rules, backends: known, endpoints: endpoints, models: models,
-            usageLimits: usageLimits, access: access, limits: limits,
+            usageLimits: usageLimits, access: access,
+            residency: residency.table(known, endpoints), limits: limits,
             telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
     }
@@ -88,6 +94,10 @@ struct SnapshotSample {
 struct BackendSample {
     var name: String
     var addresses: [String]
+    /// Labels of every endpoint.
+    var labels: [String: String] = [:]
+    /// Evidence of every endpoint.
+    var attestation: Attestation?
     var change: (inout Backend) -> Void
 
     init(

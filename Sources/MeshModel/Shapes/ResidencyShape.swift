@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The fields of `ResidencyPolicy.spec`.
+enum ResidencyPolicyShape {
+    static let spec: [Field] = [
+        Field(
+            "label", .text(.label), required: true,
+            "the data label that it is about, one name in the whole mesh; several policies may be "
+                + "about one label, and hold together"),
+        Field(
+            "sources", .list(.object(source), atMost: 16),
+            "what a request that carries the label is known by; any of them is enough"),
+        Field(
+            "targetRefs", .list(.object(target), atMost: 64),
+            "what gives the label to every request for it, in its own namespace"),
+        Field(
+            "allow", .object(allow), required: true,
+            "where the data may go; every field that is there must hold"),
+    ]
+
+    private static let source: [Field] = [
+        Field(
+            "header", .text(.headerName),
+            "a request header that lists labels with commas between them; a name that no policy "
+                + "is about refuses the request"),
+        Field(
+            "expression", .text(.expression),
+            "CEL over the facts of Docs/facts.md: true or false, the name of a label, or a list "
+                + "of names; one that cannot be evaluated gives the label"),
+    ]
+
+    private static let target: [Field] = [
+        Field(
+            "group", .choice(["gateway.networking.k8s.io", "pinion.dev"]), required: true,
+            "the API group of the target"),
+        Field(
+            "kind", .choice(["Gateway", "HTTPRoute", "GRPCRoute", "Model"]), required: true,
+            "the kind of the target"),
+        Field("name", .text(.subdomain), required: true, "the name of the target"),
+        .refused("sectionName", "target the whole resource"),
+    ]
+
+    private static let allow: [Field] = [
+        Field(
+            "anywhere", .boolean, fallback: "false",
+            "`true`, alone, for a label that is known and restricts nothing"),
+        Field(
+            "regions", .someOf(.text(.line), atMost: 64),
+            "regions, compared with the label `region` of endpoints; `eu-*` for all that begin "
+                + "with `eu-`"),
+        Field(
+            "jurisdictions", .someOf(.text(.line), atMost: 64),
+            "jurisdictions, compared with the label `jurisdiction` of endpoints; one that is "
+                + "subject to several must be allowed in each"),
+        Field(
+            "providers", .someOf(.text(.line), atMost: 64), "values of `provider` of Backends"),
+    ]
+}

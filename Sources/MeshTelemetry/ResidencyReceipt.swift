@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where the labelled data of one exchange went: each endpoint that it was about to be sent to,
+/// with where that is, under which policies.
+///
+/// It answers, from the records alone and long after, whether data of a label reached a place.
+///
+/// An object that never changes, because most records have none and should carry one word for it.
+package final class ResidencyReceipt: Sendable {
+    /// The labels that the request carried, sorted.
+    package let labels: [String]
+    /// `namespace/name@digest` of the policies about those labels.
+    package let policies: [String]
+    /// Every endpoint that the request was about to go to, in order.
+    package let hops: [Hop]
+
+    /// One endpoint that the request was about to go to.
+    package struct Hop: Hashable, Sendable {
+        /// Why it was to go there.
+        package var kind: Kind
+        /// The backend.
+        package var backend: String
+        /// The endpoint, `address:port`.
+        package var endpoint: String
+        /// Where it is said to be, or nil when nothing is.
+        package var region: String?
+        /// The jurisdictions that it is said to be subject to, as they were written, or nil.
+        package var jurisdiction: String?
+        /// The provider, or nil.
+        package var provider: String?
+        /// The evidence that let the data go there, or nil where none is asked for.
+        package var attestation: String?
+        /// Whether the request went out there; of a copy nobody knows, and it counts as sent.
+        package var wasSent: Bool
+
+        /// Why a request is about to go somewhere.
+        package enum Kind: UInt8, Hashable, Sendable, CaseIterable {
+            /// The first attempt.
+            case first
+            /// Another attempt on the same target.
+            case retry
+            /// The first attempt on a fallback.
+            case fallback
+            /// A copy for a mirror.
+            case mirror
+
+            /// The word in records.
+            package var label: StaticString {
+                switch self {
+                case .first: "first"
+                case .retry: "retry"
+                case .fallback: "fallback"
+                case .mirror: "mirror"
+                }
+            }
+        }
+
+        /// A hop of the given parts.
+        package init(
+            kind: Kind, backend: String, endpoint: String, region: String? = nil,
+            jurisdiction: String? = nil, provider: String? = nil, attestation: String? = nil
+        ) {
+            self.kind = kind
+            self.backend = backend
+            self.endpoint = endpoint
+            self.region = region
+            self.jurisdiction = jurisdiction
+            self.provider = provider
+            self.attestation = attestation
+            wasSent = kind == .mirror
+        }
+    }
+
+    /// A receipt of the given parts.
+    package init(labels: [String], policies: [String], hops: [Hop] = []) {
+        self.labels = labels
+        self.policies = policies
+        self.hops = hops
+    }
+
+    /// The receipt with `hop` behind the others, or nil when there is no room for it.
+    package func adding(_ hop: Hop) -> ResidencyReceipt? {
+        guard hops.count < Limits.receiptHops else { return nil }
+        return ResidencyReceipt(labels: labels, policies: policies, hops: hops + [hop])
+    }
+
+    /// The receipt with the last attempt as one that went out.
+    package func sent() -> ResidencyReceipt {
+        guard let last = hops.lastIndex(where: { $0.kind != .mirror }) else { return self }
+        var hops = hops
+        hops[last].wasSent = true
+        return ResidencyReceipt(labels: labels, policies: policies, hops: hops)
+    }
+}
