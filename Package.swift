@@ -21,9 +21,10 @@ let strict: [SwiftSetting] = [
 /// Rings 0-4 also say where they leave memory safety.
 let pure: [SwiftSetting] = strict + [.strictMemorySafety()]
 
-/// A library target of ours, with its test target when `tested`.
+/// A library target of ours, with its test target when `tested`, which also needs `testing`.
 func room(
-    _ name: String, ring: Int, _ dependencies: [Target.Dependency] = [], tested: Bool = true
+    _ name: String, ring: Int, _ dependencies: [Target.Dependency] = [], tested: Bool = true,
+    testing: [Target.Dependency] = []
 ) -> [Target] {
     let settings = ring <= 4 ? pure : strict
     var targets: [Target] = [
@@ -33,7 +34,7 @@ func room(
         targets.append(
             .testTarget(
                 name: name + "Tests",
-                dependencies: [.byName(name: name)] + dependencies,
+                dependencies: [.byName(name: name)] + dependencies + testing,
                 exclude: name == "MeshCompiler" ? ["Golden"] : [],
                 swiftSettings: strict))
     }
@@ -51,6 +52,10 @@ let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
 let nioLocks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+let crypto: [Target.Dependency] = [
+    .product(name: "Crypto", package: "swift-crypto"),
+    .product(name: "CryptoExtras", package: "swift-crypto"),
+]
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -61,6 +66,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
     ],
@@ -69,14 +75,20 @@ let package = Package(
         room("MeshBasics", ring: 0),
         room("MeshWire", ring: 1, ["MeshBasics"]),
         room("MeshPolicy", ring: 1, ["MeshBasics", "MeshWire"]),
+        room("MeshIdentity", ring: 1, ["MeshBasics", "MeshWire"] + crypto),
         room("MeshTelemetry", ring: 1, ["MeshBasics"]),
         // Ring 2: what was written, and what a proxy needs.
         room("MeshModel", ring: 2, ["MeshBasics", yams]),
-        room("MeshSnapshot", ring: 2, ["MeshBasics", "MeshWire", "MeshPolicy"]),
+        room(
+            "MeshSnapshot", ring: 2,
+            ["MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity"]),
         // Ring 3: decisions.
         room(
             "MeshCompiler", ring: 3,
-            ["MeshBasics", "MeshWire", "MeshPolicy", "MeshModel", "MeshSnapshot"]),
+            [
+                "MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity", "MeshModel",
+                "MeshSnapshot",
+            ]),
         room("MeshRouting", ring: 3, ["MeshBasics", "MeshWire", "MeshSnapshot"]),
         room("MeshLimits", ring: 3, ["MeshBasics", "MeshSnapshot"]),
         room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
@@ -84,9 +96,9 @@ let package = Package(
         room(
             "MeshExchange", ring: 4,
             [
-                "MeshBasics", "MeshWire", "MeshPolicy", "MeshTelemetry", "MeshSnapshot",
-                "MeshRouting", "MeshLimits", "MeshDialects",
-            ]),
+                "MeshBasics", "MeshWire", "MeshPolicy", "MeshIdentity", "MeshTelemetry",
+                "MeshSnapshot", "MeshRouting", "MeshLimits", "MeshDialects",
+            ], testing: crypto),
         // Ring 5: worlds.
         // The simulator decides and never does, so it is built as the rings below are.
         room(
@@ -105,21 +117,22 @@ let package = Package(
                 "MeshRouting", "MeshLimits", "MeshDialects", "MeshExchange", nioCore, nioSSL,
                 nioTLS, nioLocks,
             ] + nioHTTP2),
-        room("MeshAdmin", ring: 5, [nioHTTP1] + nio, tested: false),
+        room("MeshAdmin", ring: 5, ["MeshBasics", "MeshIdentity", nioHTTP1] + nio),
         room(
             "MeshControl", ring: 5,
             [
-                "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshExchange",
-                "MeshProxy",
-            ]),
+                "MeshBasics", "MeshWire", "MeshIdentity", "MeshModel", "MeshSnapshot",
+                "MeshCompiler", "MeshExchange", "MeshProxy", nioHTTP1, nioSSL,
+            ] + nio),
         // Ring 6: the command.
         [
             .executableTarget(
                 name: "pinion",
                 dependencies: [
-                    "MeshBasics", "MeshPolicy", "MeshTelemetry", "MeshModel", "MeshSnapshot",
-                    "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange", "MeshProxy",
-                    "MeshAdmin", "MeshControl", "MeshModelServer", "MeshSimulator", arguments,
+                    "MeshBasics", "MeshPolicy", "MeshIdentity", "MeshTelemetry", "MeshModel",
+                    "MeshSnapshot", "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange",
+                    "MeshProxy", "MeshAdmin", "MeshControl", "MeshModelServer", "MeshSimulator",
+                    arguments,
                 ] + nio,
                 swiftSettings: strict),
             .testTarget(name: "Tidy", path: "Tests/Tidy", swiftSettings: strict),

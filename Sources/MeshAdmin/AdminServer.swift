@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -22,6 +23,8 @@ package struct AdminAnswer: Sendable {
     package var type: String
     /// The body.
     package var body: [UInt8]
+    /// Further fields.
+    package var fields: [(name: String, value: String)] = []
 
     /// An answer of the given parts.
     package init(status: Int = 200, type: String = "text/plain; charset=utf-8", body: [UInt8]) {
@@ -41,11 +44,35 @@ package struct AdminAnswer: Sendable {
     }
 }
 
+/// Where the admin pages are served.
+package enum AdminPlace: Sendable, Hashable {
+    /// At an address and port; 0 lets the kernel choose.
+    case port(address: String, port: Int)
+    /// At a Unix socket that only its owner may open.
+    case socket(path: String)
+
+    /// The place as the command line has it.
+    package var text: String {
+        switch self {
+        case .port(let address, let port): "\(address):\(port)"
+        case .socket(let path): "unix:\(path)"
+        }
+    }
+
+    /// Whether only this machine can reach it.
+    package var isLocal: Bool {
+        switch self {
+        case .socket: true
+        case .port(let address, _):
+            address == "localhost" || address == "::1" || address.hasPrefix("127.")
+        }
+    }
+}
+
 /// The port where people and scrapers look at a running proxy.
 ///
 /// It is never on a request's path, so it is plain and slow: one answer, then the connection
-/// closes. It answers only requests whose Host is an address, `localhost` or a name it was told,
-/// so that no web page can read it through a name that resolves to this machine.
+/// closes. Who is answered, `AdminGuard` says.
 package final class AdminServer: Sendable {
     private let channel: any Channel
     private let group: MultiThreadedEventLoopGroup
@@ -53,31 +80,48 @@ package final class AdminServer: Sendable {
     /// The port that is listened on.
     package var port: Int { channel.localAddress?.port ?? 0 }
 
-    private init(channel: any Channel, group: MultiThreadedEventLoopGroup) {
+    private let place: AdminPlace
+
+    private init(
+        channel: any Channel, group: MultiThreadedEventLoopGroup, place: AdminPlace
+    ) {
         self.channel = channel
         self.group = group
+        self.place = place
     }
 
-    /// Listens on `address`:`port` (0: the kernel chooses) and answers with `respond`.
+    /// Listens at `place` and answers whom `gatekeeper` lets with `respond`.
     ///
-    /// **Errors** when the port cannot be opened.
+    /// **Errors** when the port or socket cannot be opened.
     package static func start(
-        address: String, port: Int,
+        at place: AdminPlace, gatekeeper: AdminGuard,
         respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer
     ) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         do {
-            let channel = try await ServerBootstrap(group: group)
+            let bootstrap = ServerBootstrap(group: group)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations
                         try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
-                        try pipeline.addHandler(AdminHandler(respond: respond))
+                        try pipeline.addHandler(
+                            AdminHandler(gatekeeper: gatekeeper, respond: respond))
                     }
                 }
-                .bind(host: address, port: port).get()
-            return AdminServer(channel: channel, group: group)
+            let channel: any Channel
+            switch place {
+            case .port(let address, let port):
+                channel = try await bootstrap.bind(host: address, port: port).get()
+            case .socket(let path):
+                // Nobody else may open it, not even between the moments of making and closing it.
+                let former = umask(0o177)
+                defer { umask(former) }
+                channel = try await bootstrap.bind(
+                    unixDomainSocketPath: path, cleanupExistingSocketFile: true
+                ).get()
+            }
+            return AdminServer(channel: channel, group: group, place: place)
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -88,6 +132,7 @@ package final class AdminServer: Sendable {
     package func stop() async {
         try? await channel.close().get()
         try? await group.shutdownGracefully()
+        if case .socket(let path) = place { unlink(path) }
     }
 }
 
@@ -96,10 +141,15 @@ private final class AdminHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundOut = HTTPServerResponsePart
 
+    private let gatekeeper: AdminGuard
     private let respond: @Sendable (AdminRequest) async -> AdminAnswer
     private var head: HTTPRequestHead?
 
-    init(respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer) {
+    init(
+        gatekeeper: AdminGuard,
+        respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer
+    ) {
+        self.gatekeeper = gatekeeper
         self.respond = respond
     }
 
@@ -118,13 +168,13 @@ private final class AdminHandler: ChannelInboundHandler {
     private func answer(_ context: ChannelHandlerContext) {
         guard let head else { return }
         self.head = nil
-        guard Self.isTrusted(host: head.headers.first(name: "host") ?? "") else {
-            write(
-                .text("this name is not served here; use the address or localhost", status: 421),
-                to: context, isHead: false)
-            return
-        }
         let path = String(head.uri.prefix { $0 != "?" })
+        let refusal = gatekeeper.refusal(
+            of: AdminGuard.Head(
+                method: head.method.rawValue, path: path, hosts: head.headers["host"],
+                origins: head.headers["origin"], sites: head.headers["sec-fetch-site"],
+                authorizations: head.headers["authorization"]))
+        if let refusal { return write(refusal, to: context, isHead: head.method == .HEAD) }
         let request = AdminRequest(
             method: head.method.rawValue, path: path,
             accept: head.headers.first(name: "accept") ?? "")
@@ -144,6 +194,7 @@ private final class AdminHandler: ChannelInboundHandler {
         headers.add(name: "content-length", value: "\(answer.body.count)")
         headers.add(name: "cache-control", value: "no-store")
         headers.add(name: "x-content-type-options", value: "nosniff")
+        for field in answer.fields { headers.add(name: field.name, value: field.value) }
         headers.add(name: "connection", value: "close")
         let head = HTTPResponseHead(
             version: .http1_1, status: .init(statusCode: answer.status), headers: headers)
@@ -156,13 +207,5 @@ private final class AdminHandler: ChannelInboundHandler {
         let channel = context.channel
         done.futureResult.whenComplete { _ in channel.close(promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: done)
-    }
-
-    /// Whether `host` can only have been written by someone who meant this machine.
-    static func isTrusted(host: String) -> Bool {
-        if host.hasPrefix("[") { return true }
-        let name = host.prefix { $0 != ":" }
-        if name == "localhost" || name.isEmpty { return true }
-        return name.utf8.allSatisfy { $0 == UInt8(ascii: ".") || ($0 >= 48 && $0 <= 57) }
     }
 }

@@ -25,6 +25,10 @@ struct Catalog {
     let access: [AccessPolicyResource]
     /// The ResidencyPolicies.
     let residency: [ResidencyPolicyResource]
+    /// The IdentityProviders.
+    let identity: [IdentityProviderResource]
+    /// The Secrets.
+    let secrets: [SecretResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -41,6 +45,8 @@ struct Catalog {
         limits = Self.unique(resources.limits, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
         residency = Self.unique(resources.residency, \.metadata, &report)
+        identity = Self.unique(resources.identity, \.metadata, &report)
+        secrets = Self.unique(resources.secrets, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -56,6 +62,7 @@ struct Catalog {
             .grpcRoute: Self.index(routes.map(\.metadata), of: .grpcRoute),
             .backend: Self.index(backends.map(\.metadata)),
             .model: Self.index(models.map(\.metadata)),
+            .secret: Self.index(secrets.map(\.metadata)),
         ]
     }
 
@@ -70,8 +77,9 @@ struct Catalog {
             routes.map(\.metadata).filter { $0.kind == kind }.map(\.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
+        case .secret: secrets.map(\.metadata.id)
         case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .residencyPolicy:
+            .residencyPolicy, .identityProvider:
             []
         }
     }

@@ -12,6 +12,34 @@ package struct Compilation: Sendable {
     package var diagnostics: [Diagnostic]
     /// The names that must be resolved, sorted; complete only when there is a snapshot.
     package var names: [DNSName]
+    /// The values of Secrets, which no snapshot holds.
+    package var secrets: SecretValues
+}
+
+/// The values of Secrets, by the names that credentials refer to them with.
+package struct SecretValues: Hashable, Sendable {
+    private var values: [Key: Secret<[UInt8]>] = [:]
+
+    private struct Key: Hashable, Sendable {
+        var name: String
+        var key: String
+    }
+
+    /// No values.
+    package init() {}
+
+    init(_ secrets: [SecretResource]) {
+        for secret in secrets {
+            for entry in secret.entries {
+                values[Key(name: secret.metadata.id.text, key: entry.key)] = entry.value
+            }
+        }
+    }
+
+    /// The value `key` of the Secret `namespace/name`, or nil.
+    package func value(_ key: String, of name: String) -> Secret<[UInt8]>? {
+        values[Key(name: name, key: key)]
+    }
 }
 
 /// A name whose addresses are endpoints.

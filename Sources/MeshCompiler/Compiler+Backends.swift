@@ -196,27 +196,4 @@ extension Compiler {
         return UpstreamTLS(
             serverName: name, caFile: resource.tls?.value.caFile, version: version(of: resource))
     }
-
-    private mutating func credential(of resource: BackendResource) -> Credential? {
-        guard let written = resource.credential else { return nil }
-        let source: Credential.Source
-        switch (written.value.environment, written.value.file) {
-        case (let environment?, nil): source = .environment(environment.value)
-        case (nil, let file?): source = .file(file.value)
-        case (.some, let file?):
-            report.error(
-                file.place, resource.metadata, "`file` is written beside `env`",
-                "keep one of them")
-            return nil
-        case (nil, nil):
-            report.missing(
-                written.place, resource.metadata, "nothing says where the credential is",
-                "add one of `env` and `file`; the value itself never stands here")
-            return nil
-        }
-        let header = (written.value.header ?? "authorization").lowercased()
-        let prefix = written.value.prefix ?? (header == "authorization" ? "Bearer " : "")
-        return Credential(
-            header: Array(header.utf8), prefix: Array(prefix.utf8), source: source)
-    }
 }

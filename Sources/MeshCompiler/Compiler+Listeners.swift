@@ -23,6 +23,8 @@ struct ListenerDraft {
     var access: [AccessID]
     /// The data labels that the Gateway gives.
     var labels: DataLabels
+    /// The IdentityProviders of the listener or, without any, of the Gateway.
+    var identity: [IdentityID]
     /// The matches of attached routes.
     var entries: [RouteEntry] = []
     /// The matches of attached routes, for finding equal ones.
@@ -71,7 +73,9 @@ extension Compiler {
                         settings: settings,
                         limits: limits.limits(of: .gateway, gateway.metadata.id),
                         access: access.policies(of: .gateway, gateway.metadata.id),
-                        labels: residency.labels(of: .gateway, gateway.metadata.id)))
+                        labels: residency.labels(of: .gateway, gateway.metadata.id),
+                        identity: identity.providers(
+                            ofListener: listener.name.value, of: gateway.metadata.id)))
             }
         }
         checkBindings()

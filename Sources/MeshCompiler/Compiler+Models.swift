@@ -119,7 +119,9 @@ extension Compiler {
             owner: resource.owner ?? "pinion",
             limits: limits.limits(of: .model, resource.metadata.id),
             access: access.policies(of: .model, resource.metadata.id),
-            labels: residency.labels(of: .model, resource.metadata.id))
+            labels: residency.labels(of: .model, resource.metadata.id),
+            identity: identity.providers(of: .model, resource.metadata.id),
+            isMixed: isMixed(targets))
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }
@@ -138,13 +140,13 @@ extension Compiler {
                 route: Self.modelRoute, index: 0, action: .modelByBody,
                 timeouts: settings.timeouts, retry: settings.retry, needsFacts: true,
                 limits: listeners[listener].limits, access: listeners[listener].access,
-                labels: listeners[listener].labels))
+                labels: listeners[listener].labels, identity: listeners[listener].identity))
         let list = intern(
             Rule(
                 route: Self.modelRoute, index: 1, action: .listModels,
                 timeouts: settings.timeouts, retry: settings.retry,
                 limits: listeners[listener].limits, access: listeners[listener].access,
-                labels: listeners[listener].labels))
+                labels: listeners[listener].labels, identity: listeners[listener].identity))
         func entry(_ path: PathMatch, _ method: String, _ rule: RuleID, _ match: Int)
             -> RouteEntry
         {

@@ -38,12 +38,15 @@ private struct Surroundings: Equatable {
     var access: [AccessID]
     /// The data labels that it gives.
     var labels: DataLabels
+    /// Its IdentityProviders.
+    var identity: [IdentityID]
 
     init(_ listener: ListenerDraft) {
         settings = listener.settings
         limits = listener.limits
         access = listener.access
         labels = listener.labels
+        identity = listener.identity
     }
 }
 
@@ -174,6 +177,7 @@ extension Compiler {
         // Both are numbers, and joined in the same way.
         let access = LimitBook.joined(
             around.access, self.access.policies(of: route.kind, route.id))
+        let identity = self.identity.providers(ofRoute: route, around: around.identity)
         let merged = policies.settings(of: route.kind, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
@@ -185,7 +189,8 @@ extension Compiler {
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
                     needsFacts: needsFacts, limits: limits, access: access,
-                    labels: around.labels.union(residency.labels(of: route.kind, route.id))))
+                    labels: around.labels.union(residency.labels(of: route.kind, route.id)),
+                    identity: identity))
             return RuleID(rules.count - 1)
         }
     }

@@ -31,6 +31,8 @@ package struct Compiler {
     let access: AccessBook
     /// What ResidencyPolicies say.
     let residency: ResidencyBook
+    /// What IdentityProviders say about which resource.
+    let identity: IdentityBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -64,9 +66,11 @@ package struct Compiler {
         let limits = LimitBook(catalog, &report)
         var access = AccessBook(catalog, &report)
         let residency = ResidencyBook(catalog, &access.layout, &report)
+        let identity = IdentityBook(catalog, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access, residency: residency)
+            limits: limits, access: access, residency: residency, identity: identity)
+        compiler.checkSecrets()
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
@@ -75,18 +79,21 @@ package struct Compiler {
         compiler.checkLimits()
         compiler.attachAccess()
         compiler.attachResidency()
+        compiler.checkIdentity()
+        compiler.checkCredentials()
         compiler.reportUnused()
         let snapshot = compiler.snapshot(version: version)
         let isUsable = resources.isComplete && !compiler.report.hasErrors
         return Compilation(
             snapshot: isUsable ? snapshot : nil,
             diagnostics: compiler.report.diagnostics.sorted(),
-            names: compiler.uniqueNames)
+            names: compiler.uniqueNames,
+            secrets: isUsable ? SecretValues(catalog.secrets) : SecretValues())
     }
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook, residency: ResidencyBook
+        limits: LimitBook, access: AccessBook, residency: ResidencyBook, identity: IdentityBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -95,6 +102,7 @@ package struct Compiler {
         self.limits = limits
         self.access = access
         self.residency = residency
+        self.identity = identity
     }
 
     private var uniqueNames: [DNSName] {
@@ -127,7 +135,8 @@ package struct Compiler {
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
             access: access.table, residency: residency.table(backends, endpoints),
-            limits: connectionLimits(mesh), telemetry: telemetry(mesh),
+            identity: identity.providers, limits: connectionLimits(mesh),
+            telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }
 }

@@ -194,6 +194,7 @@ extension Report {
                 continue
             case .source: part = .source
             case .model: part = .model
+            case .identity: part = .identity
             case .header(let name): part = .header(Array(name.utf8))
             }
             if parts.contains(part) {

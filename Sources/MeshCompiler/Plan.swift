@@ -95,7 +95,8 @@ struct PlanThing {
     var settings: [Setting]
 
     static let subjects = [
-        "mesh", "listener", "route", "model", "limit", "access", "residency", "backend", "endpoint",
+        "mesh", "listener", "route", "model", "limit", "access", "residency", "identity",
+        "backend", "endpoint",
     ]
 
     /// The settings that differ, each with both values.
@@ -137,6 +138,8 @@ struct PlanThing {
                 things += policies.map { named("access", by: "name", $0, in: snapshot) }
             case ("residencyPolicies", .list(let policies)):
                 things += policies.map { named("residency", by: "name", $0, in: snapshot) }
+            case ("identityProviders", .list(let providers)):
+                things += providers.map { named("identity", by: "name", $0, in: snapshot) }
             case ("models", .list(let models)):
                 things += models.map { named("model", by: "resource", $0, in: snapshot) }
             default: mesh += flattened(member.value, at: member.name, in: snapshot)
@@ -234,6 +237,17 @@ struct PlanThing {
         return PlanThing(key: Key(subject: subject, name: value.text(field)), settings: settings)
     }
 
+    /// What the numbers of a list at `path` stand for, or nil when they are numbers.
+    private static func names(at path: String, in snapshot: Snapshot?) -> [String]? {
+        guard let snapshot, let last = path.split(separator: ".").last else { return nil }
+        switch last {
+        case "limits": return snapshot.usageLimits.map(\.label)
+        case "access": return snapshot.access.policies.map(\.name)
+        case "identity": return snapshot.identity.map(\.name)
+        default: return nil
+        }
+    }
+
     /// The settings within `value`; a number that names a model becomes the model's name.
     private static func flattened(
         _ value: JSONText, at path: String, in snapshot: Snapshot?
@@ -242,25 +256,14 @@ struct PlanThing {
         case .object(let members):
             return members.flatMap { flattened($0.value, at: "\(path).\($0.name)", in: snapshot) }
         case .list(let elements):
-            if path.hasSuffix(".limits") || path == "limits", let limits = snapshot?.usageLimits {
-                let names = elements.map { element in
-                    if case .number(let id) = element, limits.indices.contains(id) {
-                        return limits[id].label
+            if let names = names(at: path, in: snapshot) {
+                let shown = elements.map { element in
+                    if case .number(let id) = element, names.indices.contains(id) {
+                        return names[id]
                     }
                     return element.scalarText
                 }
-                return [Setting(path: path, value: "[\(names.joined(separator: ", "))]")]
-            }
-            if path.hasSuffix(".access") || path == "access",
-                let policies = snapshot?.access.policies
-            {
-                let names = elements.map { element in
-                    if case .number(let id) = element, policies.indices.contains(id) {
-                        return policies[id].name
-                    }
-                    return element.scalarText
-                }
-                return [Setting(path: path, value: "[\(names.joined(separator: ", "))]")]
+                return [Setting(path: path, value: "[\(shown.joined(separator: ", "))]")]
             }
             if elements.allSatisfy(\.isScalar) {
                 let text = elements.map(\.scalarText).joined(separator: ", ")

@@ -105,6 +105,7 @@ extension SnapshotDump {
             switch credential.source {
             case .environment(let name): .init("env", .text(name))
             case .file(let path): .init("file", .text(path))
+            case .secret(let name, let key): .init("secret", .text("\(name) \(key)"))
             }
         return .object([
             source, .init("header", text(credential.header)),

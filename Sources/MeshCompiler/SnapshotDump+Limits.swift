@@ -25,6 +25,7 @@ extension SnapshotDump {
             let parts = limit.key.map { part in
                 switch part {
                 case .source: JSONText.text("source")
+                case .identity: JSONText.text("identity")
                 case .model: JSONText.text("model")
                 case .header(let name):
                     JSONText.text("header:" + String(decoding: name, as: UTF8.self))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
 import MeshModel
 import MeshSnapshot
 
@@ -34,7 +35,7 @@ extension SnapshotDump {
         }
         if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
         members += limitMembers(rule.timeouts, rule.retry) + ids(rule.limits)
-        members += ids(access: rule.access) + labels(rule.labels)
+        members += ids(access: rule.access) + labels(rule.labels) + ids(identity: rule.identity)
         return .object(members)
     }
 
@@ -88,12 +89,18 @@ extension SnapshotDump {
             edits.map { edit in
                 switch edit {
                 case .set(let name, let value):
-                    .object([.init("set", text(name)), .init("value", text(value))])
+                    .object([.init("set", text(name)), .init("value", shown(value, of: name))])
                 case .add(let name, let value):
-                    .object([.init("add", text(name)), .init("value", text(value))])
+                    .object([.init("add", text(name)), .init("value", shown(value, of: name))])
                 case .remove(let name): .object([.init("remove", text(name))])
                 }
             })
+    }
+
+    /// The value of a header, unless its name says that it is a secret.
+    private func shown(_ value: [UInt8], of name: [UInt8]) -> JSONText {
+        SecretName.isSecret(String(decoding: name, as: UTF8.self))
+            ? .text(SecretName.redacted) : text(value)
     }
 
     /// Time limits and retries, as far as they are not at their defaults.

@@ -25,7 +25,7 @@ struct SnapshotDump {
                 .init("rules", .list(snapshot.rules.map(rule))),
                 .init("backends", .list(snapshot.backends.map(backend))),
                 .init("models", .list(snapshot.models.map(model))),
-            ] + usageLimits + accessPolicies + residencyPolicies + [
+            ] + usageLimits + accessPolicies + residencyPolicies + identityProviders + [
                 .init("limits", limits(snapshot.limits)),
                 .init("telemetry", telemetry(snapshot.telemetry)),
                 .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
@@ -88,6 +88,9 @@ struct SnapshotDump {
 
     private func field(_ field: FieldMatch) -> JSONText.Member {
         let name = String(decoding: field.name, as: UTF8.self)
+        if SecretName.isSecret(name.lowercased()) {
+            return .init(name, .text(SecretName.redacted))
+        }
         return switch field.value {
         case .exact(let value): .init(name, text(value))
         case .pattern(let pattern):
@@ -118,6 +121,7 @@ struct SnapshotDump {
         }
         members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
         members += ids(access: model.access) + labels(model.labels)
+        members += ids(identity: model.identity)
         return .object(members)
     }
 

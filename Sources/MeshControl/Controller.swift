@@ -37,6 +37,7 @@ package actor Controller {
     private let proxy: Proxy
     private let report: @Sendable (Event) -> Void
     private let recordings: RecordingWriter
+    private let keeper: IdentityKeeper
     /// The last configurations that were in use, the present one last.
     package private(set) var configurations: [RecordedConfiguration] = []
     private var sources: [SourceFile]
@@ -58,8 +59,10 @@ package actor Controller {
     /// nothing is ever forwarded there.
     package init(
         own: [(address: String, port: UInt16)], files: ConfigurationFiles?, fixed: [SourceFile],
-        proxy: Proxy, recordings: RecordingWriter, report: @escaping @Sendable (Event) -> Void
+        proxy: Proxy, recordings: RecordingWriter, keeper: IdentityKeeper,
+        report: @escaping @Sendable (Event) -> Void
     ) {
+        self.keeper = keeper
         self.recordings = recordings
         self.own = own
         self.files = files
@@ -135,8 +138,9 @@ package actor Controller {
         if let loop = ownEndpoint(in: snapshot) { throw StartFailure(lines: [loop]) }
         let former = sourcesInUse
         sourcesInUse = sources
+        try await keeper.prepare(snapshot)
         do {
-            try await publish(snapshot)
+            try await publish(snapshot, compilation.secrets)
         } catch {
             sourcesInUse = former
             throw StartFailure(lines: ["\(error)"])
@@ -149,7 +153,7 @@ package actor Controller {
 
     /// Hands `snapshot` to the proxy. Recordings may name its version from then on, so that what
     /// it was made from is kept before.
-    private func publish(_ snapshot: Snapshot) async throws {
+    private func publish(_ snapshot: Snapshot, _ secrets: SecretValues) async throws {
         let former = configurations
         configurations.append(
             RecordedConfiguration(
@@ -157,11 +161,12 @@ package actor Controller {
         configurations.removeFirst(max(0, configurations.count - Self.configurationsMax))
         recordings.use(snapshot.telemetry.recording, configurations)
         do {
-            try await proxy.publish(snapshot)
+            try await proxy.publish(snapshot) { secrets.value($1, of: $0) }
         } catch {
             configurations = former
             throw error
         }
+        await keeper.use(snapshot)
     }
 
     /// Configurations that are remembered: one that is older has hardly an exchange left.
@@ -277,13 +282,14 @@ package actor Controller {
         defer { turns.pass() }
         guard resolved[hostname] != addresses else { return }
         resolved[hostname] = addresses
-        guard let snapshot = compile(resources).snapshot else { return }
+        let compilation = compile(resources)
+        guard let snapshot = compilation.snapshot else { return }
         if let loop = ownEndpoint(in: snapshot) {
             reject([loop])
             return
         }
         do {
-            try await publish(snapshot)
+            try await publish(snapshot, compilation.secrets)
             published(snapshot, warnings: [])
         } catch {
             reject(["\(error)"])

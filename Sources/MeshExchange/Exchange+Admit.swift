@@ -123,6 +123,7 @@ extension Exchange {
             switch part {
             case .source: shard.ledger.appendKey(unsafe peer.span.bytes)
             case .model: appendModel(to: &shard.ledger)
+            case .identity: appendIdentity(to: &shard.ledger)
             case .header(let name):
                 let name = unsafe name.span.bytes
                 var value = ByteRange.empty
@@ -144,6 +145,13 @@ extension Exchange {
             }
         if let tape { tape.look(at: &shard.ledger, limit: known, for: amount, at: now) }
         shard.ledger.ask(known, for: amount, at: now)
+    }
+
+    /// Two providers may know two callers by one name.
+    private func appendIdentity(to ledger: inout Ledger) {
+        let name = caller == nil ? "" : snapshot.identity[Int(callerProvider)].name
+        ledger.appendKey(name)
+        ledger.appendKey(caller?.subject ?? "")
     }
 
     /// A model of a fixed name is known by it; of one that takes every name the caller's counts.

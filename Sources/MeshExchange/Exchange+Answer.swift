@@ -26,6 +26,7 @@ extension Exchange {
             fields.append("\r\n")
         }
         if let quota { QuotaFields.append(quota, to: &fields) }
+        Challenge.append(for: refusal, to: &fields)
         return answer(
             refusal.status, type: isAI ? "application/json" : "application/problem+json",
             fields: fields, body: body, shard: &shard, at: now)
@@ -200,6 +201,7 @@ enum StatusText {
         case 307: "Temporary Redirect"
         case 308: "Permanent Redirect"
         case 400: "Bad Request"
+        case 401: "Unauthorized"
         case 403: "Forbidden"
         case 404: "Not Found"
         case 405: "Method Not Allowed"

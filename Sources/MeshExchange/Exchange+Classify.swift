@@ -41,6 +41,20 @@ extension Exchange {
 
         let needsFacts = rules[number].needsFacts
         if needsFacts { operation = operationOfPath(head, bytes) }
+        if let step = identifyCaller(head, bytes, isLast: false, shard: &shard, at: now) {
+            return step
+        }
+        return examine(head, bytes, shard: &shard, at: now)
+    }
+
+    /// Asks the rules about the head, answers what needs no backend, and has the body collected
+    /// where something reads it.
+    mutating func examine(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) -> Step {
+        let rules = snapshot.rules
+        let number = Int(rule)
+        let needsFacts = rules[number].needsFacts
         if let refused = judgeHead(head, bytes, shard: &shard, at: now) { return refused }
         switch rules[number].action {
         case .refuse(let status):

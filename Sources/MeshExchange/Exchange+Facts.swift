@@ -75,6 +75,8 @@ extension Exchange {
         guard let fact = Fact(rawValue: content.fact) else { return table.setAbsent(slot) }
         switch fact {
         case .sourceAddress: fillSource(slot, of: &table)
+        case .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes, .jwtClaims:
+            fillCaller(slot, fact, key: content.key, of: &table)
         case .requestMethod: table.set(slot, text: bytes.extracting(head.methodRange.range))
         case .requestPath:
             if let canonicalPath {
@@ -122,6 +124,32 @@ extension Exchange {
         case .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
             .destinationJurisdictions, .destinationHardware, .destinationAttested:
             table.setAbsent(slot)
+        }
+    }
+
+    /// What is known of the caller; absent as far as nobody verified it.
+    private func fillCaller(
+        _ slot: Int, _ fact: Fact, key name: String?, of table: inout FactTable
+    ) {
+        guard let caller else { return table.setAbsent(slot) }
+        switch fact {
+        case .sourceIdentity:
+            guard let subject = caller.subject else { return table.setAbsent(slot) }
+            table.set(slot, text: subject)
+        case .jwtClaims:
+            guard let name else {
+                guard let all = caller.allClaims else { return table.setAbsent(slot) }
+                return table.set(slot, .map(all))
+            }
+            guard let value = caller.claim(name) else { return table.setAbsent(slot) }
+            table.set(slot, value)
+        default:
+            guard let key = caller.key else { return table.setAbsent(slot) }
+            switch fact {
+            case .sourceKeyID: table.set(slot, text: key.id)
+            case .sourceKeyOwner: table.set(slot, text: key.owner)
+            default: table.set(slot, caller.scopes)
+            }
         }
     }
 
@@ -209,6 +237,8 @@ extension Program {
             switch Fact(rawValue: layout.slots[slot].fact) {
             case .requestHeaders:
                 layout.slots[slot].key.map { HeadRedaction.mayBlot($0.lowercased()) } ?? true
+            case .jwtClaims:
+                layout.slots[slot].key.map { SecretName.isSecret($0.lowercased()) } ?? true
             case .requestQuery: true
             default: false
             }

@@ -80,6 +80,7 @@ extension Exchange {
     private mutating func answerDeadline(shard: inout Shard, at now: Instant) -> Step {
         switch phase {
         case .idle, .done: return Step()
+        case .identifying: return refuseUnidentified(shard: &shard, at: now)
         case .collecting:
             return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
         case .relaying:

@@ -134,6 +134,9 @@ extension Exchange {
         attemptsOnTarget = 0
         ringHash = nil
         usedFreshConnectionAfterReset = false
+        caller = nil
+        callerProvider = -1
+        callerField = .other
         accessNotes = nil
         labels = []
         reservation = nil

@@ -53,6 +53,19 @@ extension Exchange {
         if model >= 0, backend < 0 {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
+        if let step = identifyForModel(head, bytes, isLast: false, shard: &shard, at: now) {
+            return step
+        }
+        return enter(head, bytes, body: body, shard: &shard, at: now)
+    }
+
+    /// Asks what is left to ask before the request goes to the chosen backend, and sends it.
+    mutating func enter(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
+        at now: Instant
+    ) -> Step {
+        let rules = snapshot.rules
+        let number = Int(rule)
         if let refused = refuseWithoutWay(shard: &shard, at: now)
             ?? authorizeBody(head, bytes, body: body, shard: &shard, at: now)
             ?? authorizeDestinations(head, bytes, body: body, shard: &shard, at: now)
@@ -323,6 +336,7 @@ extension Exchange {
             switch credential.source {
             case .environment(let name): "environment variable \(name)"
             case .file(let path): "file \(path)"
+            case .secret(let name, let key): "value \(key) of Secret \(name)"
             }
         let name = snapshot.backends[Int(backend)].name
         return Refusal(

@@ -48,10 +48,11 @@ extension Exchange {
         shard.output.append(bytes.extracting(head.methodRange.range))
         shard.output.append(UInt8(ascii: " "))
         appendPath(head, bytes, id, rewrite, to: &shard.output)
-        if head.hasQuery {
-            shard.output.append(UInt8(ascii: "?"))
-            shard.output.append(bytes.extracting(head.queryRange.range))
-        }
+        // The caller's own credential is for the backend it was sent to, and no other.
+        let isStranger =
+            target.credential != nil || isMirror || modelTarget < 0
+            || (model >= 0 && snapshot.models[Int(model)].isMixed)
+        if head.hasQuery { appendQuery(head, bytes, isStranger, to: &shard.output) }
         shard.output.append(" HTTP/1.1\r\nhost: ")
         if let hostname = rewrite?.hostname ?? target.hostHeader {
             shard.output.append(contentsOf: hostname)
@@ -61,9 +62,11 @@ extension Exchange {
         shard.output.append("\r\n")
 
         var dropped = Self.alwaysDropped
-        // The caller's own credential is for the backend it was sent to, and no other.
-        let isStranger = target.credential != nil || isMirror || modelTarget < 0
         if isStranger { dropped.formUnion(Self.credentials) }
+        // What told the mesh who the caller is was for the mesh.
+        if caller != nil, !snapshot.identity[Int(callerProvider)].forwards {
+            dropped.insert(FieldSet(callerField))
+        }
         if facts != nil { dropped.insert(FieldSet(.acceptEncoding)) }
         // State without its parent belongs to another trace.
         if record.trace.parent == 0 { dropped.insert(FieldSet(.tracestate)) }
@@ -158,6 +161,23 @@ extension Exchange {
             shard.output.append(contentsOf: secret.reveal())
             shard.output.append("\r\n")
         }
+    }
+
+    /// Appends the query; a stranger is not shown parameters that are credentials.
+    private func appendQuery(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, _ isStranger: Bool,
+        to out: inout [UInt8]
+    ) {
+        let query = bytes.extracting(head.queryRange.range)
+        guard isStranger else {
+            out.append(UInt8(ascii: "?"))
+            out.append(query)
+            return
+        }
+        let kept = QueryCredentials.removed(from: query)
+        if kept.isEmpty { return }
+        out.append(UInt8(ascii: "?"))
+        out.append(contentsOf: kept)
     }
 
     private func appendPath(

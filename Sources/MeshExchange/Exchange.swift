@@ -33,9 +33,9 @@ import MeshWire
 package struct Exchange: ~Copyable {
     /// Where the exchange stands.
     package enum Phase: UInt8, Sendable {
-        /// Nothing has begun. Can become: collecting, dispatched, done.
+        /// Nothing has begun. Can become: identifying, collecting, dispatched, done.
         case idle
-        /// The body is being collected for a decision. Can become: dispatched, done.
+        /// The body is being collected for a decision. Can become: identifying, dispatched, done.
         case collecting
         /// A connection to the endpoint is being got. Can become: sent, dispatched, done.
         case dispatched
@@ -45,6 +45,9 @@ package struct Exchange: ~Copyable {
         case relaying
         /// The record is final. Can become: idle (the next request of the connection).
         case done
+        /// Keys are fetched that may say who the caller is. Can become: collecting, dispatched,
+        /// done.
+        case identifying
     }
 
     /// How the body of the present answer is looked at.
@@ -105,6 +108,12 @@ package struct Exchange: ~Copyable {
 
     /// Set for a call of gRPC.
     var grpc: GRPCCall?
+    /// Who the caller is, once an IdentityProvider knows it.
+    var caller: Caller?
+    /// The provider that knows it, or is being asked; -1 for none.
+    var callerProvider: IdentityID = -1
+    /// The field that its credential stands in.
+    var callerField = FieldName.other
 
     /// What access rules must remember of the request; nil when that is nothing.
     var accessNotes: AccessNotes?

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
+
 /// The bounds of this target, each with its reason.
 enum Limits {
     /// Events that one recording keeps; an exchange with more retries and pauses than that is
@@ -15,4 +17,16 @@ enum Limits {
     static var toldReasons: Int { 4 }
     /// Recordings that one shard keeps at most, whatever is configured: a few kilobytes each.
     static var recordings: Int { 100_000 }
+    /// Tokens that one shard remembers: a few megabytes with large claims.
+    static var tokens: Int { 4_096 }
+    /// How long it is remembered that a token's signature is wrong.
+    static var faultKept: Nanoseconds { .seconds(60) }
+    /// Signatures that one shard checks in a second: a fifth of a core at the slowest.
+    static var signaturesPerSecond: Int { 2_000 }
+    /// Signatures that one shard checks at once after a while without any.
+    static var signatureBurst: Int { 1_000 }
+    /// How long keys are not asked for again because of a name that they lack.
+    static var askedAgain: Nanoseconds { .seconds(30) }
+    /// How long a request waits for keys.
+    static var keysAwaited: Nanoseconds { .seconds(5) }
 }

@@ -86,6 +86,12 @@ package struct Refusal: Error, Sendable, Hashable {
         case accessDenied
         /// The data may not go to any place that is left.
         case residencyDenied
+        /// Nobody says who the caller is, and somebody must be known.
+        case unauthenticated
+        /// The credential that was sent is wrong.
+        case invalidCredential
+        /// Credentials cannot be checked at present.
+        case identityUnavailable
 
         /// The code as callers, logs and metrics show it.
         package var name: StaticString {
@@ -117,6 +123,9 @@ package struct Refusal: Error, Sendable, Hashable {
             case .costLimit: "cost-limit"
             case .accessDenied: "access-denied"
             case .residencyDenied: "residency-denied"
+            case .unauthenticated: "unauthenticated"
+            case .invalidCredential: "invalid-credential"
+            case .identityUnavailable: "identity-unavailable"
             }
         }
 
@@ -125,6 +134,7 @@ package struct Refusal: Error, Sendable, Hashable {
             switch self {
             case .malformedRequest, .ambiguousPath, .invalidJSON, .duplicateKey, .modelMissing:
                 400
+            case .unauthenticated, .invalidCredential: 401
             case .accessDenied, .residencyDenied: 403
             case .noRoute, .modelNotFound: 404
             case .requestTimeout: 408
@@ -135,7 +145,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .noBackend: 500
             case .methodNotSupported: 501
             case .upstreamReset, .upstreamMalformed, .streamTruncated: 502
-            case .upstreamUnreachable, .draining, .tooManyConnections: 503
+            case .upstreamUnreachable, .draining, .tooManyConnections, .identityUnavailable: 503
             case .firstByteTimeout, .upstreamTimeout, .streamStalled: 504
             }
         }
@@ -145,10 +155,11 @@ package struct Refusal: Error, Sendable, Hashable {
             switch self {
             case .malformedRequest, .headTooLarge, .bodyTooLarge, .requestTimeout,
                 .methodNotSupported, .ambiguousPath, .noRoute, .invalidJSON, .duplicateKey,
-                .encodedBody, .modelMissing, .modelNotFound:
+                .encodedBody, .modelMissing, .modelNotFound, .unauthenticated,
+                .invalidCredential:
                 .client
             case .accessDenied, .residencyDenied: .policy
-            case .noBackend, .draining: .mesh
+            case .noBackend, .draining, .identityUnavailable: .mesh
             case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
                 .upstreamTimeout, .streamTruncated, .streamStalled:
@@ -228,6 +239,15 @@ package struct Refusal: Error, Sendable, Hashable {
                     + "none of the places that are left; the message names them, and `pinion "
                     + "explain` with the request id shows what gave the label. Add a Backend "
                     + "where such data may go, or correct the label"
+            case .unauthenticated:
+                "the request says not who sends it; send a bearer token or an API key in "
+                    + "`authorization`"
+            case .invalidCredential:
+                "the token or API key is not accepted here; the message says why"
+            case .identityUnavailable:
+                "credentials cannot be checked at present: the keys of their issuer could not be "
+                    + "fetched, or too many new ones come at once; try again, and see "
+                    + "`pinion get identity`"
             case .costLimit:
                 "a LimitPolicy allows no more to be spent at present; wait as long as Retry-After "
                     + "says, use a cheaper model, or raise `cost` of the limit that the message "

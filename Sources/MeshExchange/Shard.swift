@@ -19,6 +19,8 @@ package struct Shard: Sendable {
     package var fleet = Fleet()
     /// Who may enter, and what is owed.
     package var ledger: Ledger
+    /// What is known of callers.
+    package var callers = CallerBook()
     /// Chance for everything this shard decides.
     package var random: SplitMix64
     /// What is counted here.
@@ -45,6 +47,8 @@ package struct Shard: Sendable {
     private var backendSeries: [BackendSeriesID] = []
     /// Facts of the request that is judged at present, in the layout of `snapshot`.
     private var facts = FactTable(FactLayout())
+    /// The series of each IdentityProvider.
+    private var identitySeries: [IdentitySeriesID] = []
     /// The series of each AccessPolicy's default and of its rules, one policy after another.
     private var accessSeries: [AccessSeriesID] = []
     /// Where the series of each policy begin.
@@ -74,14 +78,13 @@ package struct Shard: Sendable {
         _ next: Snapshot, credentials: [Secret<[UInt8]>?], at now: Instant
     ) {
         snapshot = next
-        self.credentials = credentials
+        adopt(credentials: credentials)
         recorder.adopt(next.telemetry.recording)
-        missingCredentials = zip(next.backends, credentials).compactMap { backend, value in
-            backend.credential != nil && value == nil ? backend.name : nil
-        }
         fleet.adopt(next, at: now)
         countLimits()
         ledger.adopt(next.usageLimits, at: now)
+        callers.keep(next.identity.map(\.material))
+        identitySeries = next.identity.map { metrics.identitySeries(provider: $0.name) }
         endpointNames = next.endpoints.map(\.authority)
         modelNames = next.models.map { model in
             ModelNames(
@@ -101,6 +104,15 @@ package struct Shard: Sendable {
                 accessSeries.append(metrics.accessSeries(policy: policy.name, rule: rule.name))
             }
             return start
+        }
+    }
+
+    /// Takes `credentials`, one element for each backend of the present snapshot, for every
+    /// exchange that begins from now on.
+    package mutating func adopt(credentials: [Secret<[UInt8]>?]) {
+        self.credentials = credentials
+        missingCredentials = zip(snapshot.backends, credentials).compactMap { backend, value in
+            backend.credential != nil && value == nil ? backend.name : nil
         }
     }
 
@@ -131,6 +143,20 @@ package struct Shard: Sendable {
         let former = judged.access.policies[policy]
         let name = rule < 0 ? "default" : former.rules[rule].name
         metrics.countAccess(decision, metrics.accessSeries(policy: former.name, rule: name))
+    }
+
+    /// Counts what a provider of `asked` (nil when none was asked) found a caller to be.
+    mutating func countIdentity(
+        _ result: IdentityResult, provider: IdentityID?, of asked: Snapshot
+    ) {
+        guard let provider else {
+            return metrics.countIdentity(result, metrics.identitySeries())
+        }
+        if asked === snapshot {
+            return metrics.countIdentity(result, identitySeries[Int(provider)])
+        }
+        let name = asked.identity[Int(provider)].name
+        metrics.countIdentity(result, metrics.identitySeries(provider: name))
     }
 
     /// The series of `rule` with `backend` (-1 for none), in the present snapshot.

@@ -33,6 +33,9 @@ package struct Step: Sendable {
     package var closesClient = false
     /// The exchange has ended and its record is final.
     package var isDone = false
+    /// Have the keys of this IdentityProvider of the exchange's snapshot fetched, then call
+    /// `keysSettled`, also when they could not be.
+    package var awaitsKeys: IdentityID?
 
     /// A step that does nothing.
     package init() {}

@@ -38,7 +38,7 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
     case environmentName
     /// The code of a currency: `USD`.
     case currency
-    /// What a limit counts apart: `global`, `source`, `model` or `header:NAME`.
+    /// What a limit counts apart: `global`, `identity`, `source`, `model` or `header:NAME`.
     case limitKey
     /// A condition in CEL, on one line or several.
     case expression
@@ -66,7 +66,7 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .statusRange: "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$"
         case .environmentName: "^[A-Za-z_][A-Za-z0-9_]*$"
         case .currency: "^[A-Z]{3}$"
-        case .limitKey: "^(global|source|model|header:[A-Za-z0-9!#$%&'*+\\-.^_`|~]+)$"
+        case .limitKey: "^(global|source|model|identity|header:[A-Za-z0-9!#$%&'*+\\-.^_`|~]+)$"
         case .expression: #"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]+$"#
         case .line: #"^[^\u0000-\u001f\u007f]+$"#
         }
@@ -138,7 +138,7 @@ package enum Format: String, Sendable, Hashable, CaseIterable {
         case .statusRange: "write it like `200-299`"
         case .environmentName: "write it like `OPENAI_API_KEY`"
         case .currency: "write three capital letters: `USD`"
-        case .limitKey: "write `global`, `source`, `model` or `header:NAME`"
+        case .limitKey: "write `global`, `identity`, `source`, `model` or `header:NAME`"
         case .expression: "write it like `request.headers['x-team'] == 'search'`"
         case .line: "write at least one character and no control characters"
         }

@@ -43,6 +43,13 @@ package indirect enum JSONText: Hashable, Sendable {
         return String(decoding: out, as: UTF8.self)
     }
 
+    /// The value as text on one line.
+    package var oneLine: String {
+        var out: [UInt8] = []
+        appendCompact(to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+
     private static let columnsMax = 100
 
     private func append(to out: inout [UInt8], depth: Int, column: Int) {

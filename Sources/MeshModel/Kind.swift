@@ -24,14 +24,19 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case accessPolicy = "AccessPolicy"
     /// Where data of one label may go.
     case residencyPolicy = "ResidencyPolicy"
+    /// Who is believed about whom a request comes from.
+    case identityProvider = "IdentityProvider"
+    /// Values that must not be shown (Kubernetes).
+    case secret = "Secret"
 
     /// The API group.
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .residencyPolicy:
+            .residencyPolicy, .identityProvider:
             "pinion.dev"
+        case .secret: ""
         }
     }
 
@@ -41,8 +46,9 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .residencyPolicy:
+            .residencyPolicy, .identityProvider:
             ["\(group)/v1alpha1"]
+        case .secret: ["v1"]
         }
     }
 
@@ -62,6 +68,11 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
             "How many requests and tokens, and how much money, what it targets may use."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
         case .residencyPolicy: "Which data carries a label, and where such data may go."
+        case .identityProvider:
+            "Whom callers of what it targets must be known by: an issuer of tokens, or API keys."
+        case .secret:
+            "Values that are never shown, for `credential.secretRef` of a Backend; its fields "
+                + "stand beside `metadata`, there is no `spec`."
         }
     }
 
@@ -79,6 +90,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .limitPolicy: LimitPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
         case .residencyPolicy: ResidencyPolicyShape.spec
+        case .identityProvider: IdentityProviderShape.spec
+        case .secret: SecretShape.fields
         }
     }
 
@@ -87,13 +100,17 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
 
     /// The whole resource.
     package var shape: Shape {
-        .object([
+        let common = [
             Field("apiVersion", .choice(apiVersions), required: true, "the version of the kind"),
             Field("kind", .choice([rawValue]), required: true, "the kind"),
             Field("metadata", .object(Self.metadata), required: true, "its name and namespace"),
-            Field("spec", .object(spec), required: needsSpec, "what is wanted"),
-            Field("status", .ignored, "written by control planes; not read"),
-        ])
+        ]
+        if self == .secret { return .object(common + spec) }
+        return .object(
+            common + [
+                Field("spec", .object(spec), required: needsSpec, "what is wanted"),
+                Field("status", .ignored, "written by control planes; not read"),
+            ])
     }
 
     /// The fields of `metadata`. What only a Kubernetes API server writes is not read.

@@ -74,6 +74,7 @@ package enum Notation {
         case "global": return .global
         case "source": return .source
         case "model": return .model
+        case "identity": return .identity
         default:
             guard text.hasPrefix("header:") else { return nil }
             let name = text.dropFirst(7)

@@ -76,6 +76,9 @@ struct ResourceParser {
             set.access.append(AccessPolicyResource(metadata: metadata, spec: spec))
         case .residencyPolicy:
             set.residency.append(ResidencyPolicyResource(metadata: metadata, spec: spec))
+        case .identityProvider:
+            set.identity.append(IdentityProviderResource(metadata: metadata, spec: spec))
+        case .secret: set.secrets.append(SecretResource(metadata: metadata, root: root))
         }
     }
 

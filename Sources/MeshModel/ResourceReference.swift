@@ -10,7 +10,7 @@ package enum ResourceReference {
                 + "tests with GOLDEN=accept. -->",
             "",
             "A mesh is described by resources in YAML, one or more to a file, separated by "
-                + "`---`. All have `apiVersion`, `kind`, `metadata` and `spec`. Unknown fields, "
+                + "`---`. All have `apiVersion`, `kind`, `metadata` and, but for a Secret, `spec`. Unknown fields, "
                 + "wrong types, dangling references and conflicts are errors: every mistake of "
                 + "every file is reported at once, each with its position and what to do.",
             "",
@@ -72,7 +72,7 @@ package enum ResourceReference {
             case .list(.object(let inner), _):
                 appendRows(of: inner, prefix: path + "[].", to: &lines, &refused)
             case .text, .choice, .integer, .boolean, .byteSize, .decimal, .oneOrSome, .list,
-                .labels, .ignored:
+                .labels, .secrets, .ignored:
                 break
             }
         }
@@ -98,6 +98,7 @@ package enum ResourceReference {
         case .list(.object, _): "list"
         case .list(let element, _): "list of: \(type(of: element))"
         case .labels: "names with text"
+        case .secrets: "names with secret text"
         case .ignored: "anything"
         }
     }

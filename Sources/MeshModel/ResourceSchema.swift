@@ -63,7 +63,7 @@ package enum ResourceSchema {
         case .choice(let values, _):
             if values.count == 1 { return .object([.init("const", .text(values[0]))]) }
             return .object([.init("enum", .list(values.map { .text($0) }))])
-        case .labels:
+        case .labels, .secrets:
             return .object([
                 .init("type", .text("object")),
                 .init("additionalProperties", .object([.init("type", .text("string"))])),

@@ -27,6 +27,10 @@ package struct ResourceSet: Hashable, Sendable {
     package var access: [AccessPolicyResource] = []
     /// The ResidencyPolicies.
     package var residency: [ResidencyPolicyResource] = []
+    /// The IdentityProviders.
+    package var identity: [IdentityProviderResource] = []
+    /// The Secrets.
+    package var secrets: [SecretResource] = []
     /// Whether parsing found no error.
     package var isComplete = true
 

@@ -25,6 +25,8 @@ package indirect enum Shape: Sendable {
     case list(Shape, count: ClosedRange<Int>)
     /// Any names with text.
     case labels
+    /// Any names with text that no message, schema or document may show.
+    case secrets
     /// Anything; it is not read.
     case ignored
 

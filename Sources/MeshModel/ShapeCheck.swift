@@ -28,6 +28,7 @@ struct ShapeCheck {
         case .object(let fields): checkObject(tree, fields)
         case .list(let element, let count): checkList(tree, element, count)
         case .labels: checkLabels(tree)
+        case .secrets: checkSecrets(tree)
         case .boolean:
             guard let text = plain(tree), CoreSchema.boolean(text) != nil else {
                 report(tree, "expected `true` or `false`, found \(tree.kind)", "write one of them")
@@ -127,6 +128,25 @@ struct ShapeCheck {
             path.append(.field(entry.key))
             _ = string(entry.value)
             path.removeLast()
+        }
+    }
+
+    /// Like labels, but nothing of a value is ever repeated.
+    private mutating func checkSecrets(_ tree: YAMLTree) {
+        guard case .map(let entries) = tree.content else {
+            report(tree, "expected a mapping", "write lines like `key: value`")
+            return
+        }
+        for entry in entries {
+            path.append(.field(entry.key))
+            defer { path.removeLast() }
+            guard case .scalar(let text, let isQuoted) = entry.value.content else {
+                report(entry.value, "expected a string", "write the value as text, in quotes")
+                continue
+            }
+            if !isQuoted, CoreSchema.boolean(text) != nil || CoreSchema.isNumber(text) {
+                report(entry.value, "expected a string", "put the value in quotes")
+            }
         }
     }
 

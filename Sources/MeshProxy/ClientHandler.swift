@@ -406,6 +406,7 @@ final class ClientHandler: Connection {
         if step.endsAnswer { writeAnswerEnd() }
         if step.writesTrailers { writeAnswerEnd(trailers: loop.shard.output) }
         if step.isDone { logRecord(at: now) }
+        if let provider = step.awaitsKeys { awaitKeys(of: provider) }
         if step.closesClient {
             closeAfterFlush(at: now)
         } else if step.isDone {
@@ -413,7 +414,7 @@ final class ClientHandler: Connection {
         } else {
             switch exchange.phase {
             case .idle, .done: break
-            case .collecting, .dispatched, .sent, .relaying: rearm(at: now)
+            case .identifying, .collecting, .dispatched, .sent, .relaying: rearm(at: now)
             }
         }
     }
@@ -422,6 +423,23 @@ final class ClientHandler: Connection {
     func rearm(at now: Instant) {
         deadline = exchange.deadline
         loop.wheel.arm(self, at: now)
+    }
+
+    private func awaitKeys(of provider: IdentityID) {
+        let token = attempt
+        loop.awaitKeys(exchange.snapshot.identity[Int(provider)].material) { [self] in
+            guard token == attempt, isOpen, exchange.phase == .identifying else { return }
+            let now = loop.now
+            let bytes = headBytes.window
+            let payload = body.window
+            perform(
+                exchange.keysSettled(
+                    head, bytes.bytes, body: hasBody ? payload.bytes : nil, shard: &loop.shard,
+                    at: now), at: now)
+            // What came while it waited was not looked at.
+            resumeReads()
+            advance()
+        }
     }
 
     private func readyForNext(at now: Instant) {

@@ -30,6 +30,10 @@ final class Loop: @unchecked Sendable {
     /// The client connections of all loops.
     let connections: ConnectionCount
     private let report: @Sendable (String) -> Void
+    /// Has keys fetched; `keysSettled` tells when.
+    private let wantKeys: @Sendable (String) -> Void
+    /// What goes on once keys are settled, by what they are called.
+    private var keyWaiters: [String: [() -> Void]] = [:]
     private let record: @Sendable ([ExchangeRecording]) -> Bool
 
     /// Payload that replaces what an upstream sent.
@@ -55,8 +59,10 @@ final class Loop: @unchecked Sendable {
         sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
         connections: ConnectionCount,
         report: @escaping @Sendable (String) -> Void,
-        record: @escaping @Sendable ([ExchangeRecording]) -> Bool
+        record: @escaping @Sendable ([ExchangeRecording]) -> Bool,
+        wantKeys: @escaping @Sendable (String) -> Void
     ) {
+        self.wantKeys = wantKeys
         self.connections = connections
         self.report = report
         self.record = record
@@ -124,6 +130,19 @@ final class Loop: @unchecked Sendable {
     func presentPool(_ slot: EndpointSlot) -> UpstreamPool? {
         let index = Int(slot.index)
         return index < pools.count && pools[index].serves(slot) ? pools[index] : nil
+    }
+
+    /// Does `then` once the keys called `material` were fetched, or could not be. There are never
+    /// more that wait than there are connections.
+    func awaitKeys(_ material: String, then: @escaping () -> Void) {
+        let isFirst = keyWaiters[material] == nil
+        keyWaiters[material, default: []].append(then)
+        if isFirst { wantKeys(material) }
+    }
+
+    /// The keys called `material` are as good as they get.
+    func keysSettled(_ material: String) {
+        for then in keyWaiters.removeValue(forKey: material) ?? [] { then() }
     }
 
     /// Puts the record of a finished exchange into the log. `bytes` are those of `head`, or
@@ -236,6 +255,8 @@ final class Loop: @unchecked Sendable {
     }
 
     private func maintain(at now: Instant) {
+        // Tokens expire by the calendar, which may be set while the process runs.
+        shard.wallOffset = LiveWorld.wallOffset()
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
         for session in Array(sessions.values) { session.maintain(at: now) }

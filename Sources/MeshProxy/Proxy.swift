@@ -24,6 +24,11 @@ package actor Proxy {
     /// The snapshot in use.
     package private(set) var snapshot = Snapshot.empty
 
+    /// Reads a value of a Secret of the snapshot in use, by the Secret's name and the value's.
+    private var readSecret: @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
+    /// Credential values by backend of the snapshot in use.
+    private var credentials: [Secret<[UInt8]>?] = []
+
     private struct ListenKey: Hashable {
         var address: String
         var port: UInt16
@@ -38,14 +43,16 @@ package actor Proxy {
     /// A proxy with `loopCount` event loops that does not listen yet.
     ///
     /// **Shape** `seed` decides every draw of chance; `readCredential` may block on a file;
-    /// `report` gets what an operator should read, `record` what was recorded for a file.
+    /// `report` gets what an operator should read, `record` what was recorded for a file;
+    /// `wantKeys` has the keys of that name fetched and calls `keysSettled` in the end.
     ///
     /// **Errors** when the system has no more threads' worth of descriptors.
     package init(
         loopCount: Int, seed: UInt64,
         readCredential: @escaping @Sendable (Credential.Source) -> Secret<[UInt8]>?,
         report: @escaping @Sendable (String) -> Void,
-        record: @escaping @Sendable ([ExchangeRecording]) -> Bool = { _ in true }
+        record: @escaping @Sendable ([ExchangeRecording]) -> Bool = { _ in true },
+        wantKeys: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         self.readCredential = readCredential
         let log = AccessLog()
@@ -57,7 +64,8 @@ package actor Proxy {
             loops.append(
                 Loop(
                     sockets: try SocketLoop(), seed: random.next(), loops: max(1, loopCount),
-                    log: log, connections: connections, report: report, record: record))
+                    log: log, connections: connections, report: report, record: record,
+                    wantKeys: wantKeys))
         }
         self.loops = loops
         let all = loops
@@ -79,9 +87,14 @@ package actor Proxy {
     /// Takes `next` into use: opens new ports, hands it to every loop, closes ports that are no
     /// longer listed. Requests that run keep the snapshot they began with.
     ///
+    /// **Shape** `secret` answers the value of a Secret by the Secret's name and the value's.
     /// **Errors** when a port cannot be opened or a TLS file not be read; nothing changes then.
-    package func publish(_ next: Snapshot) async throws {
-        let (credentials, tls) = try resolve(next)
+    package func publish(
+        _ next: Snapshot,
+        secret: @escaping @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
+    ) async throws {
+        let tls = try tlsContexts(of: next)
+        let credentials = credentials(of: next, secret)
         var opened: [(ListenKey, Listening)] = []
         for port in next.ports {
             let key = ListenKey(address: port.address, port: port.number)
@@ -116,6 +129,8 @@ package actor Proxy {
         let checker = checker
         await loops[0].sockets.run { checker.adopt(publication) }
         snapshot = next
+        self.credentials = credentials
+        readSecret = secret
 
         let kept = Set(next.ports.map { ListenKey(address: $0.address, port: $0.number) })
         for (key, listening) in listeners where !kept.contains(key) {
@@ -124,6 +139,32 @@ package actor Proxy {
         }
         if opened.isEmpty { return }
         startAccepting(opened.flatMap { $0.1.sockets })
+    }
+
+    /// Reads all credentials again and hands those that changed to every loop. Requests that run
+    /// go on with what they began with.
+    package func refreshCredentials() async {
+        let fresh = credentials(of: snapshot, readSecret)
+        guard fresh != credentials else { return }
+        credentials = fresh
+        let version = snapshot.version
+        for loop in loops {
+            await loop.sockets.run {
+                if loop.shard.snapshot.version == version { loop.shard.adopt(credentials: fresh) }
+            }
+        }
+    }
+
+    /// Hands `material` to every loop, for the IdentityProviders that know it as `name`.
+    package func adopt(_ material: IdentityMaterial, as name: String) async {
+        for loop in loops {
+            await loop.sockets.run { loop.shard.callers.adopt(material, as: name) }
+        }
+    }
+
+    /// The keys called `name` are as good as they get: whoever waits for them goes on.
+    package func keysSettled(_ name: String) async {
+        for loop in loops { await loop.sockets.run { loop.keysSettled(name) } }
     }
 
     /// What all loops counted, merged.
@@ -201,10 +242,19 @@ package actor Proxy {
         }
     }
 
-    private func resolve(
-        _ next: Snapshot
-    ) throws -> ([Secret<[UInt8]>?], [UpstreamTLS: NIOSSLContext]) {
-        let credentials = next.backends.map { $0.credential.flatMap { readCredential($0.source) } }
+    private func credentials(
+        of next: Snapshot, _ secret: (String, String) -> Secret<[UInt8]>?
+    ) -> [Secret<[UInt8]>?] {
+        next.backends.map { backend in
+            switch backend.credential?.source {
+            case nil: nil
+            case .secret(let name, let key): secret(name, key)
+            case let source?: readCredential(source)
+            }
+        }
+    }
+
+    private func tlsContexts(of next: Snapshot) throws -> [UpstreamTLS: NIOSSLContext] {
         var contexts: [UpstreamTLS: NIOSSLContext] = [:]
         var system: [Backend.HTTPVersion: NIOSSLContext] = [:]
         for backend in next.backends {
@@ -230,6 +280,6 @@ package actor Proxy {
                 throw ProxyError.badAuthorities(backend: backend.name, reason: "\(error)")
             }
         }
-        return (credentials, contexts)
+        return contexts
     }
 }

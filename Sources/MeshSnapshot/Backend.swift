@@ -240,6 +240,8 @@ package struct Credential: Sendable, Hashable {
         case environment(String)
         /// A file; one line break at its end is dropped.
         case file(String)
+        /// A value of a Secret, `namespace/name`, held apart from the snapshot.
+        case secret(name: String, key: String)
     }
 
     /// A credential of the given parts.

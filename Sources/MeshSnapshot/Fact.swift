@@ -14,6 +14,8 @@ package import MeshPolicy
 package enum Fact: Int, CaseIterable, Sendable, Hashable {
     /// The caller's address.
     case sourceAddress
+    /// Who the caller was verified to be, by an IdentityProvider.
+    case sourceIdentity, sourceKeyID, sourceKeyOwner, sourceKeyScopes, jwtClaims
     /// The request line and head.
     case requestMethod, requestPath, requestQuery, requestHost, requestHeaders
     /// What the mesh calls the request, when it came, and how large its body says to be.
@@ -32,6 +34,11 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     package var name: String {
         switch self {
         case .sourceAddress: "source.address"
+        case .sourceIdentity: "source.identity"
+        case .sourceKeyID: "source.key.id"
+        case .sourceKeyOwner: "source.key.owner"
+        case .sourceKeyScopes: "source.key.scopes"
+        case .jwtClaims: "jwt.claims"
         case .requestMethod: "request.method"
         case .requestPath: "request.path"
         case .requestQuery: "request.query"
@@ -60,7 +67,8 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     /// When it is known.
     package var stage: FactStage {
         switch self {
-        case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
+        case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes,
+            .jwtClaims, .requestMethod, .requestPath, .requestQuery, .requestHost,
             .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation:
             .head
         case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels:
@@ -85,11 +93,28 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .dataLabels, .destinationJurisdictions:
             FactDeclaration(name, .list(.string), sizeMax: DataLabels.countMax)
         case .requestHeaders: FactDeclaration(name, .map(.string, .string), sizeMax: 100)
+        case .sourceKeyScopes: FactDeclaration(name, .list(.string), sizeMax: 64)
+        case .jwtClaims: FactDeclaration(name, .map(.string, .dyn), sizeMax: 256)
         case .requestPath, .requestQuery: FactDeclaration(name, .string, sizeMax: 8_192)
-        case .sourceAddress, .requestMethod, .requestHost, .requestID, .aiOperation, .aiModel,
-            .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
-            .destinationHardware:
+        case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .requestMethod,
+            .requestHost, .requestID, .aiOperation, .aiModel, .destinationBackend,
+            .destinationProvider, .destinationRegion, .destinationZone, .destinationHardware:
             FactDeclaration(name, .string, sizeMax: 256)
+        }
+    }
+
+    /// What kind of IdentityProvider makes it known, or nil when every request has it.
+    package var knownBy: IdentityKind? {
+        switch self {
+        case .sourceIdentity: .any
+        case .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes: .apiKeys
+        case .jwtClaims: .tokens
+        case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
+            .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation, .aiModel,
+            .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels,
+            .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
+            .destinationJurisdictions, .destinationHardware, .destinationAttested:
+            nil
         }
     }
 
@@ -98,6 +123,16 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         switch self {
         case .sourceAddress:
             "the address that the connection comes from, as `10.1.2.3` or `2001:db8::1`"
+        case .sourceIdentity:
+            "whom an IdentityProvider knows the caller by: the `sub` of its token, or the owner "
+                + "of its API key; absent when nobody was verified"
+        case .sourceKeyID: "the id of the API key; absent without one"
+        case .sourceKeyOwner: "the owner of the API key; absent without one"
+        case .sourceKeyScopes:
+            "the scopes of the API key: `'chat' in source.key.scopes`; absent without one"
+        case .jwtClaims:
+            "the claims of the verified token, each of the type it has there: "
+                + "`jwt.claims.sub`, `'admins' in jwt.claims.groups`; absent without one"
         case .requestMethod: "the method as it was written: `POST`"
         case .requestPath: "the path in its canonical spelling, without the query"
         case .requestQuery: "what stands behind `?`, as it was written; empty when there is none"
@@ -142,6 +177,25 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     /// What rules are compiled with. `Program.slots` lead to slots of a layout, and those to
     /// facts by `rawValue`.
     package static let environment = Environment(facts: allCases.map(\.declaration))
+}
+
+/// What kind of IdentityProvider makes a fact known.
+package enum IdentityKind: Sendable, Hashable {
+    /// Either.
+    case any
+    /// One of tokens.
+    case tokens
+    /// One of API keys.
+    case apiKeys
+
+    /// Whether `provider` is of the kind.
+    package func includes(_ provider: IdentityProvider) -> Bool {
+        switch self {
+        case .any: true
+        case .tokens: provider.readsTokens
+        case .apiKeys: !provider.readsTokens
+        }
+    }
 }
 
 /// When a fact is known, and when a rule that reads it can be asked.

@@ -51,6 +51,8 @@ package struct Limit: Sendable, Hashable {
         case header([UInt8])
         /// The model.
         case model
+        /// Whom an IdentityProvider knows the caller by; all that are nobody are one.
+        case identity
     }
 
     /// The largest amount or burst: a million units of currency in trillionths.

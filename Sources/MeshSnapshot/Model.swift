@@ -24,13 +24,18 @@ package struct Model: Sendable, Hashable {
     package var access: [AccessID]
     /// The data labels that it gives to every request for it.
     package var labels: DataLabels
+    /// The IdentityProviders of its own, one of which must know its callers, ascending.
+    package var identity: [IdentityID]
+    /// Whether its targets belong to several providers, so that nobody can say whom a caller's
+    /// own credential is for. (A fallback never gets it.)
+    package var isMixed: Bool
 
     /// A model of the given parts.
     package init(
         name: [UInt8], resource: String, targets: [ModelTarget], fallbacks: [ModelTarget] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
-        labels: DataLabels = []
+        labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false
     ) {
         self.name = name
         self.resource = resource
@@ -42,6 +47,8 @@ package struct Model: Sendable, Hashable {
         self.limits = limits
         self.access = access
         self.labels = labels
+        self.identity = identity
+        self.isMixed = isMixed
     }
 }
 

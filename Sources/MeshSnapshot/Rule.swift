@@ -31,6 +31,10 @@ package struct Rule: Sendable, Hashable {
     /// The data labels that its Gateway and route give to every request.
     package var labels: DataLabels
 
+    /// The IdentityProviders one of which must know its callers, ascending; empty when nobody
+    /// asks who they are.
+    package var identity: [IdentityID]
+
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
         /// Forward to one of the weighted targets.
@@ -52,8 +56,7 @@ package struct Rule: Sendable, Hashable {
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         needsFacts: Bool = false, limits: [LimitID] = [],
-        access: [AccessID] = [],
-        labels: DataLabels = []
+        access: [AccessID] = [], labels: DataLabels = [], identity: [IdentityID] = []
     ) {
         self.route = route
         self.index = index
@@ -68,6 +71,7 @@ package struct Rule: Sendable, Hashable {
         self.limits = limits
         self.access = access
         self.labels = labels
+        self.identity = identity
     }
 }
 

@@ -36,6 +36,8 @@ package final class Snapshot: Sendable {
     package let access: AccessTable
     /// Every ResidencyPolicy, and the gate of each endpoint.
     package let residency: ResidencyTable
+    /// Every IdentityProvider; `IdentityID` is an index into this.
+    package let identity: [IdentityProvider]
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Bounds that hold for every connection.
@@ -50,6 +52,7 @@ package final class Snapshot: Sendable {
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
+        identity: [IdentityProvider] = [],
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
@@ -62,6 +65,7 @@ package final class Snapshot: Sendable {
         self.usageLimits = usageLimits
         self.access = access
         self.residency = residency
+        self.identity = identity
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }

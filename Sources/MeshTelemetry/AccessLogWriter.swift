@@ -11,7 +11,7 @@ import MeshBasics
 /// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `grpc_status`, `error_code`,
 /// `error_scope`, `limit`, `access_rule`, `fallback`, `truncated`, `client_aborted`,
 /// `usage_missing`, `limit_audited`, `access_audited`, `residency` (`labels`, `policies`,
-/// `hops`), `client`, `user_agent`, `snapshot`.
+/// `hops`), `identity`, `identity_provider`, `client`, `user_agent`, `snapshot`.
 ///
 /// What it never writes: headers beside the user agent, bodies, the query of a path, and the user
 /// name and password of an address. Paths and hosts are cut down here and not where they are
@@ -55,6 +55,8 @@ package struct AccessLogWriter: Sendable {
             Self.writeModel(record, to: &sink)
             Self.writeFaults(record, to: &sink)
             Self.writeResidency(record, to: &sink)
+            sink.name(",\"identity\":\"", record.identity)
+            sink.name(",\"identity_provider\":\"", record.identityProvider)
             sink.text(",\"client\":\"", client, limit: Limits.loggedTextBytes)
             sink.text(",\"user_agent\":\"", userAgent, limit: Limits.loggedTextBytes)
             sink.number(",\"snapshot\":", record.snapshot)

@@ -42,6 +42,10 @@ package struct ExchangeRecord: Sendable {
     package var accessRule: String?
     /// Where labelled data went, or nil when the request carried no label.
     package var residency: ResidencyReceipt?
+    /// Whom an IdentityProvider knows the caller by.
+    package var identity: String?
+    /// That provider, `namespace/name`.
+    package var identityProvider: String?
     /// The route taken.
     package var route: String?
     /// The backend chosen last.

@@ -26,7 +26,7 @@ package enum Limits {
 
     /// Most bytes of one access line: every text at its bound, each byte escaped to six, and the
     /// fixed parts. A line is always written whole.
-    package static let accessLineBytes = 6 * (loggedPathBytes + 12 * loggedTextBytes) + 2_048
+    package static let accessLineBytes = 6 * (loggedPathBytes + 14 * loggedTextBytes) + 2_048
 
     /// Most hops of one receipt; labelled data is sent no further. Far more than retries and
     /// fallbacks of any sensible policy make.

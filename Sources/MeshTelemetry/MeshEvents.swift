@@ -153,6 +153,31 @@ package enum AccessDecision: UInt8, CaseIterable, Sendable {
     }
 }
 
+/// What an IdentityProvider found a caller to be.
+package enum IdentityResult: UInt8, CaseIterable, Sendable {
+    /// Somebody it knows.
+    case known
+    /// Nobody: no credential was sent, and none is needed.
+    case nobody
+    /// Nobody, although somebody must be known.
+    case missing
+    /// The bearer of a credential that is wrong.
+    case refused
+    /// It could not tell: it has no keys, or too much to check.
+    case unavailable
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .known: "known"
+        case .nobody: "nobody"
+        case .missing: "missing"
+        case .refused: "refused"
+        case .unavailable: "unavailable"
+        }
+    }
+}
+
 /// What a token was.
 package enum TokenType: UInt8, CaseIterable, Sendable {
     /// Read by the model.

@@ -99,6 +99,11 @@ package enum MetricCatalogue {
         help: "Requests that a rule of an AccessPolicy (or its default) let pass (allowed), "
             + "refused (denied), or would have refused were it not an audit (audited), and how "
             + "often it could not be evaluated (failed).")
+    static let identityResults = Metric(
+        "pinion_identity_results_total", .counter, labels: ["provider", "result"],
+        help: "Requests whose caller an IdentityProvider knows (known), that need no credential "
+            + "and have none (nobody), lack one (missing), have a wrong one (refused), or could "
+            + "not be judged (unavailable).")
     static let truncations = Metric(
         "pinion_streams_truncated_total", .counter, labels: ["backend"],
         help: "Streams that the upstream ended without their terminal event.")
@@ -127,7 +132,8 @@ package enum MetricCatalogue {
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
-        accessDecisions, truncations, clientAborts, downstreamMalformed, usageMissing,
+        accessDecisions, identityResults, truncations, clientAborts, downstreamMalformed,
+        usageMissing,
         accessLogDropped, recordingsDropped, seriesDropped, pageTruncated,
     ]
 

@@ -133,12 +133,34 @@ extension MetricsPage {
         }
     }
 
+    /// What is told by IdentityProvider; refusals are shown at zero too.
+    mutating func writeIdentity(_ metrics: ShardMetrics) {
+        let keys = metrics.identity.keys
+        let isOver = (0..<metrics.identityCounts.width).contains {
+            metrics.identityCounts[0, $0] > 0
+        }
+        let order = keys.indices.dropFirst(isOver ? 0 : 1).sorted { keys[$0] < keys[$1] }
+        begin(MetricCatalogue.identityResults)
+        for row in order {
+            for result in IdentityResult.allCases {
+                let values = [keys[row], result.label.description]
+                let count = metrics.identityCounts[row, Int(result.rawValue)]
+                if result == .refused {
+                    sample(LabelText(MetricCatalogue.identityResults.labels, values), count)
+                } else {
+                    nonzero(MetricCatalogue.identityResults.labels, values, count)
+                }
+            }
+        }
+    }
+
     /// What the metrics say of themselves.
     mutating func writeSelf(_ metrics: ShardMetrics) {
         begin(MetricCatalogue.seriesDropped)
         let names = MetricCatalogue.seriesDropped.labels
         sample(LabelText(names, ["access"]), metrics.access.dropped)
         sample(LabelText(names, ["backends"]), metrics.backends.dropped)
+        sample(LabelText(names, ["identity"]), metrics.identity.dropped)
         sample(LabelText(names, ["limits"]), metrics.limits.dropped)
         sample(LabelText(names, ["models"]), metrics.models.dropped)
         sample(LabelText(names, ["outcomes"]), metrics.outcomes.dropped)

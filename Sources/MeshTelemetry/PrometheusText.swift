@@ -41,6 +41,7 @@ package enum PrometheusText {
         page.writeBackends(metrics)
         page.writeLimits(metrics)
         page.writeAccess(metrics)
+        page.writeIdentity(metrics)
         page.writeSelf(metrics)
         page.writeRequests(metrics)
         page.writeModels(metrics)

@@ -14,6 +14,7 @@ extension ShardMetrics {
         let errorNumbers = errors.merge(other.errors)
         let limitNumbers = limits.merge(other.limits)
         let accessNumbers = access.merge(other.access)
+        let identityNumbers = identity.merge(other.identity)
         growBanks()
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)
@@ -30,6 +31,9 @@ extension ShardMetrics {
         }
         for (source, row) in accessNumbers.enumerated() {
             accessCounts.add(other.accessCounts, row: source, to: row)
+        }
+        for (source, row) in identityNumbers.enumerated() {
+            identityCounts.add(other.identityCounts, row: source, to: row)
         }
         for (source, row) in errorNumbers.enumerated() {
             refusals.add(other.refusals, row: source, to: row)

@@ -22,6 +22,7 @@ package struct ShardMetrics: Sendable {
     var backends = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
     var limits = SeriesTable(overflow: LimitLabels.other, limit: Limits.seriesPerTable)
     var access = SeriesTable(overflow: AccessLabels.other, limit: Limits.seriesPerTable)
+    var identity = SeriesTable(overflow: LabelValue.other, limit: Limits.seriesPerTable)
     var errors = ErrorCodeTable()
 
     /// By route: which backend row it belongs to.
@@ -53,6 +54,9 @@ package struct ShardMetrics: Sendable {
 
     /// By rule and `AccessDecision`.
     var accessCounts = CounterBank(width: AccessDecision.allCases.count)
+
+    /// By IdentityProvider and `IdentityResult`.
+    var identityCounts = CounterBank(width: IdentityResult.allCases.count)
 
     /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `EndpointState`.
     var attempts = CounterBank(width: AttemptResult.allCases.count)
@@ -126,6 +130,20 @@ package struct ShardMetrics: Sendable {
         accessCounts.add(1, row: Int(series.number), column: Int(decision.rawValue))
     }
 
+    /// The number of an IdentityProvider, or of none. Slow, as `routeSeries(route:backend:)`.
+    package mutating func identitySeries(
+        provider: String = LabelValue.none
+    ) -> IdentitySeriesID {
+        let number = identity.number(of: LabelValue.bounded(provider))
+        identityCounts.grow(to: identity.count)
+        return IdentitySeriesID(number: Int32(number))
+    }
+
+    /// Counts what a provider found a caller to be.
+    package mutating func countIdentity(_ result: IdentityResult, _ series: IdentitySeriesID) {
+        identityCounts.add(1, row: Int(series.number), column: Int(result.rawValue))
+    }
+
     /// Makes a row in every bank for every number given out.
     mutating func growBanks() {
         if backendOfRoute.isEmpty { backendOfRoute.append(0) }
@@ -143,6 +161,7 @@ package struct ShardMetrics: Sendable {
         modelCosts.grow(to: modelCurrencies.entries.count)
         limitCounts.grow(to: limits.count)
         accessCounts.grow(to: access.count)
+        identityCounts.grow(to: identity.count)
         attempts.grow(to: backends.count)
         retries.grow(to: backends.count)
         ejections.grow(to: backends.count)
@@ -172,6 +191,11 @@ package struct BackendSeriesID: Hashable, Sendable {
 
 /// The number of a rule of an AccessPolicy in one `ShardMetrics`; valid as long as that lives.
 package struct AccessSeriesID: Hashable, Sendable {
+    let number: Int32
+}
+
+/// The number of an IdentityProvider in one `ShardMetrics`; valid as long as that lives.
+package struct IdentitySeriesID: Hashable, Sendable {
     let number: Int32
 }
 

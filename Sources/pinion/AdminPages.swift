@@ -15,10 +15,14 @@ import MeshTelemetry
 actor AdminPages {
     private let proxy: Proxy
     private let controller: Controller
+    private let keeper: IdentityKeeper
     private let startedAt: Instant
     private var isStopping = false
 
-    init(proxy: Proxy, controller: Controller, startedAt: Instant) {
+    init(
+        proxy: Proxy, controller: Controller, keeper: IdentityKeeper, startedAt: Instant
+    ) {
+        self.keeper = keeper
         self.proxy = proxy
         self.controller = controller
         self.startedAt = startedAt
@@ -28,8 +32,9 @@ actor AdminPages {
     func stopping() { isStopping = true }
 
     func answer(_ request: AdminRequest) async -> AdminAnswer {
+        if request.method == "POST", request.path == "/reload" { return await reload() }
         guard request.method == "GET" || request.method == "HEAD" else {
-            return .text("only GET is served here", status: 405)
+            return .text("only GET is served here, and POST of /reload", status: 405)
         }
         switch request.path {
         case "/healthz": return .text("ok")
@@ -47,6 +52,25 @@ actor AdminPages {
                 "/healthz /ready /metrics /snapshot /get/KIND/FORMAT /recordings[/REQUEST-ID]")
         default:
             return .text("no such page; see / for those there are", status: 404)
+        }
+    }
+
+    /// Reads files, credentials and authorities again, as SIGHUP does.
+    private func reload() async -> AdminAnswer {
+        await controller.reload(always: true)
+        let errors = await controller.status.lastErrors
+        guard errors.isEmpty else {
+            return .text(errors.joined(separator: "\n"), status: 409)
+        }
+        return .text("snapshot \(await proxy.snapshot.version) is in use")
+    }
+
+    /// Every IdentityProvider, and how its keys stand.
+    private func identity() async -> [[(String, Cell)]] {
+        let states = await keeper.status
+        return await proxy.snapshot.identity.map { provider in
+            Listings.identity(
+                provider, states.first { $0.name == provider.material }, at: LiveWorld.now())
         }
     }
 
@@ -77,6 +101,7 @@ actor AdminPages {
         switch parts[1] {
         case "endpoints": rows = await endpoints()
         case "limits": rows = await limits()
+        case "identity": rows = await identity()
         case "status": rows = await status()
         default:
             guard let found = Listings.rows(parts[1], await proxy.snapshot) else {

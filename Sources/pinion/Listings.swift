@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshControl
+import MeshIdentity
 import MeshPolicy
 import MeshSnapshot
 import MeshWire
@@ -42,6 +44,25 @@ enum Listings {
                 ]
             ]
         }
+    }
+
+    /// The row of one IdentityProvider, with how what it needs to know stands.
+    static func identity(
+        _ provider: IdentityProvider, _ state: IdentityKeeper.Status?, at now: Instant
+    ) -> [(String, Cell)] {
+        let (kind, source): (String, String) =
+            switch provider.method {
+            case .tokens(let policy, _): ("jwt", policy.issuer)
+            case .apiKeys(let file): ("apiKeys", file)
+            }
+        let age = state?.freshAt.map { "\(Int((now - $0).seconds))s" }
+        return [
+            ("provider", .text(provider.name)), ("kind", .text(kind)), ("source", .text(source)),
+            ("targets", .text(provider.targets.joined(separator: ", "))),
+            ("optional", .text(provider.isOptional ? "yes" : "no")),
+            ("keys", .number(state?.count ?? 0)), ("age", .text(age ?? "")),
+            ("problem", .text(state?.problem ?? "")),
+        ]
     }
 
     private static func listeners(_ snapshot: Snapshot) -> [[(String, Cell)]] {
@@ -91,7 +112,10 @@ enum Listings {
     }
 
     private static func value(_ field: FieldMatch) -> String {
-        switch field.value {
+        if SecretName.isSecret(String(decoding: field.name, as: UTF8.self).lowercased()) {
+            return SecretName.redacted
+        }
+        return switch field.value {
         case .exact(let value): String(decoding: value, as: UTF8.self)
         case .pattern(let pattern): "~" + pattern.text
         }
@@ -134,6 +158,7 @@ enum Listings {
             switch part {
             case .source: "source"
             case .model: "model"
+            case .identity: "identity"
             case .header(let name): "header:" + String(decoding: name, as: UTF8.self)
             }
         }

@@ -21,8 +21,8 @@ struct Pinion: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             UpCommand.self, CheckCommand.self, GetCommand.self, SchemaCommand.self,
-            ExplainCommand.self, ReplayCommand.self, PlanCommand.self, SimulateCommand.self,
-            ModelServerCommand.self, VersionCommand.self, DocsCommand.self,
+            KeyCommand.self, ExplainCommand.self, ReplayCommand.self, PlanCommand.self,
+            SimulateCommand.self, ModelServerCommand.self, VersionCommand.self, DocsCommand.self,
         ])
 }
 

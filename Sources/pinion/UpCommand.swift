@@ -30,8 +30,15 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Where the gateway listens when no file says so.")
     var listen = "127.0.0.1:8080"
 
-    @Option(help: "Where health, metrics and `pinion get` are served.")
+    @Option(help: "Where health, metrics and `pinion get` are served: ADDRESS:PORT or unix:PATH.")
     var admin = "127.0.0.1:15000"
+
+    @Option(
+        help: """
+            A file with the token that --admin asks for; also PINION_ADMIN_TOKEN. Needed where \
+            other machines can reach it.
+            """)
+    var adminTokenFile: String?
 
     @Option(help: "Event loops; by default one for each core this process may use.")
     var concurrency: Int?
@@ -43,7 +50,7 @@ struct UpCommand: AsyncParsableCommand {
         if let concurrency, concurrency < 1 || concurrency > 256 {
             throw ValidationError("--concurrency must be 1 to 256")
         }
-        _ = try SocketPlace(admin, option: "--admin")
+        _ = try AdminPlace(admin, option: "--admin")
         _ = try SocketPlace(listen, option: "--listen")
     }
 
@@ -51,18 +58,24 @@ struct UpCommand: AsyncParsableCommand {
         let started = LiveWorld.now()
         Process.raiseFileLimit()
         let requestsToStop = Process.requestsToStop()
-        let place = try SocketPlace(admin, option: "--admin")
+        let place = try AdminPlace(admin, option: "--admin")
+        let token = try AdminToken.forServer(adminTokenFile, at: place)
         let recordings = RecordingWriter { Terminal.log($0) }
+        let (wants, wanted) = AsyncStream.makeStream(of: String.self)
         let proxy = try Proxy(
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
             readCredential: Credentials.read, report: { Terminal.log($0) },
-            record: { recordings.append($0) })
+            record: { recordings.append($0) }, wantKeys: { wanted.yield($0) })
+        let keeper = IdentityKeeper(proxy: proxy) { Terminal.log($0) }
+        Task {
+            for await name in wants { Task { await keeper.wanted(name) } }
+        }
         let builtIn = try await startBuiltIn()
         let controller = Controller(
-            own: [(place.address, UInt16(place.port))],
+            own: place.ports,
             files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
             fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [], proxy: proxy,
-            recordings: recordings, report: Self.report)
+            recordings: recordings, keeper: keeper, report: Self.report)
         do {
             try await controller.start()
         } catch {
@@ -71,10 +84,12 @@ struct UpCommand: AsyncParsableCommand {
             throw Terminal.wrongConfiguration
         }
         Process.onHangup { Task { await controller.reload(always: true) } }
-        let pages = AdminPages(proxy: proxy, controller: controller, startedAt: started)
+        let pages = AdminPages(
+            proxy: proxy, controller: controller, keeper: keeper, startedAt: started)
         let server: AdminServer
         do {
-            server = try await AdminServer.start(address: place.address, port: place.port) {
+            let gatekeeper = AdminGuard(token: token, isPrivate: place.isPrivate)
+            server = try await AdminServer.start(at: place, gatekeeper: gatekeeper) {
                 await pages.answer($0)
             }
         } catch {
@@ -83,16 +98,20 @@ struct UpCommand: AsyncParsableCommand {
             throw ExitCode.failure
         }
         let took = (LiveWorld.now() - started).rawValue / 1_000_000
-        Terminal.log("ready after \(took) ms, admin on http://\(place.address):\(server.port)")
+        let shown = place.shown(port: server.port)
+        Terminal.log(
+            "ready after \(took) ms, admin on \(place.isPrivate ? "" : "http://")\(shown)")
         let snapshot = await proxy.snapshot
         for line in Hints.listening(snapshot) { Terminal.log(line) }
         if hints || file.isEmpty {
-            Terminal.err(Hints.text(snapshot, admin: "\(place.address):\(server.port)"))
+            Terminal.err(Hints.text(snapshot, admin: shown))
         }
 
         Process.forgetStart()
         for await _ in requestsToStop { break }
         await stop(proxy, controller, pages, server, builtIn)
+        wanted.finish()
+        await keeper.stop()
         recordings.finish()
         Terminal.log("stopped")
     }
@@ -192,6 +211,66 @@ struct SocketPlace {
     }
 }
 
+extension AdminPlace {
+    /// Reads the value of `option`: `ADDRESS:PORT` or `unix:PATH`.
+    init(_ text: String, option: String) throws {
+        guard text.hasPrefix("unix:") else {
+            let place = try SocketPlace(text, option: option)
+            self = .port(address: place.address, port: place.port)
+            return
+        }
+        let path = String(text.dropFirst(5))
+        guard !path.isEmpty, path.utf8.count < 100 else {
+            throw ValidationError("\(option) \(text): write unix:PATH, at most 99 bytes of path")
+        }
+        self = .socket(path: path)
+    }
+
+    /// Whether it is a Unix socket.
+    var isPrivate: Bool { if case .socket = self { true } else { false } }
+
+    /// Where this process listens, for loops to be found.
+    var ports: [(address: String, port: UInt16)] {
+        if case .port(let address, let port) = self { [(address, UInt16(port))] } else { [] }
+    }
+
+    /// The place, with the port that the kernel chose.
+    func shown(port: Int) -> String {
+        if case .port(let address, _) = self { "\(address):\(port)" } else { text }
+    }
+}
+
+/// The token of the admin port.
+enum AdminToken {
+    /// What the server asks for, or nil for nothing.
+    ///
+    /// **Errors** a file that cannot be read, a token too short to be one, and no token where
+    /// other machines can reach `place`.
+    static func forServer(_ file: String?, at place: AdminPlace) throws -> Secret<[UInt8]>? {
+        let found = file.map { Credentials.read(.file($0)) } ?? Credentials.read(variable)
+        if let file, found == nil {
+            Terminal.err("--admin-token-file \(file): cannot be read, or is no single line of text")
+            throw ExitCode.failure
+        }
+        if let found, found.reveal().count < 16 {
+            Terminal.err("the admin token is shorter than 16 bytes: write one nobody can guess")
+            throw ExitCode.failure
+        }
+        guard found != nil || place.isLocal else {
+            Terminal.err(
+                "--admin \(place.text): other machines can reach it, so it needs a token: name a "
+                    + "file with --admin-token-file, or listen on 127.0.0.1 or unix:PATH")
+            throw ExitCode.failure
+        }
+        return found
+    }
+
+    /// What commands send, or nil.
+    static var forClient: Secret<[UInt8]>? { Credentials.read(variable) }
+
+    private static let variable = Credential.Source.environment("PINION_ADMIN_TOKEN")
+}
+
 /// Reads what resources only refer to.
 enum Credentials {
     /// The value of a credential; nil when there is none.
@@ -200,6 +279,7 @@ enum Credentials {
         switch source {
         case .environment(let name): usable(Array((Process.environment(name) ?? "").utf8))
         case .file(let path): readFile(path)
+        case .secret: nil
         }
     }
 

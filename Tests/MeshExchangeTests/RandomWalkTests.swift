@@ -187,6 +187,7 @@ struct RandomWalk {
         }
         switch drive.phase {
         case .idle, .done: return ("nothing", Step())
+        case .identifying: return ("keys are settled", drive.keysSettled())
         case .collecting:
             guard random.below(6) == 0 else { return ("the body is whole", drive.body(collected)) }
             return (

@@ -31,7 +31,8 @@ struct Room: Sendable {
             modules: ["Collections", "DequeModule", "OrderedCollections"]),
         Room(name: "MeshWire", ring: 1, rooms: basics),
         Room(
-            name: "MeshIdentity", ring: 1, rooms: basics, modules: ["Crypto", "X509", "JWTKit"]),
+            name: "MeshIdentity", ring: 1, rooms: basics + ["MeshWire"],
+            modules: ["Crypto", "CryptoExtras", "X509"]),
         Room(name: "MeshPolicy", ring: 1, rooms: basics + ["MeshWire"]),
         Room(name: "MeshTelemetry", ring: 1, rooms: basics),
         Room(name: "MeshModel", ring: 2, rooms: rings01, modules: ["Yams", "Foundation"]),
@@ -49,8 +50,10 @@ struct Room: Sendable {
             ]),
         Room(
             name: "MeshControl", ring: 5, rooms: rings04 + ["MeshProxy"],
-            modules: ["Foundation", "Dispatch", "Glibc", "Synchronization"]),
-        Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1"]),
+            modules: nio + [
+                "Foundation", "Dispatch", "Glibc", "Synchronization", "NIOHTTP1", "NIOSSL",
+            ]),
+        Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1", "Glibc"]),
         Room(name: "MeshSimulator", ring: 5, rooms: rings04),
         Room(
             name: "MeshModelServer", ring: 5, rooms: basics + ["MeshSimulator"],

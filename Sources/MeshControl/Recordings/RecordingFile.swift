@@ -159,10 +159,11 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
         package var addresses: [String]
     }
 
-    /// The configuration of `sources` with `names` as they were resolved.
+    /// The configuration of `sources` with `names` as they were resolved. Values of Secrets are
+    /// left out: a recording may go to others.
     package init(version: UInt64, sources: [SourceFile], names: ResolvedNames) {
         self.version = version
-        files = sources.map { File(path: $0.path, text: $0.text) }
+        files = sources.map { File(path: $0.path, text: $0.withoutSecrets.text) }
         self.names = names.entries.map {
             Name(hostname: $0.hostname, addresses: $0.addresses)
         }

@@ -10,7 +10,8 @@ package enum DryRun {
     /// endpoint; nil when nothing is listened on `port` (nil for the first one), or `head` is not
     /// whole.
     ///
-    /// **Shape** every endpoint counts as healthy and idle, every credential as found.
+    /// **Shape** every endpoint counts as healthy and idle, every credential as found, and a token
+    /// or API key in the head as sound.
     package static func record(
         head bytes: [UInt8], body: [UInt8]?, port: Int?, under snapshot: Snapshot, seed: UInt64,
         at now: Instant, wallOffset: Int64
@@ -21,6 +22,7 @@ package enum DryRun {
             } ?? (snapshot.ports.isEmpty ? -1 : 0)
         guard index >= 0 else { return nil }
         var shard = Shard(seed: seed, wallOffset: wallOffset)
+        shard.callers.world = .imagined
         let credentials: [Secret<[UInt8]>?] = snapshot.backends.map { backend in
             backend.credential == nil ? nil : Secret([])
         }

@@ -54,8 +54,8 @@ extension Exchange {
         tape.say(
             .identify,
             hidden.isEmpty
-                ? "no credential was sent; the caller is not authenticated"
-                : "credentials were sent in \(hidden.joined(separator: ", ")), not looked at here")
+                ? "no credential was sent"
+                : "credentials were sent in \(hidden.joined(separator: ", "))")
     }
 
     /// An event begins that may draw, look at the shard, and end the exchange.

@@ -108,6 +108,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var notes: [RecordedNote] = []
     /// What rules said that read blotted out values; nil when none did.
     package var verdicts: [RecordedVerdict]?
+    /// Who the caller was found to be, each time that it was asked; nil when it was not.
+    package var identities: [RecordedIdentity]?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
@@ -149,6 +151,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case answerBroke
         /// The caller reads too slowly.
         case paused
+        /// Keys that were asked for are there, or could not be had.
+        case keysSettled
     }
 
     /// An event whose outcome is not known yet.
@@ -277,7 +281,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
         let flags = [
             step.abandonsUpstream, step.collectsBody, step.needsFreshConnection, step.writes,
             step.writesBody, step.relaysBody, step.endsAnswer, step.closesClient, step.isDone,
-            step.writesTrailers,
+            step.awaitsKeys != nil, step.writesTrailers,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
         if let pick = step.dispatch {

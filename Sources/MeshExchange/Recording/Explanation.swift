@@ -129,6 +129,8 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .answerTrailers:
             return Explanation("\(time): the call ended with status \(event.bytes ?? 2)")
         case .answerEnded: return Explanation("\(time): the answer ended")
+        case .keysSettled:
+            return Explanation("\(time): the keys that were asked for are as good as they get")
         case .answerBroke: return Explanation("\(time): the answer broke off")
         case .paused: return Explanation("\(time): the caller read too slowly and was waited for")
         }

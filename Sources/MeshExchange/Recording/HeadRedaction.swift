@@ -44,34 +44,8 @@ enum HeadRedaction {
     static func mayBlot(_ name: String) -> Bool { isSecret(name) || urls.contains(name) }
 
     /// Whether a field or parameter of that name, in lower case, may carry a credential.
-    static func isSecret(_ name: String) -> Bool {
-        if plain.contains(name) { return false }
-        return name.hasSuffix("key") || names.contains(name) || holdsWord(Array(name.utf8))
-    }
+    static func isSecret(_ name: String) -> Bool { SecretName.isSecret(name) }
 
-    /// Whether one of the words is somewhere in `name`. Bytes, because a search of a String by
-    /// characters costs microseconds a word, and each field of a recorded head is asked.
-    private static func holdsWord(_ name: [UInt8]) -> Bool {
-        for start in name.indices {
-            for word in words where word[0] == name[start] && start + word.count <= name.count {
-                var length = 1
-                while length < word.count, name[start + length] == word[length] { length += 1 }
-                if length == word.count { return true }
-            }
-        }
-        return false
-    }
-
-    private static let words = [
-        "auth", "cookie", "token", "secret", "password", "passwd", "api-key", "api_key", "apikey",
-        "access-key", "access_key", "credential", "signature", "session", "jwt", "assertion",
-        "client-cert", "ticket", "otp",
-    ].map { Array($0.utf8) }
-    private static let names = ["key", "sig", "code", "pwd", "pass"]
-    /// Names that hold one of the words and no secret.
-    private static let plain = [
-        "www-authenticate", "x-session-id", "x-conversation-id", "sec-websocket-key",
-    ]
     /// Fields whose values are addresses: what stands behind a question mark may be a credential.
     private static let urls = ["referer", "location", "content-location", "link"]
 

@@ -57,7 +57,7 @@ package struct Replay: Sendable {
         var stage = try Stage(recording, under: snapshot)
         for event in recording.events {
             switch event.kind {
-            case .begin, .unread, .body, .bodyFailed, .bodyProgressed: break
+            case .begin, .unread, .body, .bodyFailed, .bodyProgressed, .keysSettled: break
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
                 .clientGone, .cutOff, .answerHead, .answerTrailers, .answerEnded, .answerBroke,
                 .paused:
@@ -67,7 +67,9 @@ package struct Replay: Sendable {
             }
             try stage.perform(event)
             if stage.tape.readsHidden {
-                throw ReplayFailure("an access rule reads a value that was blotted out")
+                throw ReplayFailure(
+                    "it asks for a credential, or an access rule reads a value, that was blotted "
+                        + "out")
             }
             let outcome = stage.tape.recording.events.last?.outcome
             if outcome?.endpoint != nil || outcome?.isDone == true { break }
@@ -98,6 +100,8 @@ private struct Stage: ~Copyable {
     let recording: ExchangeRecording
     var head = RequestHead()
     var headBytes: [UInt8]
+    /// The last body that was read, as far as it is known.
+    var body: [UInt8] = []
     let port: Int
 
     init(_ recording: ExchangeRecording, under snapshot: Snapshot) throws(ReplayFailure) {
@@ -181,6 +185,11 @@ private struct Stage: ~Copyable {
         case .answerEnded: _ = exchange.answerEnded(shard: &shard, at: now)
         case .answerBroke: _ = exchange.answerBroke(shard: &shard, at: now)
         case .paused: exchange.answerPaused(at: now)
+        case .keysSettled:
+            let (head, headBytes, bytes) = (head, headBytes, body)
+            _ = exchange.keysSettled(
+                head, unsafe headBytes.span.bytes, body: unsafe bytes.span.bytes, shard: &shard,
+                at: now)
         }
     }
 
@@ -196,6 +205,7 @@ private struct Stage: ~Copyable {
             return
         }
         let (head, headBytes, bytes) = (head, headBytes, body.bytes)
+        self.body = bytes
         _ = exchange.bodyCollected(
             unsafe bytes.span.bytes, head, unsafe headBytes.span.bytes, shard: &shard, at: now)
     }
@@ -280,7 +290,7 @@ extension RecordedOutcome {
     package var text: String {
         let names = [
             "leave the endpoint", "collect the body", "new connection", "write", "write a piece",
-            "relay", "end the answer", "close", "done", "end with fields",
+            "relay", "end the answer", "close", "done", "ask for keys", "end with fields",
         ]
         var words: [String] = []
         for (bit, name) in names.enumerated() where parts & 1 << UInt16(bit) != 0 {

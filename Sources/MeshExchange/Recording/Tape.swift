@@ -198,6 +198,24 @@ package final class Tape {
         return verdict
     }
 
+    /// Who the caller is: `verdict`, or in a replay what was found then.
+    func identity(_ verdict: IdentityVerdict, in snapshot: Snapshot) -> IdentityVerdict {
+        var verdict = verdict
+        var noted = RecordedIdentity(verdict, in: snapshot)
+        if isReplay {
+            if let then = script?.identities?.first {
+                script?.identities?.removeFirst()
+                noted = then
+                verdict = then.verdict(in: snapshot)
+            } else {
+                // Another configuration asks where nobody asked then.
+                readsHidden = true
+            }
+        }
+        if current?.identities?.append(noted) == nil { current?.identities = [noted] }
+        return verdict
+    }
+
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.
     func budget(_ answer: Bool) -> Bool {
         var answer = answer
@@ -216,7 +234,8 @@ extension RecordedEvent.Kind {
         switch self {
         case .bodyProgressed, .requestProgressed, .paused: true
         case .begin, .unread, .body, .bodyFailed, .requestCompleted, .sent, .attemptFailed,
-            .timer, .clientGone, .cutOff, .answerHead, .answerTrailers, .answerEnded, .answerBroke:
+            .timer, .clientGone, .cutOff, .answerHead, .answerTrailers, .answerEnded, .answerBroke,
+            .keysSettled:
             false
         }
     }

@@ -75,10 +75,28 @@ package struct BackendResource: Hashable, Sendable {
         package var environment: Located<String>?
         /// A file.
         package var file: Located<String>?
+        /// A Secret and the name of a value in it.
+        package var secret: Located<SecretKey>?
         /// The header that carries it.
         package var header: String?
         /// What stands in front of it.
         package var prefix: String?
+    }
+
+    /// The name of a Secret and that of a value in it.
+    package struct SecretKey: Hashable, Sendable {
+        /// The Secret.
+        package var name: Located<String>
+        /// The value in it.
+        package var key: Located<String>
+
+        init?(_ cursor: Cursor?) {
+            guard let name = cursor?.text("name"), let key = cursor?.text("key") else {
+                return nil
+            }
+            self.name = name
+            self.key = key
+        }
     }
 
     init(metadata: Metadata, spec: Cursor?) {
@@ -109,6 +127,9 @@ package struct BackendResource: Hashable, Sendable {
             Located(
                 CredentialReference(
                     environment: cursor.text("env"), file: cursor.text("file"),
+                    secret: cursor["secretRef"].flatMap { reference in
+                        SecretKey(reference).map { Located($0, at: reference.place) }
+                    },
                     header: cursor.text("header")?.value, prefix: cursor.text("prefix")?.value),
                 at: cursor.place)
         }

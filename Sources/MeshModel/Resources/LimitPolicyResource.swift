@@ -74,6 +74,8 @@ package enum LimitKey: Hashable, Sendable {
     case source
     /// The model.
     case model
+    /// Whom an IdentityProvider knows the caller by.
+    case identity
     /// The value of a header, its name in lower case.
     case header(String)
 }

@@ -60,12 +60,21 @@ enum BackendShape {
 
     private static let credential: [Field] = [
         Field("env", .text(.environmentName), "the environment variable that holds it"),
-        Field("file", .text(.line), "the file that holds it"),
+        Field(
+            "file", .text(.line),
+            "the file that holds it, read again when it changes"),
+        Field(
+            "secretRef", .object(secret), "the Secret that holds it, in the Backend's namespace"),
         Field(
             "header", .text(.headerName), fallback: "authorization", "the header that carries it"),
         Field(
             "prefix", .text(.headerValue), fallback: "\"Bearer \" for authorization, else \"\"",
             "what stands in front of it"),
+    ]
+
+    private static let secret: [Field] = [
+        Field("name", .text(.subdomain), required: true, "the name of the Secret"),
+        Field("key", .text(.line), required: true, "the name of the value in it"),
     ]
 }
 

@@ -47,8 +47,8 @@ enum LimitPolicyShape {
             "what may be used at once after a time without use"),
         Field(
             "key", .oneOrSome(.text(.limitKey), atMost: 4), fallback: "global",
-            "what is counted apart: `source` (the caller's address), `header:NAME`, `model`; "
-                + "`global` for nothing"),
+            "what is counted apart: `identity` (whom an IdentityProvider knows the caller by), "
+                + "`source` (its address), `header:NAME`, `model`; `global` for nothing"),
         Field(
             "mode", .choice(["enforce", "audit"]), fallback: "enforce",
             "`audit` counts and logs what would be refused, and refuses nothing"),

@@ -26,6 +26,17 @@ extension ProxyClient {
         if step.writesBody { emitFramed(loop.shard.output) }
         if step.endsAnswer, isChunkedToClient { write("0\r\n\r\n") }
         if step.isDone { record(at: now) }
+        if step.awaitsKeys != nil {
+            // Nobody fetches keys in an imagined world.
+            let bytes = headBytes
+            let payload = body ?? []
+            perform(
+                exchange.keysSettled(
+                    head, unsafe bytes.span.bytes,
+                    body: body == nil ? nil : unsafe payload.span.bytes,
+                    shard: &loop.shard, at: now), at: now)
+            return
+        }
         if step.closesClient {
             closeAfterFlush(at: now)
         } else if step.isDone {

@@ -36,6 +36,7 @@ final class ProxyLoop {
         self.number = number
         // Calendar time is of no consequence here; any will do.
         shard = Shard(seed: seed, wallOffset: 1_700_000_000_000_000_000, loops: loops)
+        shard.callers.world = .simulated
         if world.options.checkEvery == 0 { shard.recorder.stop() }
     }
 

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import MeshAdmin
 import MeshCompiler
 import MeshControl
 import MeshModel
@@ -24,7 +25,7 @@ enum RecordingSource {
 
     /// What the pinion with that admin port has recorded.
     static func running(_ admin: String, path: String = "/recordings") throws -> RecordingFile {
-        let place = try SocketPlace(admin, option: "--admin")
+        let place = try AdminPlace(admin, option: "--admin")
         do {
             return try parsed(Data(try AdminClient.get(path, from: place).utf8), admin)
         } catch let failure as AdminClient.Failure {

@@ -115,6 +115,16 @@ final class Drive {
         )
     }
 
+    /// Keys that were asked for were fetched, or not.
+    @discardableResult
+    func keysSettled() -> Step {
+        let (head, headBytes, body) = (head, headBytes, payload ?? [])
+        return take(
+            exchange.keysSettled(
+                head, headBytes.span.bytes, body: payload == nil ? nil : body.span.bytes,
+                shard: &shard, at: now))
+    }
+
     func sent() { exchange.requestSent(at: now) }
 
     @discardableResult

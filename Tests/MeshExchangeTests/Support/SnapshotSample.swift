@@ -18,6 +18,7 @@ struct SnapshotSample {
     var usageLimits: [Limit] = []
     var access = AccessTable()
     var residency = ResidencySample()
+    var identity: [IdentityProvider] = []
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
@@ -56,7 +57,7 @@ struct SnapshotSample {
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
             rules: rules, backends: known, endpoints: endpoints, models: models,
             usageLimits: usageLimits, access: access,
-            residency: residency.table(known, endpoints), limits: limits,
+            residency: residency.table(known, endpoints), identity: identity, limits: limits,
             telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
     }
