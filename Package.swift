@@ -45,6 +45,10 @@ func room(
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nio: [Target.Dependency] = [nioCore, .product(name: "NIOPosix", package: "swift-nio")]
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP2: [Target.Dependency] = [
+    .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+    .product(name: "NIOHPACK", package: "swift-nio-http2"),
+]
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
@@ -67,6 +71,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -121,7 +126,7 @@ let package = Package(
                 "CLinux", "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot",
                 "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines", "MeshExchange",
                 nioCore, nioSSL, nioTLS, nioLocks,
-            ]),
+            ] + nioHTTP2),
         room(
             "MeshGRPC", ring: 5,
             ["MeshBasics", "MeshEngines", "MeshProxy", "MeshSnapshot", nioCore, nioSSL] + grpc,

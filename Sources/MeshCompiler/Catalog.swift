@@ -7,7 +7,7 @@ import MeshModel
 struct Catalog {
     /// The Gateways, by namespace and name.
     let gateways: [GatewayResource]
-    /// The HTTPRoutes.
+    /// The HTTPRoutes and GRPCRoutes; no two of them have the same name.
     let routes: [HTTPRouteResource]
     /// The ReferenceGrants.
     let grants: [ReferenceGrantResource]
@@ -64,7 +64,8 @@ struct Catalog {
         foreignGateways = Set(resources.foreignGateways)
         indices = [
             .gateway: Self.index(gateways.map(\.metadata)),
-            .httpRoute: Self.index(routes.map(\.metadata)),
+            .httpRoute: Self.index(routes.map(\.metadata), of: .httpRoute),
+            .grpcRoute: Self.index(routes.map(\.metadata), of: .grpcRoute),
             .backend: Self.index(backends.map(\.metadata)),
             .model: Self.index(models.map(\.metadata)),
             .policyEngine: Self.index(engines.map(\.metadata)),
@@ -79,7 +80,8 @@ struct Catalog {
     func names(of kind: Kind) -> [ResourceName] {
         switch kind {
         case .gateway: gateways.map(\.metadata.id)
-        case .httpRoute: routes.map(\.metadata.id)
+        case .httpRoute, .grpcRoute:
+            routes.map(\.metadata).filter { $0.kind == kind }.map(\.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
@@ -108,9 +110,13 @@ struct Catalog {
         }
     }
 
-    private static func index(_ list: [Metadata]) -> [ResourceName: Int] {
+    private static func index(
+        _ list: [Metadata], of kind: Kind? = nil
+    ) -> [ResourceName: Int] {
         var indices: [ResourceName: Int] = [:]
-        for (index, metadata) in list.enumerated() { indices[metadata.id] = index }
+        for (index, metadata) in list.enumerated() where kind == nil || metadata.kind == kind {
+            indices[metadata.id] = index
+        }
         return indices
     }
 
@@ -128,7 +134,7 @@ struct Catalog {
             if let last = kept.last?[keyPath: metadata], last.id == this.id {
                 report.error(
                     this.place, this,
-                    "there is a \(this.kind.rawValue) \(quoted(this.id.name)) in namespace "
+                    "there is a \(last.kind.rawValue) \(quoted(this.id.name)) in namespace "
                         + "\(quoted(this.id.namespace)) already, at \(last.place.text)",
                     "rename or remove one of them")
             } else {

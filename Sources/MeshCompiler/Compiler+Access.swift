@@ -71,7 +71,7 @@ extension Compiler {
                 "`\(fact)` makes every body on Gateway \(quoted(target.name.name)) be read as an "
                     + "AI request, also those for \(backend), which does not speak the OpenAI API",
                 "target the HTTPRoutes or Models that the rule is about")
-        case .httpRoute, .backend:
+        case .httpRoute, .grpcRoute, .backend:
             report.error(
                 place, metadata,
                 "`\(fact)` is not known on \(target.kind.rawValue) \(quoted(target.name.name)): "
@@ -97,7 +97,7 @@ extension Compiler {
         case .backend:
             return catalog.index(of: .backend, target.name).map { [$0] }?
                 .filter { !catalog.backends[$0].isOpenAI } ?? []
-        case .httpRoute: candidates = rules.filter { $0.route == target.name.text }
+        case .httpRoute, .grpcRoute: candidates = rules.filter { $0.route == target.name.text }
         case .gateway:
             candidates = listeners.filter { $0.gateway.id == target.name }
                 .flatMap { listener in listener.entries.map { rules[Int($0.rule)] } }

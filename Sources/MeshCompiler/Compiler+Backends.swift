@@ -26,7 +26,8 @@ extension Compiler {
                 dialect: resource.isOpenAI ? .openAI : .http,
                 endpoints: first..<EndpointID(endpoints.count), balancing: settings.balancing,
                 healthCheck: settings.healthCheck, outlier: settings.outlier,
-                tls: encryption(of: resource, url), pathStrip: strip, pathPrefix: prefix,
+                version: version(of: resource), tls: encryption(of: resource, url),
+                pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },
                 credential: credential(of: resource), connections: settings.connections))
     }
@@ -156,6 +157,13 @@ extension Compiler {
         return (standard, base)
     }
 
+    private func version(of resource: BackendResource) -> Backend.HTTPVersion {
+        switch resource.appProtocol?.value {
+        case "http2", "kubernetes.io/h2c": .http2
+        default: .http1
+        }
+    }
+
     private mutating func encryption(
         of resource: BackendResource, _ url: URLParts?
     ) -> UpstreamTLS? {
@@ -165,6 +173,12 @@ extension Compiler {
                 "write `https://` or remove `tls`")
         }
         guard resource.tls != nil || url?.isSecure == true else { return nil }
+        if let written = resource.appProtocol, written.value == "kubernetes.io/h2c" {
+            report.error(
+                written.place, resource.metadata,
+                "`kubernetes.io/h2c` is HTTP/2 in cleartext, and the Backend is encrypted",
+                "write `appProtocol: http2`, or remove the encryption")
+        }
         let name =
             resource.tls?.value.serverName ?? url?.host
             ?? resource.dns?.value.hostname.lowercased()
@@ -175,7 +189,8 @@ extension Compiler {
                 "add `serverName`")
             return nil
         }
-        return UpstreamTLS(serverName: name, caFile: resource.tls?.value.caFile)
+        return UpstreamTLS(
+            serverName: name, caFile: resource.tls?.value.caFile, version: version(of: resource))
     }
 }
 

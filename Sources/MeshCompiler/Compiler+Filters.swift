@@ -37,6 +37,11 @@ extension Compiler {
                 redirect.place, route, "a rule with a `RequestRedirect` has `backendRefs`",
                 "remove one of the two")
         }
+        if route.kind == .grpcRoute, let place = draft.redirect?.place ?? draft.rewrite?.place {
+            report.error(
+                place, route, "calls of gRPC cannot be redirected or rewritten",
+                "remove the filter, or write an HTTPRoute")
+        }
         return draft
     }
 

@@ -33,13 +33,13 @@ extension Compiler {
             case .cost: "money cannot be counted"
             }
         switch target.kind {
-        case .httpRoute:
+        case .httpRoute, .grpcRoute:
             let rules = rules.filter { $0.route == target.name.text }
             guard rules.contains(where: { leadsPastModels($0) }) else { return }
             report.error(
                 draft.written.place, draft.policy,
-                "\(what) on HTTPRoute \(quoted(target.name.name)): it leads to a Backend without "
-                    + "a Model",
+                "\(what) on \(target.kind.rawValue) \(quoted(target.name.name)): it leads to a "
+                    + "Backend without a Model",
                 "forward to a Model, or limit `requests`")
         case .gateway where !models(of: target).isEmpty: break
         case .gateway:
@@ -84,7 +84,7 @@ extension Compiler {
         switch target.kind {
         case .model:
             return catalog.index(of: .model, target.name).map { [$0] } ?? []
-        case .httpRoute:
+        case .httpRoute, .grpcRoute:
             for rule in rules where rule.route == target.name.text { ids.formUnion(rule.models) }
         case .gateway:
             for listener in listeners where listener.gateway.id == target.name {

@@ -12,7 +12,7 @@ enum Destination: Hashable {
 }
 
 extension Compiler {
-    /// What `reference` of an HTTPRoute leads to, or nil when that is nothing, which is reported.
+    /// What `reference` of a route leads to, or nil when that is nothing, which is reported.
     mutating func destination(of reference: Reference, in route: Metadata) -> Destination? {
         guard let kind = kind(of: reference, in: route) else { return nil }
         if let port = reference.port {
@@ -21,9 +21,28 @@ extension Compiler {
                 "remove it: the port is written in the Backend")
         }
         guard let index = resolve(reference, kind, in: route) else { return nil }
+        if route.kind == .grpcRoute { checkCallee(reference, kind, index, in: route) }
         if kind == .model { return .model(index) }
         usedBackends[index] = true
         return .backend(index)
+    }
+
+    /// gRPC is spoken over HTTP/2 alone, and Models take requests of the OpenAI API.
+    private mutating func checkCallee(
+        _ reference: Reference, _ kind: Kind, _ index: Int, in route: Metadata
+    ) {
+        if kind == .model {
+            report.error(
+                reference.place, route,
+                "\(quoted(reference.name.value)) is a Model, which takes no calls of gRPC",
+                "write `kind: Backend`")
+        } else if catalog.backends[index].appProtocol?.value ?? "http" == "http" {
+            report.error(
+                reference.place, route,
+                "\(catalog.backends[index].metadata.label) is spoken to in HTTP/1.1, which "
+                    + "cannot carry gRPC",
+                "write `appProtocol: http2` into its `spec`")
+        }
     }
 
     private mutating func kind(of reference: Reference, in route: Metadata) -> Kind? {

@@ -173,12 +173,12 @@ extension Compiler {
     ) -> [RuleID] {
         let settings = around.settings
         let limits = LimitBook.joined(
-            around.limits, self.limits.limits(of: .httpRoute, route.id))
+            around.limits, self.limits.limits(of: route.kind, route.id))
         // Both are numbers, and joined in the same way.
         let access = LimitBook.joined(
-            around.access, self.access.policies(of: .httpRoute, route.id))
-        let identity = self.identity.providers(ofRoute: route.id, around: around.identity)
-        let merged = policies.settings(of: .httpRoute, route.id, over: settings)
+            around.access, self.access.policies(of: route.kind, route.id))
+        let identity = self.identity.providers(ofRoute: route, around: around.identity)
+        let merged = policies.settings(of: route.kind, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
             rules.append(
@@ -189,7 +189,7 @@ extension Compiler {
                     rewrite: draft.filters.rewrite?.value, mirrors: draft.filters.mirrors,
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
                     needsFacts: needsFacts, limits: limits, access: access,
-                    labels: around.labels.union(residency.labels(of: .httpRoute, route.id)),
+                    labels: around.labels.union(residency.labels(of: route.kind, route.id)),
                     identity: identity))
             return RuleID(rules.count - 1)
         }

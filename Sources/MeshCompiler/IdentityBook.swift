@@ -44,8 +44,8 @@ struct IdentityBook {
     }
 
     /// The providers of a route on a listener that has `around`.
-    func providers(ofRoute route: ResourceName, around: [IdentityID]) -> [IdentityID] {
-        let own = providers(of: .httpRoute, route)
+    func providers(ofRoute route: Metadata, around: [IdentityID]) -> [IdentityID] {
+        let own = providers(of: route.kind, route.id)
         return own.isEmpty ? around : own
     }
 

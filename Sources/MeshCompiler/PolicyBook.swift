@@ -62,7 +62,7 @@ struct PolicyBook {
         _ entry: TrafficSettings.Entry, _ target: PolicyTarget, _ policy: TrafficPolicyResource,
         _ report: inout Report
     ) {
-        let fitting: [Kind] = [.gateway, .httpRoute, .model, .backend]
+        let fitting: [Kind] = [.gateway, .httpRoute, .grpcRoute, .model, .backend]
         let kinds = fitting.filter { entry.field.applies(to: $0) }.map { "`\($0.rawValue)`" }
         report.error(
             entry.place, policy.metadata,

@@ -24,6 +24,7 @@ extension SnapshotDump {
         if backend.outlier != OutlierPolicy() {
             members.append(.init("outlier", backend.outlier.map(outlier) ?? .null))
         }
+        if backend.version == .http2 { members.append(.init("appProtocol", .text("http2"))) }
         if let tls = backend.tls {
             var parts: [JSONText.Member] = [.init("serverName", .text(tls.serverName))]
             if let file = tls.caFile { parts.append(.init("caFile", .text(file))) }

@@ -19,6 +19,7 @@ extension Exchange {
         refusal.status = askedStatus(refusal.status)
         record.refusal = refusal.code.name
         record.fault = refusal.code.scope
+        if grpc != nil { return refuseCall(refusal, shard: &shard, at: now) }
         var body: [UInt8] = []
         let isAI = speaksAI
         appendError(refusal, isAI: isAI, to: &body)

@@ -37,6 +37,7 @@ extension Exchange {
         timeouts = rules[number].timeouts
         retry = rules[number].retry
         if let limit = timeouts.request { requestDeadline = now + limit }
+        if grpc != nil { boundByCaller() }
 
         if rules[number].needsFacts { operation = operationOfPath(head, bytes) }
         if let step = identifyCaller(head, bytes, isLast: false, shard: &shard, at: now) {

@@ -27,6 +27,7 @@ extension Exchange {
         identify(head, bytes, shard: &shard, at: now)
         startTape(.begin, drawn: drawn, port: port, shard: &shard, at: now)
         keepHead(head, bytes)
+        if head.present.contains(.te) { readCall(head, bytes) }
         return noted(receive(head, bytes, port: port, shard: &shard, at: now), &shard)
     }
 
@@ -122,6 +123,7 @@ extension Exchange {
         facts = nil
         canonicalPath = nil
         callerRequestID = nil
+        grpc = nil
         model = -1
         modelTarget = 0
         backend = -1

@@ -175,7 +175,7 @@ extension Exchange {
 
     /// The attempt whose answer the caller got is over.
     mutating func settleAttempt(shard: inout Shard, at now: Instant) {
-        let isFailure = record.status >= 500 || reading.sawReport
+        let isFailure = record.status >= 500 || reading.sawReport || isCallFailed
         endAttempt(
             isFailure ? .failure : .success, isFailure ? .serverError : .success, shard: &shard,
             at: now)
@@ -218,6 +218,10 @@ extension Exchange {
         if reading.takesEvents {
             appendErrorEvent(refusal, to: &shard.output)
             step.writesBody = true
+            record.bytesOut &+= UInt64(shard.output.count)
+        } else if grpc != nil {
+            appendOutcome(refusal, to: &shard.output)
+            step.writesTrailers = true
             record.bytesOut &+= UInt64(shard.output.count)
         }
         record.flags.insert(.truncated)
@@ -274,7 +278,7 @@ extension Exchange {
     private mutating func retryStatus(
         _ head: borrowing ResponseHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step? {
-        let status = head.status
+        let status = effectiveStatus(head, bytes)
         guard status >= 400 else { return nil }
         let listed = retry.statuses.contains(status)
         let failsOver = model >= 0 && (status == 429 || status >= 500)

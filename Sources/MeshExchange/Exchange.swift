@@ -114,6 +114,8 @@ package struct Exchange: ~Copyable {
     var ringHash: UInt64?
     var usedFreshConnectionAfterReset = false
 
+    /// Set for a call of gRPC.
+    var grpc: GRPCCall?
     /// Who the caller is, once an IdentityProvider knows it.
     var caller: Caller?
     /// The provider that knows it, or is being asked; -1 for none.

@@ -30,6 +30,8 @@ package struct Step: Sendable {
     package var relaysBody = false
     /// Write whatever ends the answer's body.
     package var endsAnswer = false
+    /// Write `shard.output`, complete lines, as fields behind the answer's body, and end it.
+    package var writesTrailers = false
     /// Close the caller's connection once everything is written; the answer is cut short when
     /// it had begun and `isDone` finds it unfinished.
     package var closesClient = false

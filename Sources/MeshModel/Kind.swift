@@ -6,6 +6,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case gateway = "Gateway"
     /// Rules for HTTP requests (Gateway API).
     case httpRoute = "HTTPRoute"
+    /// Rules for calls of gRPC (Gateway API).
+    case grpcRoute = "GRPCRoute"
     /// Permission for references into a namespace (Gateway API).
     case referenceGrant = "ReferenceGrant"
     /// Settings of the whole mesh.
@@ -34,7 +36,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     /// The API group.
     package var group: String {
         switch self {
-        case .gateway, .httpRoute, .referenceGrant: "gateway.networking.k8s.io"
+        case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
             .residencyPolicy, .attestationVerifier, .identityProvider:
             "pinion.dev"
@@ -45,7 +47,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     /// The values of `apiVersion`, the preferred one first.
     package var apiVersions: [String] {
         switch self {
-        case .gateway, .httpRoute: ["\(group)/v1"]
+        case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
             .residencyPolicy, .attestationVerifier, .identityProvider:
@@ -59,6 +61,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway: "Where the proxy listens: addresses, ports, hostnames."
         case .httpRoute: "Which requests go where, and how they are changed on the way."
+        case .grpcRoute: "Which calls of gRPC go where, by service and method."
         case .referenceGrant: "Permission for resources of other namespaces to refer to yours."
         case .mesh: "Settings of the whole mesh; there is at most one."
         case .backend: "Where traffic can go: endpoints, a DNS name or a URL."
@@ -87,6 +90,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway: GatewayShape.spec
         case .httpRoute: HTTPRouteShape.spec
+        case .grpcRoute: GRPCRouteShape.spec
         case .referenceGrant: ReferenceGrantShape.spec
         case .mesh: MeshShape.spec
         case .backend: BackendShape.spec

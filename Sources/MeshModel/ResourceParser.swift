@@ -61,6 +61,8 @@ struct ResourceParser {
         switch kind {
         case .gateway: set.gateways.append(GatewayResource(metadata: metadata, spec: spec))
         case .httpRoute: set.routes.append(HTTPRouteResource(metadata: metadata, spec: spec))
+        case .grpcRoute:
+            set.routes.append(HTTPRouteResource(callsOf: metadata, spec: spec))
         case .referenceGrant:
             set.grants.append(ReferenceGrantResource(metadata: metadata, spec: spec))
         case .mesh: set.meshes.append(MeshResource(metadata: metadata, spec: spec))

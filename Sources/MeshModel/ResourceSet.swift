@@ -9,7 +9,7 @@ package struct ResourceSet: Hashable, Sendable {
     package var gateways: [GatewayResource] = []
     /// The names of Gateways of other classes: routes may refer to them, and nothing happens.
     package var foreignGateways: [ResourceName] = []
-    /// The HTTPRoutes.
+    /// The HTTPRoutes, and GRPCRoutes as what they are in HTTP.
     package var routes: [HTTPRouteResource] = []
     /// The ReferenceGrants.
     package var grants: [ReferenceGrantResource] = []

@@ -10,6 +10,8 @@ import MeshWire
 extension ClientHandler {
     /// Bodies up to this size are kept for a second attempt although nothing needs to read them.
     static let replayedBodyMax = 256 * 1024
+    /// The same for a body that was streamed on HTTP/2 as it came.
+    static let retainedBodyMax = 64 * 1024
 
     /// Sends the request to `pick`, on a waiting connection or a new one.
     func dispatch(_ pick: Pick, after delay: Nanoseconds, fresh: Bool, at now: Instant) {
@@ -46,6 +48,10 @@ extension ClientHandler {
         let snapshot = exchange.snapshot
         let number = Int(snapshot.endpoints[Int(pick.endpoint)].backend)
         let tls = snapshot.backends[number].tls
+        if snapshot.backends[number].version == .http2 {
+            connectStream(pick, fresh: fresh, at: now)
+            return
+        }
         if !fresh, let waiting = loop.pool(pick.slot).take(tls: tls) {
             send(on: waiting, at: now)
             return
@@ -65,6 +71,37 @@ extension ClientHandler {
             guard token == attempt, isOpen else {
                 // Too late for this exchange; another one may still use the connection.
                 if let upstream { loop.keep(upstream, policy: policy, at: now) }
+                return
+            }
+            if let upstream {
+                send(on: upstream, at: now)
+            } else {
+                perform(
+                    exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
+            }
+            flushIfNeeded()
+        }
+    }
+
+    /// The same for an endpoint that is spoken to in HTTP/2.
+    private func connectStream(_ pick: Pick, fresh: Bool, at now: Instant) {
+        let snapshot = exchange.snapshot
+        let endpoint = snapshot.endpoints[Int(pick.endpoint)]
+        let number = Int(endpoint.backend)
+        guard let address = loop.address(of: endpoint, id: pick.endpoint, in: snapshot) else {
+            perform(
+                exchange.attemptFailed(.connect, shard: &loop.shard, at: now), at: now)
+            return
+        }
+        let token = attempt
+        loop.openStream(
+            to: address, slot: pick.slot, tls: snapshot.backends[number].tls, fresh: fresh,
+            idleTimeout: snapshot.backends[number].connections.idleTimeout,
+            timeout: exchange.connectTimeout
+        ) { [self] upstream in
+            let now = loop.now
+            guard token == attempt, isOpen else {
+                upstream?.close()
                 return
             }
             if let upstream {
@@ -147,6 +184,7 @@ extension ClientHandler {
         for range in loop.ranges { count += range.count }
         if count > 0 {
             exchange.requestProgressed(bytes: count, at: now)
+            if servesStream { retain(bytes, count) }
             if isChunked { upstream.writeChunkHead(count) }
             for range in loop.ranges {
                 upstream.write(UnsafeRawBufferPointer(rebasing: bytes[range.range]))
@@ -163,6 +201,10 @@ extension ClientHandler {
         input.drop(offset)
         upstream.flush()
         if ended {
+            if retained == .all {
+                hasBody = true
+                exchange.canReplay = true
+            }
             exchange.requestCompleted(bytes: 0, at: now)
             reading = .waiting
             rearm(at: now)
@@ -174,6 +216,21 @@ extension ClientHandler {
         }
         rearm(at: now)
         return false
+    }
+
+    /// Keeps the payload of a stream of HTTP/2 while it is small: calls of gRPC often send their
+    /// one message behind the head, and can be sent again once it is whole.
+    private func retain(_ bytes: UnsafeRawBufferPointer, _ count: Int) {
+        guard retained != .part else { return }
+        if body.count + count <= Self.retainedBodyMax {
+            retained = .all
+            for range in loop.ranges {
+                body.append(UnsafeRawBufferPointer(rebasing: bytes[range.range]))
+            }
+        } else {
+            retained = .part
+            body.clear()
+        }
     }
 
     /// The upstream takes more of a streamed body.
@@ -234,7 +291,7 @@ extension ClientHandler {
         if upstream.hasHead {
             relayEnd(of: upstream, at: now)
         } else {
-            let wasReused = upstream.served > 0 && upstream.input.isEmpty
+            let wasReused = (upstream.served > 0 || upstream.wasRefused) && upstream.input.isEmpty
             perform(
                 exchange.attemptFailed(
                     .reset(wasReused: wasReused), shard: &loop.shard, at: now), at: now)
@@ -275,7 +332,7 @@ extension Loop {
     func keep(
         _ upstream: UpstreamHandler, policy: ConnectionPoolPolicy, at now: Instant
     ) {
-        guard let pool = presentPool(upstream.slot) else {
+        guard !upstream.isStream, let pool = presentPool(upstream.slot) else {
             upstream.close()
             return
         }

@@ -152,14 +152,14 @@ extension ClientHandler {
 
     /// The answer's body is complete: everything that is left goes out in one write.
     private func endAnswer(of upstream: UpstreamHandler, at now: Instant) {
+        let trailers = upstream.trailers
+        if !trailers.isEmpty { exchange.answerTrailers(trailers, at: now) }
         let step = exchange.answerEnded(shard: &loop.shard, at: now)
         self.upstream = nil
         release(upstream)
         if step.writes { writeOutput() }
         if step.writesBody { emitFramed(loop.shard.output) }
-        if step.endsAnswer, isChunkedToClient {
-            write("0\r\n\r\n")
-        }
+        if step.endsAnswer { writeAnswerEnd(trailers: trailers) }
         var rest = step
         rest.writes = false
         rest.writesBody = false
@@ -232,6 +232,24 @@ extension ClientHandler {
     /// Writes what ends the answer's body.
     func writeAnswerEnd() {
         if isChunkedToClient { write("0\r\n\r\n") }
+    }
+
+    /// The same with fields behind the body, complete lines, for callers who take them.
+    func writeAnswerEnd(trailers lines: [UInt8]) {
+        if lines.isEmpty {
+            writeAnswerEnd()
+        } else if !finishBody(trailers: lines), isChunkedToClient {
+            write("0\r\n")
+            if takesTrailers { write(lines) }
+            write("\r\n")
+        }
+    }
+
+    /// **Source** RFC 9110 section 6.5.1.
+    private var takesTrailers: Bool {
+        guard let field = head.first(.te) else { return false }
+        let bytes = headBytes.window
+        return bytes.bytes.extracting(field.valueRange.range).equalsIgnoringCase("trailers")
     }
 }
 

@@ -33,6 +33,16 @@ final class ClientHandler: Connection {
         case lingering
     }
 
+    /// How much of a streamed body is kept.
+    enum Retained: UInt8 {
+        /// None of it was streamed yet.
+        case nothing
+        /// All that was streamed so far.
+        case all
+        /// It was too large.
+        case part
+    }
+
     unowned(unsafe) let loop: Loop
     /// The number of the socket it was accepted on.
     let socket: Int
@@ -73,15 +83,34 @@ final class ClientHandler: Connection {
     private var isAbort = false
     private var isReset = false
     private var isIdle = false
+    /// Whether it serves one request, on a stream of HTTP/2.
+    let servesStream: Bool
+    /// How much of a streamed body is kept in `body`.
+    var retained = Retained.nothing
+    /// Whether a request was read on it.
+    private var hasServed = false
 
     init(loop: Loop, socket: Int, peer: InternetAddress) {
         self.loop = loop
         self.socket = socket
         self.peer = Array(peer.host.utf8)
+        servesStream = false
         headBytes = ByteQueue(loop.sockets.blocks)
         body = ByteQueue(loop.sockets.blocks)
         super.init(sockets: loop.sockets)
         exchange.peer = self.peer
+    }
+
+    /// For one stream of `session`.
+    init(loop: Loop, session: HTTP2ServerSession) {
+        self.loop = loop
+        socket = session.socket
+        peer = session.peer
+        servesStream = true
+        headBytes = ByteQueue(loop.sockets.blocks)
+        body = ByteQueue(loop.sockets.blocks)
+        super.init(sockets: loop.sockets)
+        exchange.peer = peer
     }
 
     // MARK: Connection
@@ -103,12 +132,27 @@ final class ClientHandler: Connection {
         loop.wheel.arm(self, at: now)
     }
 
+    /// Serves the one request of a stream.
+    func open(on stream: ServerStream) {
+        opened(on: stream)
+        deadline = loop.now + loop.shard.snapshot.limits.headTimeout
+        loop.wheel.arm(self, at: loop.now)
+    }
+
+    /// Answers a request whose head is too large.
+    func refuse(_ violation: Violation) {
+        let now = loop.now
+        perform(exchange.refuseMalformed(violation, shard: &loop.shard, at: now), at: now)
+        flushIfNeeded()
+    }
+
     override func ended() {
         gone()
         forgetQuestion()
+        loop.wheel.disarm(self)
+        if servesStream { return }
         loop.connections.giveBack()
         setIdle(false)
-        loop.wheel.disarm(self)
         loop.clientClosed(self)
     }
 
@@ -148,10 +192,10 @@ final class ClientHandler: Connection {
     }
 
     /// Index of its port in the present snapshot, -1 when the port is gone.
-    var port: Int { socket < loop.portIndex.count ? loop.portIndex[socket] : -1 }
+    var port: Int { loop.port(ofSocket: socket) }
 
     func setIdle(_ idle: Bool) {
-        guard idle != isIdle else { return }
+        guard idle != isIdle, !servesStream else { return }
         isIdle = idle
         loop.idleClients += idle ? 1 : -1
     }
@@ -211,10 +255,12 @@ final class ClientHandler: Connection {
                 return false
             }
         } catch {
+            if !hasServed, !servesStream, speaksHTTP2() { return false }
             perform(
                 exchange.refuseMalformed(error, shard: &loop.shard, at: now), at: now)
             return false
         }
+        hasServed = true
         if let bytes = input.take(head.length) { headBytes.append(bytes) }
         if loop.asksInFields(port), !readAsked(at: now) { return true }
         reading = .waiting
@@ -224,6 +270,25 @@ final class ClientHandler: Connection {
             exchange.begin(
                 head, bytes.bytes, port: port, shard: &loop.shard, at: now),
             at: now)
+        return true
+    }
+
+    /// Whether what came is, as far as it goes, how HTTP/2 begins. When all of that is there, the
+    /// connection belongs to a session from now on.
+    private func speaksHTTP2() -> Bool {
+        let preface = FrameGate.preface
+        let bytes = input.window
+        let count = min(bytes.count, preface.utf8CodeUnitCount)
+        for i in 0..<count where bytes[i] != preface.utf8Start[i] { return false }
+        if count < preface.utf8CodeUnitCount {
+            head.reset()
+            loop.wheel.arm(self, at: loop.now)
+            return true
+        }
+        setIdle(false)
+        loop.wheel.disarm(self)
+        loop.clients.removeValue(forKey: ObjectIdentifier(self))
+        HTTP2ServerSession(loop: loop, socket: socket, peer: peer).takeOver(self)
         return true
     }
 
@@ -316,6 +381,7 @@ final class ClientHandler: Connection {
         headBytes.clear()
         body.clear()
         hasBody = false
+        retained = .nothing
     }
 
     /// Tells a caller that waits for it to send the body.
@@ -346,6 +412,7 @@ final class ClientHandler: Connection {
         if step.writes, !step.relaysBody { writeOutput() }
         if step.writesBody { writePayloadOutput() }
         if step.endsAnswer { writeAnswerEnd() }
+        if step.writesTrailers { writeAnswerEnd(trailers: loop.shard.output) }
         if step.isDone {
             forgetQuestion()
             logRecord(at: now)
@@ -392,7 +459,7 @@ final class ClientHandler: Connection {
         hasContinued = false
         attempt &+= 1
         reading = .head
-        if loop.shard.isDraining || port < 0 {
+        if servesStream || loop.shard.isDraining || port < 0 {
             closeAfterFlush(at: now)
             return
         }
@@ -438,7 +505,7 @@ final class ClientHandler: Connection {
         guard isOpen else { return }
         // RFC 9293 section 3.6: what is not delivered by then is lost, but so is the illusion.
         if isReset { resetOnClose() }
-        if isAbort || isReset {
+        if isAbort || isReset || servesStream {
             close()
             return
         }

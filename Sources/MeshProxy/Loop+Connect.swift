@@ -32,6 +32,45 @@ extension Loop {
         handler.connect(to: address, within: timeout, secured: secured)
     }
 
+    /// Opens a stream on a connection of HTTP/2 to an endpoint and hands it, or nil, to `done`: at
+    /// once when a connection has room, else when one was made. With `fresh` one is made.
+    func openStream(
+        to address: InternetAddress, slot: EndpointSlot, tls: UpstreamTLS?, fresh: Bool,
+        idleTimeout: Nanoseconds, timeout: Nanoseconds,
+        done: @escaping (UpstreamHandler?) -> Void
+    ) {
+        let serve: (HTTP2ClientSession?) -> Void = { [self] session in
+            guard let session else {
+                done(nil)
+                return
+            }
+            guard session.takesStreams else {
+                // Others were served first.
+                openStream(
+                    to: address, slot: slot, tls: tls, fresh: false, idleTimeout: idleTimeout,
+                    timeout: timeout, done: done)
+                return
+            }
+            let handler = UpstreamHandler(loop: self, slot: slot, tls: tls)
+            session.host(handler)
+            done(handler)
+        }
+        let pool = pool(slot)
+        if !fresh, let session = pool.session(tls: tls) {
+            if session.isReady { serve(session) } else { session.wait(serve) }
+            return
+        }
+        guard let secured = client(of: tls) else {
+            done(nil)
+            return
+        }
+        let session = HTTP2ClientSession(
+            loop: self, slot: slot, tls: tls, idleTimeout: idleTimeout)
+        pool.add(session)
+        session.wait(serve)
+        session.dial(address, within: timeout, secured: secured)
+    }
+
     /// How to speak TLS as `settings` say; `.some(nil)` for cleartext, nil when they are not known
     /// any more.
     func client(of settings: UpstreamTLS?) -> TLSClient?? {

@@ -25,6 +25,8 @@ final class Loop: @unchecked Sendable {
     var portIndex: [Int] = []
     /// Open client connections, for draining.
     var clients: [ObjectIdentifier: ClientHandler] = [:]
+    /// Open client connections of HTTP/2.
+    var sessions: [ObjectIdentifier: HTTP2ServerSession] = [:]
     /// The client connections of all loops.
     let connections: ConnectionCount
     private let report: @Sendable (String) -> Void
@@ -38,6 +40,8 @@ final class Loop: @unchecked Sendable {
     var piece: [UInt8] = []
     /// Payload ranges of the read being relayed.
     var ranges: [ByteRange] = []
+    /// The fields of the request of HTTP/2 that is being read.
+    var fields = RequestFields()
 
     /// Access lines not handed over yet.
     var logLines: [UInt8] = []
@@ -97,6 +101,12 @@ final class Loop: @unchecked Sendable {
         tls = publication.tls
         engines.closeIdle()
         for client in clients.values { client.portsChanged() }
+        for session in sessions.values { session.portsChanged() }
+    }
+
+    /// Index of a listening socket's port in the present snapshot, -1 when the port is gone.
+    func port(ofSocket socket: Int) -> Int {
+        socket < portIndex.count ? portIndex[socket] : -1
     }
 
     /// The address of an endpoint of the present snapshot, parsed once.
@@ -185,8 +195,9 @@ final class Loop: @unchecked Sendable {
     func metrics() -> ShardMetrics {
         shard.refreshGauges(at: now)
         var copy = shard.metrics
-        copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients)
-        copy.mesh.downstreamIdle = Int64(idleClients)
+        let busy = sessions.values.reduce(0) { $0 + ($1.isBusy ? 1 : 0) }
+        copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients) + Int64(busy)
+        copy.mesh.downstreamIdle = Int64(idleClients) + Int64(sessions.count - busy)
         copy.mesh.upstreamIdle = Int64(pools.reduce(0) { $0 + $1.count })
         copy.mesh.upstreamActive = Int64(activeUpstreams)
         return copy
@@ -214,6 +225,7 @@ final class Loop: @unchecked Sendable {
         shard.isDraining = true
         drained = done
         for client in Array(clients.values) { client.drain() }
+        for session in Array(sessions.values) { session.drain() }
         checkDrained()
         sockets.schedule(at: now + limit) { [self] in endDraining(false) }
     }
@@ -221,6 +233,7 @@ final class Loop: @unchecked Sendable {
     /// Closes whatever is left.
     func abortAll() {
         for client in Array(clients.values) { client.abort() }
+        for session in Array(sessions.values) { session.abort() }
         for pool in pools { pool.closeAll() }
         engines.closeIdle()
         flushLog()
@@ -232,8 +245,13 @@ final class Loop: @unchecked Sendable {
         checkDrained()
     }
 
+    func sessionClosed(_ session: HTTP2ServerSession) {
+        sessions.removeValue(forKey: ObjectIdentifier(session))
+        checkDrained()
+    }
+
     private func checkDrained() {
-        if clients.isEmpty { endDraining(true) }
+        if clients.isEmpty, sessions.isEmpty { endDraining(true) }
     }
 
     private func endDraining(_ isClean: Bool) {
@@ -249,6 +267,7 @@ final class Loop: @unchecked Sendable {
         shard.fleet.tick(at: now)
         for pool in pools { pool.prune(at: now) }
         engines.prune(at: now)
+        for session in Array(sessions.values) { session.maintain(at: now) }
         flushLog()
         flushRecordings()
         if shard.output.capacity > 256 * 1024 { shard.output = [] }

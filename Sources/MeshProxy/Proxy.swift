@@ -320,12 +320,14 @@ package actor Proxy {
 
     private func tlsContexts(of next: Snapshot) throws -> [UpstreamTLS: NIOSSLContext] {
         var contexts: [UpstreamTLS: NIOSSLContext] = [:]
-        var system: NIOSSLContext?
+        var system: [Backend.HTTPVersion: NIOSSLContext] = [:]
         for backend in next.backends {
             guard let settings = backend.tls, contexts[settings] == nil else { continue }
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.minimumTLSVersion = .tlsv12
-            configuration.applicationProtocols = ["http/1.1"]
+            configuration.applicationProtocols = [
+                settings.version == .http2 ? "h2" : "http/1.1"
+            ]
             do {
                 if let file = settings.caFile {
                     let roots = try NIOSSLCertificate.fromPEMFile(file)
@@ -333,8 +335,9 @@ package actor Proxy {
                     contexts[settings] = try NIOSSLContext(configuration: configuration)
                 } else {
                     // The system's roots cost tens of milliseconds to read: once is enough.
-                    let context = try system ?? NIOSSLContext(configuration: configuration)
-                    system = context
+                    let context =
+                        try system[settings.version] ?? NIOSSLContext(configuration: configuration)
+                    system[settings.version] = context
                     contexts[settings] = context
                 }
             } catch {

@@ -27,6 +27,8 @@ final class UpstreamHandler: Connection {
     private(set) var served = 0
     /// When it must be closed, while idle.
     var idleUntil = Instant.distantFuture
+    /// Fields that came behind the present answer's body: complete lines.
+    private(set) var trailers: [UInt8] = []
     private var informational = 0
     private var isCounted = false
 
@@ -43,6 +45,7 @@ final class UpstreamHandler: Connection {
         hasHead = false
         isHeadTaken = false
         informational = 0
+        if !trailers.isEmpty { trailers = [] }
         head.reset()
         loop.activeUpstreams += 1
         isCounted = true
@@ -61,7 +64,8 @@ final class UpstreamHandler: Connection {
 
     /// Whether the answer was read to its end and the endpoint takes another request.
     var isReusable: Bool {
-        isOpen && hasHead && reader.isComplete && head.keepAlive && input.isEmpty && isFlushed
+        isOpen && !isStream && hasHead && reader.isComplete && head.keepAlive && input.isEmpty
+            && isFlushed
     }
 
     /// Whether the connection ended by an error rather than by the peer's orderly end.
@@ -84,6 +88,8 @@ final class UpstreamHandler: Connection {
         if !hasHead, !readHead(for: client) { return }
         client.relay(from: self)
     }
+
+    override func receivedTrailers(_ lines: [UInt8]) { trailers = lines }
 
     override func relieved() { client?.upstreamWritable() }
 

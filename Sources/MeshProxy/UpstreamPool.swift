@@ -9,6 +9,8 @@ final class UpstreamPool {
     /// The endpoint that the connections lead to.
     private(set) var slot: EndpointSlot?
     private var idle: [UpstreamHandler] = []
+    /// Connections of HTTP/2, which serve many exchanges at once.
+    private var sessions: [HTTP2ClientSession] = []
 
     /// Count of idle connections.
     var count: Int { idle.count }
@@ -34,6 +36,23 @@ final class UpstreamPool {
         return nil
     }
 
+    /// A connection of HTTP/2 on which another stream may be opened, encrypted as `tls` says; or
+    /// one that is being made and can be waited for.
+    func session(tls: UpstreamTLS?) -> HTTP2ClientSession? {
+        var waited: HTTP2ClientSession?
+        for session in sessions where session.tls == tls {
+            if session.takesStreams { return session }
+            if session.takesWaiters { waited = session }
+        }
+        return waited
+    }
+
+    /// Counts `session` among the connections to the endpoint.
+    func add(_ session: HTTP2ClientSession) { sessions.append(session) }
+
+    /// Forgets a session that ended.
+    func remove(_ session: HTTP2ClientSession) { sessions.removeAll { $0 === session } }
+
     /// Keeps a connection for the next request; closes it when enough are kept.
     func keep(_ upstream: UpstreamHandler, max: Int, until: Instant) {
         guard idle.count < max, upstream.isOpen else {
@@ -51,6 +70,7 @@ final class UpstreamPool {
 
     /// Closes what has been idle for too long. The oldest stand first.
     func prune(at now: Instant) {
+        for session in sessions where session.isIdle(at: now) { session.retire() }
         guard let first = idle.first, first.idleUntil <= now else { return }
         let expired = idle.prefix { $0.idleUntil <= now }
         idle.removeFirst(expired.count)
@@ -62,5 +82,8 @@ final class UpstreamPool {
         let all = idle
         idle = []
         for upstream in all { upstream.close() }
+        let open = sessions
+        sessions = []
+        for session in open { session.retire() }
     }
 }

@@ -18,6 +18,8 @@ package struct Backend: Sendable, Hashable {
     package var healthCheck: HealthCheck?
     /// When one of them is left out because of its answers, or nil.
     package var outlier: OutlierPolicy?
+    /// The version of HTTP that they are spoken to in.
+    package var version: HTTPVersion
     /// How connections to them are encrypted, or nil for cleartext.
     package var tls: UpstreamTLS?
     /// What is dropped from the front of a path that has it, whole segments only; empty for
@@ -42,12 +44,21 @@ package struct Backend: Sendable, Hashable {
         case openAI
     }
 
+    /// A version of HTTP.
+    package enum HTTPVersion: Sendable, Hashable {
+        /// HTTP/1.1.
+        case http1
+        /// HTTP/2, by prior knowledge where connections are not encrypted.
+        case http2
+    }
+
     /// A backend of the given parts.
     package init(
         name: String, provider: String = "", dialect: Dialect = .http,
         endpoints: Range<EndpointID>, balancing: Balancing = .peakEWMA,
         healthCheck: HealthCheck? = nil, outlier: OutlierPolicy? = OutlierPolicy(),
-        tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [], pathPrefix: [UInt8] = [],
+        version: HTTPVersion = .http1, tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [],
+        pathPrefix: [UInt8] = [],
         hostHeader: [UInt8]? = nil, credential: Credential? = nil,
         connections: ConnectionPoolPolicy = ConnectionPoolPolicy(), access: [AccessID] = []
     ) {
@@ -58,6 +69,7 @@ package struct Backend: Sendable, Hashable {
         self.balancing = balancing
         self.healthCheck = healthCheck
         self.outlier = outlier
+        self.version = version
         self.tls = tls
         self.pathStrip = pathStrip
         self.pathPrefix = pathPrefix
@@ -200,11 +212,16 @@ package struct UpstreamTLS: Sendable, Hashable {
     package var serverName: String
     /// A PEM file of certificate authorities; nil for the system's.
     package var caFile: String?
+    /// The version of HTTP that is agreed on within it.
+    package var version: Backend.HTTPVersion
 
     /// TLS of the given parts.
-    package init(serverName: String, caFile: String? = nil) {
+    package init(
+        serverName: String, caFile: String? = nil, version: Backend.HTTPVersion = .http1
+    ) {
         self.serverName = serverName
         self.caFile = caFile
+        self.version = version
     }
 }
 

@@ -8,10 +8,10 @@ import MeshBasics
 /// `time`, `request_id`, `trace_id`, `method`, `host`, `path`, `status`, `duration_ms`,
 /// `connect_ms`, `ttfb_ms`, `ttft_ms`, `bytes_in`, `bytes_out`, `route`, `backend`, `endpoint`,
 /// `attempts`, `model`, `upstream_model`, `operation`, `stream`, `tokens_in`, `tokens_out`,
-/// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `error_code`, `error_scope`, `limit`,
-/// `access_rule`, `fallback`, `truncated`, `client_aborted`, `usage_missing`, `limit_audited`,
-/// `access_audited`, `residency` (`labels`, `policies`, `hops`), `identity`, `identity_provider`,
-/// `client`, `user_agent`, `snapshot`.
+/// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `grpc_status`, `error_code`,
+/// `error_scope`, `limit`, `access_rule`, `fallback`, `truncated`, `client_aborted`,
+/// `usage_missing`, `limit_audited`, `access_audited`, `residency` (`labels`, `policies`,
+/// `hops`), `identity`, `identity_provider`, `client`, `user_agent`, `snapshot`.
 ///
 /// What it never writes: headers beside the user agent, bodies, the query of a path, and the user
 /// name and password of an address. Paths and hosts are cut down here and not where they are
@@ -144,6 +144,9 @@ package struct AccessLogWriter: Sendable {
     private static func writeFaults(
         _ record: borrowing ExchangeRecord, to sink: inout LineSink
     ) {
+        if let status = record.grpcStatus {
+            sink.number(",\"grpc_status\":", UInt64(status))
+        }
         if let code = record.refusal { sink.word(",\"error_code\":\"", code) }
         if let fault = record.fault { sink.word(",\"error_scope\":\"", fault.label) }
         sink.name(",\"limit\":\"", record.limit)

@@ -64,6 +64,8 @@ package struct ExchangeRecord: Sendable {
     package var fault: FaultScope?
     /// The status that the caller saw; 0 when none was sent.
     package var status: UInt16 = 0
+    /// The outcome of a gRPC call, as the caller saw it; nil for anything else.
+    package var grpcStatus: UInt8?
     /// Attempts at upstreams, the first included.
     package var attempts: UInt16 = 0
     /// What else was true.

@@ -23,6 +23,8 @@ package struct MeshCounters: Hashable, Sendable {
     package var usageMissing: UInt64 = 0
     /// Exchanges that the caller left before the end.
     package var clientAborts: UInt64 = 0
+    /// Requests and caller connections of HTTP/2 that were ended because they break it.
+    package var downstreamMalformed: UInt64 = 0
     /// Access lines not written because the writer was behind.
     package var accessLogDropped: UInt64 = 0
     /// Recorded exchanges not written because the disk was behind.
@@ -43,6 +45,7 @@ package struct MeshCounters: Hashable, Sendable {
         retryBudgetExhausted &+= other.retryBudgetExhausted
         usageMissing &+= other.usageMissing
         clientAborts &+= other.clientAborts
+        downstreamMalformed &+= other.downstreamMalformed
         accessLogDropped &+= other.accessLogDropped
         recordingsDropped &+= other.recordingsDropped
     }

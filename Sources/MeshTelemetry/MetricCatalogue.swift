@@ -118,6 +118,9 @@ package enum MetricCatalogue {
     static let clientAborts = Metric(
         "pinion_client_aborts_total", .counter,
         help: "Exchanges that the caller left before the end.")
+    static let downstreamMalformed = Metric(
+        "pinion_downstream_malformed_total", .counter,
+        help: "Requests and connections of HTTP/2 that were ended because they break it.")
     static let usageMissing = Metric(
         "pinion_usage_missing_total", .counter,
         help: "Exchanges whose upstream did not say how many tokens it used.")
@@ -138,8 +141,8 @@ package enum MetricCatalogue {
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
         accessDecisions, engineAnswers, engineDuration, identityResults, truncations,
-        clientAborts, usageMissing, accessLogDropped, recordingsDropped, seriesDropped,
-        pageTruncated,
+        clientAborts, downstreamMalformed, usageMissing, accessLogDropped, recordingsDropped,
+        seriesDropped, pageTruncated,
     ]
 
     // MARK: Requests

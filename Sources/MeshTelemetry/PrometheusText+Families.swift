@@ -43,6 +43,7 @@ extension MetricsPage {
         sample(LabelText(["side"], ["upstream"]), mesh.upstreamOpened)
         plain(MetricCatalogue.retryBudgetExhausted, mesh.retryBudgetExhausted)
         plain(MetricCatalogue.clientAborts, mesh.clientAborts)
+        plain(MetricCatalogue.downstreamMalformed, mesh.downstreamMalformed)
         plain(MetricCatalogue.usageMissing, mesh.usageMissing)
         plain(MetricCatalogue.accessLogDropped, mesh.accessLogDropped)
         plain(MetricCatalogue.recordingsDropped, mesh.recordingsDropped)

@@ -14,14 +14,15 @@ enum ErrorCatalogue {
                 + "of the answer, in `error_code` of the access log, and in the label `code` of "
                 + "`pinion_refusals_total`. A caller of an OpenAI path gets the OpenAI error "
                 + "object, everyone else `application/problem+json` (RFC 9457). Both carry "
-                + "`retryable`, `scope` and `request_id`.",
+                + "`retryable`, `scope` and `request_id`. A caller of gRPC gets the status of "
+                + "the last column, with a message.",
             "",
-            "| code | status | scope | retryable |", "| --- | --- | --- | --- |",
+            "| code | status | scope | retryable | gRPC |", "| --- | --- | --- | --- | --- |",
         ]
         for code in Refusal.Code.allCases {
             lines.append(
                 "| [`\(code.name)`](#\(code.name)) | \(code.status) | \(code.scope.label) | "
-                    + "\(code.isRetryable ? "yes" : "no") |")
+                    + "\(code.isRetryable ? "yes" : "no") | \(Refusal(code).grpcStatus) |")
         }
         for code in Refusal.Code.allCases {
             let summary = code.summary

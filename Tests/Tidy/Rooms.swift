@@ -46,8 +46,8 @@ struct Room: Sendable {
         Room(
             name: "MeshProxy", ring: 5, rooms: rings04,
             modules: [
-                "NIOCore", "NIOSSL", "NIOConcurrencyHelpers", "NIOTLS", "CLinux", "Dispatch",
-                "Synchronization", "Glibc",
+                "NIOCore", "NIOSSL", "NIOConcurrencyHelpers", "NIOTLS", "NIOHTTP2", "NIOHPACK",
+                "CLinux", "Dispatch", "Synchronization", "Glibc",
             ]),
         Room(
             name: "MeshControl", ring: 5, rooms: rings04 + ["MeshProxy"],

@@ -153,6 +153,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case cutOff
         /// An answer's head was read.
         case answerHead
+        /// Fields came behind the answer's body; `bytes` is the outcome of a gRPC call.
+        case answerTrailers
         /// The answer's body ended well.
         case answerEnded
         /// The answer's body broke off.
@@ -293,7 +295,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
         let flags = [
             step.abandonsUpstream, step.collectsBody, step.needsFreshConnection, step.writes,
             step.writesBody, step.relaysBody, step.endsAnswer, step.closesClient, step.isDone,
-            step.awaitsKeys != nil,
+            step.awaitsKeys != nil, step.writesTrailers,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
         engine = step.asks?.engine.name

@@ -131,6 +131,8 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .timer: return Explanation("\(time): a time limit passed")
         case .clientGone: return Explanation("\(time): the caller left")
         case .cutOff: return Explanation("\(time): the process stopped")
+        case .answerTrailers:
+            return Explanation("\(time): the call ended with status \(event.bytes ?? 2)")
         case .answerEnded: return Explanation("\(time): the answer ended")
         case .keysSettled:
             return Explanation("\(time): the keys that were asked for are as good as they get")

@@ -61,7 +61,8 @@ package struct Replay: Sendable {
             case .begin, .unread, .body, .bodyFailed, .bodyProgressed, .keysSettled: break
             case .engine: continue
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
-                .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke, .paused, .released:
+                .clientGone, .cutOff, .answerHead, .answerTrailers, .answerEnded, .answerBroke,
+                .paused, .released:
                 return Replay(
                     recording: stage.tape.recording,
                     decision: Decision(stage.exchange, usage: recording.usage))
@@ -188,6 +189,7 @@ private struct Stage: ~Copyable {
         case .clientGone: _ = exchange.clientGone(shard: &shard, at: now)
         case .cutOff: _ = exchange.cutOff(shard: &shard, at: now)
         case .answerHead: try performAnswerHead(event, at: now)
+        case .answerTrailers: exchange.answerTrailers(status: event.bytes, at: now)
         case .answerEnded: _ = exchange.answerEnded(shard: &shard, at: now)
         case .answerBroke: _ = exchange.answerBroke(shard: &shard, at: now)
         case .paused: exchange.answerPaused(at: now)
@@ -322,7 +324,7 @@ extension RecordedOutcome {
     package var text: String {
         let names = [
             "leave the endpoint", "collect the body", "new connection", "write", "write a piece",
-            "relay", "end the answer", "close", "done", "ask for keys",
+            "relay", "end the answer", "close", "done", "ask for keys", "end with fields",
         ]
         var words: [String] = []
         for (bit, name) in names.enumerated() where parts & 1 << UInt16(bit) != 0 {

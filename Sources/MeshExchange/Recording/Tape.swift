@@ -270,8 +270,8 @@ extension RecordedEvent.Kind {
         switch self {
         case .bodyProgressed, .requestProgressed, .paused: true
         case .begin, .unread, .body, .bodyFailed, .engine, .requestCompleted, .sent,
-            .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerEnded, .answerBroke,
-            .released,
+            .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerTrailers,
+            .answerEnded, .answerBroke, .released,
             .keysSettled:
             false
         }

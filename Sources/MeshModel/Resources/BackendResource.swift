@@ -16,6 +16,8 @@ package struct BackendResource: Hashable, Sendable {
     package var dns: Located<Name>?
     /// A URL.
     package var url: Located<String>?
+    /// `appProtocol`, or nil when none was written.
+    package var appProtocol: Located<String>?
     /// What is known about all of its endpoints, sorted by key.
     package var labels: [Metadata.Label]
     /// Where evidence about all of its endpoints lies, or nil.
@@ -116,6 +118,7 @@ package struct BackendResource: Hashable, Sendable {
             return Located(name, at: cursor.place)
         }
         url = spec?.text("url")
+        appProtocol = spec?.text("appProtocol")
         labels = spec?.labels("labels") ?? []
         evidence = EvidenceText(spec?["evidence"])
         tls = spec?["tls"].map { cursor in

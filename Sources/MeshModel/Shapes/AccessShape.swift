@@ -24,7 +24,8 @@ enum AccessPolicyShape {
             "group", .choice(["gateway.networking.k8s.io", "pinion.dev"]), required: true,
             "the API group of the target"),
         Field(
-            "kind", .choice(["Gateway", "HTTPRoute", "Model", "Backend"]), required: true,
+            "kind", .choice(["Gateway", "HTTPRoute", "GRPCRoute", "Model", "Backend"]),
+            required: true,
             "the kind of the target"),
         Field("name", .text(.subdomain), required: true, "the name of the target"),
         .refused("sectionName", "target the whole resource"),

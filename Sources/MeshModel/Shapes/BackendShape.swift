@@ -17,6 +17,18 @@ enum BackendShape {
             "url", .text(.url),
             "`http[s]://host[:port][/base]`; for OpenAI the base stands for `/v1`"),
         Field(
+            "appProtocol",
+            .choice(
+                ["http", "http2", "kubernetes.io/h2c"],
+                refused: [
+                    .init("https", "write `http` or `http2`, and `tls`"),
+                    .init("grpc", "write `http2`, which gRPC is spoken over"),
+                    .init("kubernetes.io/ws", "remove it: WebSocket needs no setting"),
+                    .init("kubernetes.io/wss", "write `tls`: WebSocket needs no setting"),
+                ]), fallback: "http",
+            "what it is spoken to in: `http` for HTTP/1.1, `http2` for HTTP/2, which gRPC needs; "
+                + "`kubernetes.io/h2c` is `http2` without `tls`"),
+        Field(
             "labels", .labels,
             "what is known about all of its endpoints, whose own labels go before: "
                 + "`region: eu-west`, `zone`, `jurisdiction: EU`, `hardware`"),

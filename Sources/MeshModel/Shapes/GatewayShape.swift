@@ -82,12 +82,11 @@ enum GatewayShape {
         Field(
             "kind",
             .choice(
-                ["HTTPRoute", "Model"],
+                ["HTTPRoute", "GRPCRoute", "Model"],
                 refused: [
-                    .init("GRPCRoute", "write `HTTPRoute` or `Model`"),
-                    .init("TLSRoute", "write `HTTPRoute` or `Model`"),
-                    .init("TCPRoute", "write `HTTPRoute` or `Model`"),
-                    .init("UDPRoute", "write `HTTPRoute` or `Model`"),
+                    .init("TLSRoute", "write `HTTPRoute`, `GRPCRoute` or `Model`"),
+                    .init("TCPRoute", "write `HTTPRoute`, `GRPCRoute` or `Model`"),
+                    .init("UDPRoute", "write `HTTPRoute`, `GRPCRoute` or `Model`"),
                 ]),
             required: true, "the kind"),
     ]

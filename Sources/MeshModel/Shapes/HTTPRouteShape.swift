@@ -55,7 +55,8 @@ enum HTTPRouteShape {
         Field("value", .text(.line), fallback: "/", "the path, prefix or pattern"),
     ]
 
-    private static let headerMatch: [Field] = [
+    /// A match on a header.
+    static let headerMatch: [Field] = [
         Field(
             "type", .choice(["Exact", "RegularExpression"]), fallback: "Exact",
             "how `value` is compared"),
@@ -140,7 +141,8 @@ enum HTTPRouteShape {
         Field("denominator", .integer(1...1_000_000), fallback: "100", "of so many"),
     ]
 
-    private static let weightedBackend: [Field] =
+    /// `backendRef` with weight and filters.
+    static let weightedBackend: [Field] =
         ReferenceShape.backend + [
             Field(
                 "weight", .integer(0...1_000_000), fallback: "1",

@@ -24,7 +24,7 @@ enum IdentityProviderShape {
         Field(
             "kind",
             .choice(
-                ["Gateway", "HTTPRoute", "Model"],
+                ["Gateway", "HTTPRoute", "GRPCRoute", "Model"],
                 refused: [
                     .init("Backend", "target the HTTPRoute or Model that leads to the Backend")
                 ]),

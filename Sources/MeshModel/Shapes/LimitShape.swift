@@ -18,7 +18,7 @@ enum LimitPolicyShape {
         Field(
             "kind",
             .choice(
-                ["Gateway", "HTTPRoute", "Model"],
+                ["Gateway", "HTTPRoute", "GRPCRoute", "Model"],
                 refused: [
                     .init("Backend", "target the HTTPRoute or Model that leads to the Backend")
                 ]),

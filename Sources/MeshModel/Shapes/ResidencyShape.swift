@@ -34,7 +34,7 @@ enum ResidencyPolicyShape {
             "group", .choice(["gateway.networking.k8s.io", "pinion.dev"]), required: true,
             "the API group of the target"),
         Field(
-            "kind", .choice(["Gateway", "HTTPRoute", "Model"]), required: true,
+            "kind", .choice(["Gateway", "HTTPRoute", "GRPCRoute", "Model"]), required: true,
             "the kind of the target"),
         Field("name", .text(.subdomain), required: true, "the name of the target"),
         .refused("sectionName", "target the whole resource"),

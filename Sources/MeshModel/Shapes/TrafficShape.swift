@@ -4,10 +4,10 @@
 enum TrafficShape {
     static let settings: [Field] = [
         Field("timeouts", .object(timeouts), "time limits"),
-        Field("retry", .object(retry), "what is tried again; for Gateway, HTTPRoute and Model"),
+        Field("retry", .object(retry), "what is tried again; for Gateways, routes and Models"),
         Field(
             "continuation", .object(continuation),
-            "whether a stream that broke off goes on elsewhere; for Gateway, HTTPRoute and Model"),
+            "whether a stream that broke off goes on elsewhere; for Gateways, routes and Models"),
         Field("balancing", .object(balancing), "how endpoints are chosen; for Backend"),
         Field("healthCheck", .object(healthCheck), "how endpoints are probed; for Backend"),
         Field(
@@ -131,7 +131,8 @@ enum TrafficPolicyShape {
             "group", .choice(["gateway.networking.k8s.io", "pinion.dev"]), required: true,
             "the API group of the target"),
         Field(
-            "kind", .choice(["Gateway", "HTTPRoute", "Backend", "Model"]), required: true,
+            "kind", .choice(["Gateway", "HTTPRoute", "GRPCRoute", "Backend", "Model"]),
+            required: true,
             "the kind of the target"),
         Field("name", .text(.subdomain), required: true, "the name of the target"),
         .refused("sectionName", "target the whole resource"),

@@ -16,7 +16,7 @@ import MeshBasics
 /// Calls back only from its loop, never from within `write`, `flush` or `pauseReads`: a write that
 /// fails is reported after the present event. `close` alone calls `ended` before it returns.
 ///
-/// With TLS (`secure`) all of this is about the bytes inside of it.
+/// With a `Layer` (TLS, or a stream of HTTP/2) all of this is about the bytes inside of it.
 class Connection: Pollable {
     /// What was read and not yet used.
     final var input: Input
@@ -42,7 +42,11 @@ class Connection: Pollable {
     private final var isPaused = false
     private final var isBroken = false
     private final var isOutputShut = false
-    private final var tls: TLSChannel?
+    private final var layer: Layer?
+    /// Whether the peer certainly, or very likely, looked at nothing of what was sent.
+    final var wasRefused = false
+    /// Whether its end is to look like a cut.
+    private(set) final var endsByReset = false
     /// Fires when the connection is not usable in time; cancelled before this object goes.
     private final var connectTimer: Timer?
 
@@ -56,6 +60,9 @@ class Connection: Pollable {
 
     /// There is more in `input`.
     func received() {}
+
+    /// Fields came behind a body, as complete lines.
+    func receivedTrailers(_ lines: [UInt8]) {}
 
     /// More may be written again.
     func relieved() {}
@@ -80,6 +87,44 @@ class Connection: Pollable {
     /// Room for more of what waits to be written, told once when there is some.
     private static let toWrite = EPOLLOUT.rawValue | EPOLLET.rawValue
 
+    /// Starts to live on `layer` alone, without a socket of its own.
+    final func opened(on layer: Layer) {
+        isOpen = true
+        hasConnected = true
+        self.layer = layer
+        sockets.retain(self)
+    }
+
+    /// Starts to live in `layer`, on the socket that was accepted.
+    final func secure(by layer: Layer) {
+        self.layer = layer
+        layer.begin()
+    }
+
+    /// Gives its socket, its layer, what was read and not used, and what was not sent yet to
+    /// `other`, and is closed without a word to anybody.
+    final func handOver(to other: Connection) {
+        guard isOpen, descriptor >= 0 else { return }
+        isOpen = false
+        let bytes = input.window
+        if !bytes.isEmpty {
+            other.input.lend(bytes)
+            other.input.settle()
+        }
+        input.clear()
+        other.isOpen = true
+        other.hasConnected = hasConnected
+        other.hasEndBehind = hasEndBehind
+        other.layer = layer
+        layer?.connection = other
+        layer = nil
+        other.watch(surrender(), Self.toRead)
+        if !outgoing.isEmpty {
+            other.outgoing.append(outgoing.window)
+            other.flushRaw()
+        }
+    }
+
     /// Connects; `whenUsable` is called, always later, with what came of it. Inside TLS when
     /// `secured`, and then the handshake counts.
     final func connect(
@@ -94,7 +139,7 @@ class Connection: Pollable {
             return
         }
         do {
-            if let secured { tls = try TLSChannel(secured, of: self) }
+            if let secured { layer = try TLSLayer(secured, of: self) }
         } catch {
             Glibc.close(descriptor)
             failLater("\(error)")
@@ -105,7 +150,7 @@ class Connection: Pollable {
         guard result == 0 || errno == EINPROGRESS else {
             let reason = Self.text(errno)
             Glibc.close(descriptor)
-            tls = nil
+            layer = nil
             failLater(reason)
             return
         }
@@ -141,7 +186,7 @@ class Connection: Pollable {
         isConnecting = false
         hasConnected = true
         waitFor(isPaused ? 0 : Self.toRead)
-        if let tls { tls.begin() } else { usable(true) }
+        if let layer { layer.begin() } else { usable(true) }
     }
 
     // MARK: Writing
@@ -149,8 +194,8 @@ class Connection: Pollable {
     /// Gathers `bytes` for the next flush. Large ones may leave at once.
     final func write(_ bytes: UnsafeRawBufferPointer) {
         guard isOpen, !isBroken, !isOutputShut, bytes.count > 0 else { return }
-        if let tls {
-            tls.write(bytes)
+        if let layer {
+            layer.write(bytes)
         } else {
             writeRaw(bytes)
         }
@@ -166,12 +211,12 @@ class Connection: Pollable {
 
     /// Sends what was gathered.
     final func flush() {
-        if let tls { tls.flush() }
+        if let layer { layer.flush() }
         flushRaw()
     }
 
     /// Whether every byte was given to the kernel.
-    final var isFlushed: Bool { outgoing.isEmpty }
+    final var isFlushed: Bool { outgoing.isEmpty && layer?.isFlushed ?? true }
 
     /// The same as `write`, beneath TLS.
     final func writeRaw(_ bytes: UnsafeRawBufferPointer) {
@@ -305,6 +350,7 @@ class Connection: Pollable {
         if !isConnecting {
             waitFor(awaited & ~(EPOLLIN.rawValue | EPOLLRDHUP.rawValue))
         }
+        layer?.readingChanged(isPaused: true)
     }
 
     /// Reads again.
@@ -312,6 +358,7 @@ class Connection: Pollable {
         guard isPaused else { return }
         isPaused = false
         if !isConnecting { waitFor(awaited | Self.toRead) }
+        layer?.readingChanged(isPaused: false)
     }
 
     override final func ready(_ events: UInt32) {
@@ -339,7 +386,7 @@ class Connection: Pollable {
 
     /// Whether there may be more.
     private final func readOnce() -> Bool {
-        let waiting = tls == nil ? input.room() : nil
+        let waiting = layer == nil ? input.room() : nil
         let room = waiting ?? sockets.buffer
         let count = recv(descriptor, room.baseAddress, room.count, 0)
         if count > 0 {
@@ -347,7 +394,7 @@ class Connection: Pollable {
             return count == room.count || hasEndBehind
         }
         if count == 0 {
-            if let tls { tls.inputEnded() }
+            if let layer { layer.inputEnded() }
             if isOpen { close() }
         } else if errno == EINTR {
             return true
@@ -361,8 +408,8 @@ class Connection: Pollable {
         _ room: UnsafeMutableRawBufferPointer, _ count: Int, isBehindOthers: Bool
     ) {
         let bytes = UnsafeRawBufferPointer(rebasing: room[..<count])
-        if let tls {
-            tls.read(bytes)
+        if let layer {
+            layer.read(bytes)
             return
         }
         if isBehindOthers { input.filled(count) } else { input.lend(bytes) }
@@ -375,15 +422,15 @@ class Connection: Pollable {
     /// Closes now; what the kernel did not take is lost. `ended` was called when it returns.
     final func close() {
         guard isOpen else { return }
-        tls?.sayGoodbye()
+        layer?.sayGoodbye()
         // What was flushed in this turn is on its way as far as the caller knows.
         if isQueued, !outgoing.isEmpty, !isBroken { _ = send(outgoing.window) }
         // The farewell may have been the last thing that TLS waited for.
         guard isOpen else { return }
         isOpen = false
-        dismiss()
-        tls?.ended()
-        tls = nil
+        if descriptor >= 0 { dismiss() } else { sockets.release(self) }
+        layer?.ended()
+        layer = nil
         usable(false)
         ended()
     }
@@ -400,23 +447,42 @@ class Connection: Pollable {
         close()
     }
 
+    /// Closes because of an error once the present event is over.
+    final func failSoon(_ reason: String) { sockets.later { [self] in fail(reason) } }
+
+    /// Whether it lives on a layer alone.
+    final var isStream: Bool { isOpen && descriptor < 0 && layer != nil }
+
+    /// Ends a body with fields behind it, complete lines; false when the layer cannot.
+    final func finishBody(trailers lines: [UInt8]) -> Bool {
+        guard let stream = layer as? HTTP2Stream else { return false }
+        stream.finish(trailers: lines)
+        return true
+    }
+
     /// Says that nothing more will be written; the peer may go on.
     final func shutOutput() {
         guard isOpen, !isOutputShut else { return }
+        if let layer {
+            layer.flush()
+            layer.shutOutput()
+        }
         isOutputShut = true
-        shutdown(descriptor, Int32(SHUT_WR))
+        if descriptor >= 0 { shutdown(descriptor, Int32(SHUT_WR)) }
     }
 
     /// Lets `close` send a reset, so that the peer does not take a cut for an end.
     final func resetOnClose() {
+        endsByReset = true
+        guard descriptor >= 0 else { return }
         var setting = linger(l_onoff: 1, l_linger: 0)
         setsockopt(
             descriptor, SOL_SOCKET, SO_LINGER, &setting, socklen_t(MemoryLayout<linger>.size))
     }
 
-    // MARK: TLS
+    // MARK: Layers
 
-    /// Bytes came out of TLS.
+    /// Bytes came out of the layer.
     final func receivedInside(_ bytes: UnsafeRawBufferPointer) {
         guard isOpen else { return }
         input.lend(bytes)
@@ -425,7 +491,20 @@ class Connection: Pollable {
     }
 
     /// The handshake is over, and the peer is who it must be.
-    final func secured() { usable(true) }
+    func secured() { usable(true) }
+
+    /// The protocol that was agreed on within TLS, or nil.
+    final var negotiated: String? { (layer as? TLSLayer)?.negotiated }
+
+    /// The layer takes more of what is written, or no more for now.
+    final func layerTakes(_ more: Bool) {
+        guard isOpen, more != isWritable else { return }
+        isWritable = more
+        if more { relieved() }
+    }
+
+    /// Everything that was written has left the layer.
+    final func layerFlushed() { if isOpen { flushed() } }
 
     // MARK: System calls
 

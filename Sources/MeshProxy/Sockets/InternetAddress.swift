@@ -4,26 +4,30 @@ import CLinux
 import Glibc
 
 /// An IP address and a port, as the kernel takes them.
+///
+/// `sockaddr_in` and `sockaddr_in6` are written by their layout on Linux (netinet/in.h): the
+/// family at 0, the port at 2, the address at 4 of 16 bytes or at 8 of 28. By name they belong to
+/// whichever C module of whichever package was loaded first.
 struct InternetAddress: CustomStringConvertible {
     private var storage = sockaddr_storage()
     private var length: socklen_t
 
     /// Parses a numeric address; nil when it is none.
     init?(_ text: String, port: UInt16) {
-        var four = sockaddr_in()
-        if inet_pton(AF_INET, text, &four.sin_addr) == 1 {
-            four.sin_family = sa_family_t(AF_INET)
-            four.sin_port = port.bigEndian
-            length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: four, as: sockaddr_in.self) }
-            return
+        var storage = sockaddr_storage()
+        let (family, length) = withUnsafeMutableBytes(of: &storage) { bytes -> (Int32, Int) in
+            guard let base = bytes.baseAddress else { return (0, 0) }
+            for (family, place, length) in [(AF_INET, 4, 16), (AF_INET6, 8, 28)]
+            where inet_pton(family, text, base + place) == 1 {
+                bytes.storeBytes(of: sa_family_t(family), as: sa_family_t.self)
+                bytes.storeBytes(of: port.bigEndian, toByteOffset: 2, as: UInt16.self)
+                return (family, length)
+            }
+            return (0, 0)
         }
-        var six = sockaddr_in6()
-        guard inet_pton(AF_INET6, text, &six.sin6_addr) == 1 else { return nil }
-        six.sin6_family = sa_family_t(AF_INET6)
-        six.sin6_port = port.bigEndian
-        length = socklen_t(MemoryLayout<sockaddr_in6>.size)
-        withUnsafeMutableBytes(of: &storage) { $0.storeBytes(of: six, as: sockaddr_in6.self) }
+        guard family != 0 else { return nil }
+        self.storage = storage
+        self.length = socklen_t(length)
     }
 
     /// What `fill` writes, such as the peer of an accepted connection.
@@ -45,12 +49,9 @@ struct InternetAddress: CustomStringConvertible {
         withUnsafeBytes(of: storage) { bytes in
             var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
             guard let base = bytes.baseAddress else { return "unknown" }
-            let offset =
-                family == AF_INET
-                ? MemoryLayout<sockaddr_in>.offset(of: \.sin_addr)
-                : MemoryLayout<sockaddr_in6>.offset(of: \.sin6_addr)
+            let offset = family == AF_INET ? 4 : 8
             guard family == AF_INET || family == AF_INET6,
-                inet_ntop(family, base + (offset ?? 0), &text, socklen_t(text.count)) != nil
+                inet_ntop(family, base + offset, &text, socklen_t(text.count)) != nil
             else { return "unknown" }
             return String(decoding: text.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self)
         }

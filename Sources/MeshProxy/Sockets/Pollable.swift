@@ -43,6 +43,15 @@ class Pollable {
     /// What it waits for.
     final var awaited: UInt32 { interest }
 
+    /// Waits for nothing any more and gives the descriptor away.
+    final func surrender() -> Int32 {
+        let given = descriptor
+        descriptor = -1
+        sockets.remove(given)
+        sockets.release(self)
+        return given
+    }
+
     /// Closes the descriptor and waits for nothing any more.
     final func dismiss() {
         guard descriptor >= 0 else { return }

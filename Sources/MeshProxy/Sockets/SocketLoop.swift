@@ -156,6 +156,15 @@ final class SocketLoop: @unchecked Sendable {
         control(EPOLL_CTL_MOD, Unmanaged.passUnretained(pollable), descriptor, events)
     }
 
+    /// Forgets a descriptor that stays open.
+    func remove(_ descriptor: Int32) {
+        var event = epoll_event()
+        _ = epoll_ctl(poller, EPOLL_CTL_DEL, descriptor, &event)
+    }
+
+    /// Keeps one alive that waits for no descriptor, until `release`.
+    func retain(_ pollable: Pollable) { _ = Unmanaged.passRetained(pollable) }
+
     private func control(
         _ operation: Int32, _ pollable: Unmanaged<Pollable>, _ descriptor: Int32, _ events: UInt32
     ) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a peer broke HTTP/1.1: the message is refused and its connection closed.
+/// How a peer broke HTTP: the message is refused and its connection closed.
 ///
 /// A violation is never repaired. What one parser mends, the next one reads differently, and that
 /// difference is how requests are smuggled.
@@ -32,6 +32,10 @@ package struct Violation: Error, Hashable, Sendable {
         case badTransferEncoding, lengthAndTransferEncoding
         /// A chunked body is not what the grammar says.
         case badChunkSize, badChunkExtension, badChunkEnd, badTrailer
+        /// The fields of HTTP/2 that stand for the first line are not what the grammar says.
+        case badPseudoField
+        /// A field of HTTP/2 that has a meaning between two peers of HTTP/1.1 only.
+        case connectionField
         /// An upstream sent more 1xx responses before its answer than are accepted.
         case tooManyInformational
     }
@@ -91,6 +95,8 @@ extension Violation.Code {
         case .badChunkExtension: "a chunk extension is malformed or too long"
         case .badChunkEnd: "chunk data is not followed by CRLF"
         case .badTrailer: "the trailer section is malformed or too long"
+        case .badPseudoField: "a pseudo-field is unknown, malformed, repeated, late or missing"
+        case .connectionField: "a field of HTTP/1.1 connections stands in a message of HTTP/2"
         case .tooManyInformational: "the upstream sent too many informational responses"
         }
     }

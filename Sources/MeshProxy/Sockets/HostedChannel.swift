@@ -2,101 +2,107 @@
 
 import MeshBasics
 import NIOCore
-import NIOSSL
-import NIOTLS
 
-/// How a connection to an endpoint is encrypted.
-struct TLSClient {
-    var context: NIOSSLContext
-    /// The name that is asked for and checked; nil for an address.
-    var serverName: String?
+/// What a `HostedChannel` asks of the one whose bytes run through it.
+protocol ChannelHost: AnyObject {
+    /// Bytes for the socket.
+    func hostedWrite(_ bytes: UnsafeRawBufferPointer)
+    /// All bytes so far may leave.
+    func hostedFlush()
+    /// Bytes that came out at the inner end.
+    func hostedRead(_ bytes: UnsafeRawBufferPointer)
+    /// A handler fired an event.
+    func hostedEvent(_ event: Any)
+    /// A handler found something wrong.
+    func hostedFailed(_ error: any Error)
+    /// A handler wants the connection closed.
+    func hostedClose()
 }
 
-/// TLS between a `Connection` and its bytes.
-///
-/// NIOSSL speaks TLS as a handler in a channel of SwiftNIO. This is the smallest channel that it
-/// can live in: what the connection reads goes in at the front of its pipeline, what comes out at
-/// the back is handed to the connection as received, and what it writes is sent as it is. There is
-/// no socket and no thread here.
+/// The smallest channel of SwiftNIO in which its protocol handlers can live, without a socket or
+/// a thread: what a connection reads goes in at the front of its pipeline, what comes out at the
+/// back is handed to the host, and what handlers write is sent as it is.
 ///
 /// Sendable because channels must be; only the loop's thread touches it.
-final class TLSChannel: Channel, ChannelCore, @unchecked Sendable {
-    private unowned(unsafe) let connection: Connection
+final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
+    /// Nil once the connection has ended and the turn after that is over.
+    private unowned(unsafe) var host: (any ChannelHost)?
     private let loop: LoopOfNIO
     private let closed: EventLoopPromise<Void>
     private var storedPipeline: ChannelPipeline?
-    private var isEnded = false
-    private var isUsable = false
+    private(set) var isEnded = false
+    private(set) var isWritable = true
 
-    init(_ settings: TLSClient, of connection: Connection) throws {
-        self.connection = connection
-        loop = connection.sockets.nio
+    /// A channel with `handlers`, the outermost first.
+    init(
+        _ handlers: [any ChannelHandler], of host: any ChannelHost, sockets: SocketLoop
+    ) throws {
+        self.host = host
+        loop = sockets.nio
         closed = loop.makePromise()
         let pipeline = ChannelPipeline(channel: self)
         storedPipeline = pipeline
         do {
-            try pipeline.syncOperations.addHandler(
-                NIOSSLClientHandler(
-                    context: settings.context, serverHostname: settings.serverName))
-            try pipeline.syncOperations.addHandler(HandshakeObserver(self))
+            for handler in handlers { try pipeline.syncOperations.addHandler(handler) }
+            try pipeline.syncOperations.addHandler(EventObserver(self))
         } catch {
-            ended()
+            end()
             throw error
         }
     }
 
-    // MARK: For the connection
+    // MARK: For the host
 
-    /// The connection is there: says hello.
+    /// The connection is there.
     func begin() {
         pipeline.syncOperations.fireChannelRegistered()
         pipeline.syncOperations.fireChannelActive()
     }
 
     /// Bytes of the peer's.
-    func read(_ bytes: UnsafeRawBufferPointer) {
-        // The handler may close the connection, which lets go of this.
+    func read(_ bytes: ByteBuffer) {
+        // A handler may close the connection, which lets go of this.
         withExtendedLifetime(self) {
-            pipeline.syncOperations.fireChannelRead(NIOAny(ByteBuffer(bytes: bytes)))
+            pipeline.syncOperations.fireChannelRead(NIOAny(bytes))
             if !isEnded { pipeline.syncOperations.fireChannelReadComplete() }
         }
     }
 
-    /// The peer sends nothing more. Without a farewell inside of TLS that is an error.
-    func inputEnded() {
-        withExtendedLifetime(self) { ended() }
-    }
-
-    func write(_ bytes: UnsafeRawBufferPointer) {
-        pipeline.syncOperations.write(NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
-    }
+    /// A message for the inner end.
+    func write(_ message: NIOAny) { pipeline.syncOperations.write(message, promise: nil) }
 
     func flush() {
         withExtendedLifetime(self) { pipeline.syncOperations.flush() }
     }
 
-    /// Tells the peer that the connection ends on purpose; its answer is not waited for.
-    func sayGoodbye() {
-        guard isUsable, !isEnded else { return }
-        pipeline.close(mode: .all, promise: nil)
+    /// Lets handlers end what they speak.
+    func close() { pipeline.close(mode: .all, promise: nil) }
+
+    /// The connection takes more, or no more.
+    func setWritable(_ isWritable: Bool) {
+        guard isWritable != self.isWritable, !isEnded else { return }
+        self.isWritable = isWritable
+        withExtendedLifetime(self) { pipeline.fireChannelWritabilityChanged() }
     }
 
     /// The connection is closed.
-    func ended() {
+    func end() {
         guard !isEnded else { return }
         isEnded = true
         pipeline.syncOperations.fireChannelInactive()
         pipeline.syncOperations.fireChannelUnregistered()
-        loop.sockets.later { [self] in
+        // Handlers know the host, which lives until they are gone.
+        loop.sockets.later { [self, host] in
+            self.host = nil
             removeHandlers(pipeline: pipeline)
             closed.succeed()
             storedPipeline = nil
+            withExtendedLifetime(host) {}
         }
     }
 
-    fileprivate func handshakeDone() {
-        isUsable = true
-        connection.secured()
+    fileprivate func fired(_ event: Any) {
+        if !isEnded { host?.hostedEvent(event) }
     }
 
     // MARK: Channel
@@ -105,13 +111,12 @@ final class TLSChannel: Channel, ChannelCore, @unchecked Sendable {
     var closeFuture: EventLoopFuture<Void> { closed.futureResult }
     var pipeline: ChannelPipeline {
         // It is there until the connection has ended and the turn after that is over.
-        guard let storedPipeline else { fatalError("a TLS channel was used after its end") }
+        guard let storedPipeline else { fatalError("a channel was used after its end") }
         return storedPipeline
     }
     var localAddress: SocketAddress? { nil }
     var remoteAddress: SocketAddress? { nil }
     var parent: (any Channel)? { nil }
-    var isWritable: Bool { true }
     var isActive: Bool { !isEnded }
     var _channelCore: any ChannelCore { self }
     var eventLoop: any EventLoop { loop }
@@ -143,18 +148,18 @@ final class TLSChannel: Channel, ChannelCore, @unchecked Sendable {
 
     func write0(_ data: NIOAny, promise: EventLoopPromise<Void>?) {
         let bytes = unwrapData(data, as: ByteBuffer.self)
-        bytes.withUnsafeReadableBytes { connection.writeRaw($0) }
+        bytes.withUnsafeReadableBytes { host?.hostedWrite($0) }
         promise?.succeed()
     }
 
-    func flush0() { connection.flushRaw() }
+    func flush0() { host?.hostedFlush() }
 
     // The connection reads for as long as it is not paused.
     func read0() {}
 
     func close0(error: any Error, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         promise?.succeed()
-        if mode == .all, connection.isOpen { connection.close() }
+        if mode == .all { host?.hostedClose() }
     }
 
     func triggerUserOutboundEvent0(_ event: Any, promise: EventLoopPromise<Void>?) {
@@ -163,23 +168,26 @@ final class TLSChannel: Channel, ChannelCore, @unchecked Sendable {
 
     func channelRead0(_ data: NIOAny) {
         let bytes = unwrapData(data, as: ByteBuffer.self)
-        bytes.withUnsafeReadableBytes { connection.receivedInside($0) }
+        bytes.withUnsafeReadableBytes { host?.hostedRead($0) }
     }
 
-    func errorCaught0(error: any Error) {
-        if connection.isOpen { connection.fail("\(error)") }
-    }
+    // An end that came too early is told as an error while it ends.
+    func errorCaught0(error: any Error) { host?.hostedFailed(error) }
 }
 
-/// Stands behind the TLS handler and hears when the handshake is over.
-private final class HandshakeObserver: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
+/// Stands at the inner end and hears of events.
+private final class EventObserver: ChannelInboundHandler {
+    typealias InboundIn = NIOAny
 
-    private unowned(unsafe) let channel: TLSChannel
+    private unowned(unsafe) let channel: HostedChannel
 
-    init(_ channel: TLSChannel) { self.channel = channel }
+    init(_ channel: HostedChannel) { self.channel = channel }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        context.fireChannelRead(data)
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .handshakeCompleted? = event as? TLSUserEvent { channel.handshakeDone() }
+        channel.fired(event)
     }
 }
