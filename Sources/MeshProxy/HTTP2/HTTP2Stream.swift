@@ -108,7 +108,8 @@ class HTTP2Stream: Layer {
                 sent = try sendHead(bytes.bytes)
             } else {
                 partialHead.append(contentsOf: bytes)
-                sent = try sendHead(partialHead.span.bytes)
+                let whole = partialHead
+                sent = try sendHead(whole.span.bytes)
             }
             guard let sent else {
                 if before == 0 { partialHead.append(contentsOf: bytes) }
