@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+package import MeshBasics
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -90,11 +91,12 @@ package final class AdminServer: Sendable {
         self.place = place
     }
 
-    /// Listens at `place` and answers whom `gatekeeper` lets with `respond`.
+    /// Listens at `place` and answers whom `gatekeeper` lets with `respond`. Who takes longer than
+    /// `patience` to ask, or to read the answer, is left.
     ///
     /// **Errors** when the port or socket cannot be opened.
     package static func start(
-        at place: AdminPlace, gatekeeper: AdminGuard,
+        at place: AdminPlace, gatekeeper: AdminGuard, patience: Nanoseconds = .seconds(30),
         respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer
     ) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -106,7 +108,8 @@ package final class AdminServer: Sendable {
                         let pipeline = channel.pipeline.syncOperations
                         try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
                         try pipeline.addHandler(
-                            AdminHandler(gatekeeper: gatekeeper, respond: respond))
+                            AdminHandler(
+                                gatekeeper: gatekeeper, patience: patience, respond: respond))
                     }
                 }
             let channel: any Channel
@@ -144,13 +147,35 @@ private final class AdminHandler: ChannelInboundHandler {
     private let gatekeeper: AdminGuard
     private let respond: @Sendable (AdminRequest) async -> AdminAnswer
     private var head: HTTPRequestHead?
+    private let patience: Nanoseconds
+    /// Closes the connection; not while an answer is made.
+    private var limit: Scheduled<Void>?
 
     init(
-        gatekeeper: AdminGuard,
+        gatekeeper: AdminGuard, patience: Nanoseconds,
         respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer
     ) {
         self.gatekeeper = gatekeeper
+        self.patience = patience
         self.respond = respond
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        closeLater(context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        limit?.cancel()
+        context.fireChannelInactive()
+    }
+
+    private func closeLater(_ context: ChannelHandlerContext) {
+        limit?.cancel()
+        let channel = context.channel
+        limit = context.eventLoop.scheduleTask(
+            in: .nanoseconds(patience.rawValue)
+        ) { channel.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -168,6 +193,7 @@ private final class AdminHandler: ChannelInboundHandler {
     private func answer(_ context: ChannelHandlerContext) {
         guard let head else { return }
         self.head = nil
+        limit?.cancel()
         let path = String(head.uri.prefix { $0 != "?" })
         let refusal = gatekeeper.refusal(
             of: AdminGuard.Head(
@@ -189,6 +215,7 @@ private final class AdminHandler: ChannelInboundHandler {
 
     private func write(_ answer: AdminAnswer, to context: ChannelHandlerContext, isHead: Bool) {
         guard context.channel.isActive else { return }
+        closeLater(context)
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: answer.type)
         headers.add(name: "content-length", value: "\(answer.body.count)")

@@ -143,7 +143,9 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
-            access: access.table, residency: residency.table(backends, endpoints),
+            access: access.table(with: residency.classifiers.map(\.engine)),
+            residency: residency.table(
+                backends, endpoints, enginesBefore: access.engineCount),
             identity: identity.providers, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))

@@ -27,10 +27,10 @@ struct SnapshotDump {
                 .init("models", .list(snapshot.models.map(model))),
             ] + usageLimits + accessPolicies + policyEngines + residencyPolicies
                 + identityProviders + [
-                .init("limits", limits(snapshot.limits)),
-                .init("telemetry", telemetry(snapshot.telemetry)),
-                .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
-            ])
+                    .init("limits", limits(snapshot.limits)),
+                    .init("telemetry", telemetry(snapshot.telemetry)),
+                    .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
+                ])
     }
 
     /// Left out when there are none.
@@ -179,6 +179,7 @@ struct SnapshotDump {
             .init("bodyIdleTimeoutNanoseconds", duration(limits.bodyIdleTimeout)),
             .init("connectionsMax", .number(limits.connectionsMax)),
             .init("eventBytesMax", .number(limits.eventBytesMax)),
+            .init("replacesForwarded", .boolean(limits.replacesForwarded)),
         ])
     }
 

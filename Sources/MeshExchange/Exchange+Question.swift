@@ -38,7 +38,21 @@ extension Exchange {
             return EngineQuestion(engine, .http(question))
         case .extAuthzGRPC:
             return EngineQuestion(engine, .check(check(engine, told, fields, head, bytes)))
+        case .classifier(let path):
+            // One of these is shown the text, and no rule asks it.
+            return EngineQuestion(
+                engine, .http(ClassifierSpeech.question(path: path, text: RawSpan())))
         }
+    }
+
+    /// The question for a classifier that is shown `text`.
+    func question(
+        for classifier: PolicyEngine, path: [UInt8], showing text: RawSpan
+    ) -> EngineQuestion {
+        var question = ClassifierSpeech.question(path: path, text: text)
+        question.credential = credentialLine(of: classifier.backend)
+        question.host = snapshot.backends[Int(classifier.backend)].hostHeader
+        return EngineQuestion(classifier, .http(question))
     }
 
     private func check(
@@ -111,6 +125,7 @@ extension Exchange {
     ) -> [CheckQuestion.Field] {
         var fields: [CheckQuestion.Field] = []
         var untold = Self.untold
+        if snapshot.limits.replacesForwarded { untold.formUnion(Self.forwarded) }
         // What told the mesh who the caller is was for the mesh.
         if caller != nil, !snapshot.identity[Int(callerProvider)].forwards {
             untold.insert(FieldSet(callerField))
@@ -152,7 +167,8 @@ extension Exchange {
 
     private func forwardedFor(_ head: borrowing RequestHead, _ bytes: RawSpan) -> String {
         var text = ""
-        for field in head.fields where field.name == .xForwardedFor {
+        for field in head.fields
+        where field.name == .xForwardedFor && !snapshot.limits.replacesForwarded {
             text += bytes.extracting(field.valueRange.range).text + ", "
         }
         return text + String(decoding: peer, as: UTF8.self)

@@ -45,6 +45,8 @@ final class Loop: @unchecked Sendable {
 
     /// Access lines not handed over yet.
     var logLines: [UInt8] = []
+    /// How many of them hold a receipt.
+    private var logReceipts = 0
     let log: AccessLog
     private var logWriter = AccessLogWriter()
 
@@ -170,6 +172,7 @@ final class Loop: @unchecked Sendable {
             client: client.span.bytes,
             userAgent: bytes.extracting(agent.range),
             requestID: requestID.span.bytes, to: &logLines)
+        if record.residency != nil { logReceipts += 1 }
         if logLines.count >= 64 * 1024 { flushLog() }
     }
 
@@ -178,7 +181,14 @@ final class Loop: @unchecked Sendable {
         let lines = logLines
         logLines = []
         logLines.reserveCapacity(min(lines.capacity, 80 * 1024))
-        if !log.submit(lines) {
+        let receipts = logReceipts
+        logReceipts = 0
+        let isTaken = log.submit(lines, receipts: receipts)
+        if !shard.snapshot.residency.isEmpty {
+            shard.keepsReceipts = log.keepsReceipts
+            if !isTaken { shard.metrics.mesh.receiptsDropped += UInt64(receipts) }
+        }
+        if !isTaken {
             let count = lines.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
             shard.metrics.mesh.accessLogDropped += UInt64(count)
         }

@@ -23,7 +23,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     /// What the path asks for.
     case aiOperation
     /// What the body asks for.
-    case aiModel, aiStream, aiMaxTokens, aiTokensEstimated, aiToolCount
+    case aiModel, aiStream, aiMaxTokens, aiTokensEstimated, aiToolCount, aiTools
     /// What its data is.
     case dataLabels
     /// Where it is about to go.
@@ -53,6 +53,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .aiMaxTokens: "ai.max_tokens"
         case .aiTokensEstimated: "ai.tokens_estimated"
         case .aiToolCount: "ai.tool_count"
+        case .aiTools: "ai.tools"
         case .dataLabels: "data.labels"
         case .destinationBackend: "destination.backend"
         case .destinationProvider: "destination.provider"
@@ -71,7 +72,8 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
             .jwtClaims, .requestMethod, .requestPath, .requestQuery, .requestHost,
             .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation:
             .head
-        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels:
+        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .aiTools,
+            .dataLabels:
             .body
         case .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
             .destinationJurisdictions, .destinationHardware, .destinationAttested:
@@ -94,6 +96,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
             FactDeclaration(name, .list(.string), sizeMax: DataLabels.countMax)
         case .requestHeaders: FactDeclaration(name, .map(.string, .string), sizeMax: 100)
         case .sourceKeyScopes: FactDeclaration(name, .list(.string), sizeMax: 64)
+        case .aiTools: FactDeclaration(name, .list(.string), sizeMax: Self.toolsMax)
         case .jwtClaims: FactDeclaration(name, .map(.string, .dyn), sizeMax: 256)
         case .requestPath, .requestQuery: FactDeclaration(name, .string, sizeMax: 8_192)
         case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .requestMethod,
@@ -111,7 +114,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .jwtClaims: .tokens
         case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
             .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation, .aiModel,
-            .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels,
+            .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .aiTools, .dataLabels,
             .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
             .destinationJurisdictions, .destinationHardware, .destinationAttested:
             nil
@@ -156,6 +159,10 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
             "the largest bound on tokens that the body sets; absent when it sets none"
         case .aiTokensEstimated: "tokens that are reserved for the request, as limits do"
         case .aiToolCount: "how many tools the body offers"
+        case .aiTools:
+            "the names of those tools: `ai.tools.all(t, t in ['search', 'add'])`; of one that a "
+                + "server has built in, its type. Whoever reads it fails when there are more than "
+                + "128, or when a tool has no name that all servers would read alike"
         case .dataLabels:
             "the labels of its data, sorted, that ResidencyPolicies found on it; empty for none"
         case .destinationBackend: "`namespace/name` of the Backend it is about to go to"
@@ -173,6 +180,9 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
                 + "request came"
         }
     }
+
+    /// The most tools whose names are told; servers of the OpenAI API take no more.
+    package static let toolsMax = 128
 
     /// What rules are compiled with. `Program.slots` lead to slots of a layout, and those to
     /// facts by `rawValue`.

@@ -20,6 +20,8 @@ package struct ConnectionLimits: Sendable, Hashable {
     package var connectionsMax: Int
     /// Bytes of one event of an event stream.
     package var eventBytesMax: Int
+    /// Whether what callers say of where a request comes from is dropped.
+    package var replacesForwarded = false
 
     /// Limits of the given parts.
     package init(

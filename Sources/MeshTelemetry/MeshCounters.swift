@@ -29,6 +29,8 @@ package struct MeshCounters: Hashable, Sendable {
     package var accessLogDropped: UInt64 = 0
     /// Recorded exchanges not written because the disk was behind.
     package var recordingsDropped: UInt64 = 0
+    /// Receipts of labelled data that were not written because the log could not keep up.
+    package var receiptsDropped: UInt64 = 0
 
     /// All zero.
     package init() {}
@@ -48,5 +50,6 @@ package struct MeshCounters: Hashable, Sendable {
         downstreamMalformed &+= other.downstreamMalformed
         accessLogDropped &+= other.accessLogDropped
         recordingsDropped &+= other.recordingsDropped
+        receiptsDropped &+= other.receiptsDropped
     }
 }

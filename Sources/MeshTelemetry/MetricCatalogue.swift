@@ -130,6 +130,10 @@ package enum MetricCatalogue {
     static let recordingsDropped = Metric(
         "pinion_recordings_dropped_total", .counter,
         help: "Recorded exchanges not written to the file because the disk was behind.")
+    static let receiptsDropped = Metric(
+        "pinion_residency_receipts_dropped_total", .counter,
+        help: "Receipts of labelled data not written because the writer was behind; a line in "
+            + "the log tells of the gap.")
     static let seriesDropped = Metric(
         "pinion_metric_series_dropped_total", .counter, labels: ["table"],
         help: "Lookups answered with the series called other because the table of label sets "
@@ -142,6 +146,7 @@ package enum MetricCatalogue {
         retryBudgetExhausted, endpoints, ejections, limitDecisions, limitUsage, limitEvictions,
         accessDecisions, engineAnswers, engineDuration, identityResults, truncations,
         clientAborts, downstreamMalformed, usageMissing, accessLogDropped, recordingsDropped,
+        receiptsDropped,
         seriesDropped, pageTruncated,
     ]
 

@@ -47,6 +47,7 @@ extension MetricsPage {
         plain(MetricCatalogue.usageMissing, mesh.usageMissing)
         plain(MetricCatalogue.accessLogDropped, mesh.accessLogDropped)
         plain(MetricCatalogue.recordingsDropped, mesh.recordingsDropped)
+        plain(MetricCatalogue.receiptsDropped, mesh.receiptsDropped)
         begin(MetricCatalogue.refusals)
         let codes = metrics.errors.codes.map(\.description)
         for number in codes.indices.sorted(by: { codes[$0] < codes[$1] }) {

@@ -30,7 +30,7 @@ extension Exchange {
             tape = Tape(recording, isReplay: false)
         }
         guard let tape else { return }
-        let flags = eventFlags(isDraining: shard.isDraining)
+        let flags = eventFlags(isDraining: shard.isDraining, losesReceipts: !shard.keepsReceipts)
         tape.keep(port: snapshot.place(ofPort: port))
         tape.begin {
             var event = RecordedEvent(kind, after: 0, flags: flags)
@@ -63,7 +63,7 @@ extension Exchange {
         _ kind: RecordedEvent.Kind, _ shard: borrowing Shard, at now: Instant
     ) {
         guard let tape else { return }
-        let flags = eventFlags(isDraining: shard.isDraining)
+        let flags = eventFlags(isDraining: shard.isDraining, losesReceipts: !shard.keepsReceipts)
         let isOther = shard.snapshot.version != snapshot.version
         let summary = answerSummaryIfAny(tape)
         let (version, drawn) = (shard.snapshot.version, shard.random.state)
@@ -150,9 +150,10 @@ extension Exchange {
         now.nanoseconds &- record.started.nanoseconds
     }
 
-    private func eventFlags(isDraining: Bool) -> EventFlags {
+    private func eventFlags(isDraining: Bool, losesReceipts: Bool = false) -> EventFlags {
         var flags: EventFlags = []
         if isDraining { flags.insert(.draining) }
+        if losesReceipts { flags.insert(.losesReceipts) }
         if keepsAlive { flags.insert(.keepsAlive) }
         if isPaused { flags.insert(.paused) }
         if canReplay { flags.insert(.canReplay) }

@@ -245,6 +245,8 @@ package struct EventFlags: OptionSet, Codable, Hashable, Sendable {
     package static let paused = EventFlags(rawValue: 4)
     /// The request may be sent again.
     package static let canReplay = EventFlags(rawValue: 8)
+    /// Receipts cannot be written down.
+    package static let losesReceipts = EventFlags(rawValue: 16)
 }
 
 /// A refusal that the driver handed in.

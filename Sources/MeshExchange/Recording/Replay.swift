@@ -155,6 +155,7 @@ private struct Stage: ~Copyable {
         tape.follow(event)
         if let state = event.randomState { shard.random.state = state }
         shard.isDraining = event.flags.contains(.draining)
+        shard.keepsReceipts = !event.flags.contains(.losesReceipts)
         if event.kind != .begin, event.kind != .unread {
             exchange.keepsAlive = event.flags.contains(.keepsAlive)
             exchange.isPaused = event.flags.contains(.paused)
