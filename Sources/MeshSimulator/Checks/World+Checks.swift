@@ -155,6 +155,15 @@ extension World {
         }
     }
 
+    /// A server that asked to be left alone is asked by `request`.
+    func checkPause(of server: SimulatedServer, request number: Int) {
+        guard now > server.pausesFrom + .milliseconds(100), now < server.pausesUntil else { return }
+        breach(
+            "servers are left alone",
+            "request \(number) asked \(server.plan.authority), which takes nothing for another "
+                + "\((server.pausesUntil - now).milliseconds)")
+    }
+
     /// Every server that got labelled data of `request` stands in the receipt of its `record`.
     private func checkReceipt(_ request: SimulatedRequest, _ record: ExchangeRecord) {
         guard !options.confined.isEmpty, let label = request.item.dataLabel else { return }
