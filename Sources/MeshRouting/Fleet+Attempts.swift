@@ -67,7 +67,8 @@ extension Fleet {
             if states[place].inFlight == 0 { release(place) }
             return nil
         }
-        if trial.contains(.endpoint), states[place].isTried {
+        // With nothing left in flight the trial has ended too, whoever forgot to say so.
+        if states[place].isTried, trial.contains(.endpoint) || states[place].inFlight == 0 {
             return decide(place, outcome, at: now)
         }
         switch outcome {
