@@ -99,7 +99,7 @@ import Testing
             mesh + policy(expression("ai.model == 'm'") + " <<<")),
         Mistake(
             "`collectionPath` means nothing",
-            mesh + policy("sources: [{header: a, collectionPath: /c/{collection}}] <<<")),
+            mesh + policy("sources: [{header: a, collectionPath: \"/c/{collection}\"}] <<<")),
         Mistake(
             "is no template of a path",
             mesh + policy("sources: [{collections: [a], collectionPath: /c/x}] <<<")),

@@ -28,7 +28,7 @@ struct RandomWalkTests {
                 if walk.drive.record.status == 401 { unknown += 1 }
             }
         }
-        #expect(limited > 20)
+        #expect(limited > 10)
         #expect(known > 50 && unknown > 50, "\(known) callers known, \(unknown) not")
     }
 

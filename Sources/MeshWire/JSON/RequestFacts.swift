@@ -31,8 +31,9 @@ package struct RequestFacts: Sendable, Hashable {
     package var bestOf: Int?
     /// Count of elements of `tools`, and of `functions` as older callers have it.
     package var toolCount = 0
-    /// The whole arrays with their brackets.
+    /// The whole array `tools` with its brackets.
     package var tools: ByteRange?
+    /// The whole array `functions` with its brackets.
     package var functions: ByteRange?
     /// Offset just behind the opening `{`, where a member can be put in.
     package var objectStart: Int
