@@ -33,6 +33,8 @@ package struct EventTemplate: Sendable {
 
     private static let creditMax: UInt8 = 32
     private static let learningCost: UInt8 = 4
+    /// The most bytes of an event that is kept: what a stream holds stays small.
+    private static let sampleMax = 4096
 
     /// A template that nothing matches.
     package init() {}
@@ -94,7 +96,7 @@ package struct EventTemplate: Sendable {
     /// Learns from the event in `event`, whose one line of data is in `data`, if it says a piece
     /// of one answer and nothing else. It was read in full and passes.
     package mutating func learn(_ event: ByteRange, data: ByteRange, in bytes: RawSpan) {
-        guard credit >= Self.learningCost else { return }
+        guard credit >= Self.learningCost, event.count <= Self.sampleMax else { return }
         credit &-= Self.learningCost
         // Behind a carriage return a line feed may follow that belongs to the event.
         guard bytes[event.end &- 1] == EventLine.lineFeed,

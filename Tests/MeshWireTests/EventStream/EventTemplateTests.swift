@@ -121,6 +121,8 @@ struct EventTemplateTests {
         ])
     func learnsNothing(_ data: String) {
         #expect(Self.found("data: \(data)\n\n", after: "data: \(data)\n\n") == nil)
+        let large = Self.event(String(repeating: "x", count: 5000))
+        #expect(Self.found(large, after: large) == nil)
         let doubtful = Self.event("x", end: "\r\r")
         #expect(Self.found(doubtful, after: doubtful) == nil)
     }
