@@ -24,12 +24,15 @@ extension Exchange {
         clientMinorVersion = UInt8(truncatingIfNeeded: head.minorVersion)
         keepsAlive = head.keepAlive && !shard.isDraining
         isRequestComplete = head.framing == .none
+        hasCredential = !head.present.isDisjoint(with: Self.ownCredentials)
         identify(head, bytes, shard: &shard, at: now)
         startTape(.begin, drawn: drawn, port: port, shard: &shard, at: now)
         keepHead(head, bytes)
         if head.present.contains(.te) { readCall(head, bytes) }
         return noted(receive(head, bytes, port: port, shard: &shard, at: now), &shard)
     }
+
+    private static let ownCredentials = FieldSet(names: [.authorization, .xAPIKey, .apiKey])
 
     private mutating func receive(
         _ head: borrowing RequestHead, _ bytes: RawSpan, port: Int, shard: inout Shard,
@@ -120,6 +123,7 @@ extension Exchange {
         listener = -1
         rule = -1
         operation = .none
+        tongue = .plain
         facts = nil
         canonicalPath = nil
         callerRequestID = nil
@@ -130,6 +134,9 @@ extension Exchange {
         ruleTarget = -1
         pick = nil
         isBegun = false
+        trial = []
+        silence = nil
+        soonest = .distantFuture
         tried = Tried()
         attemptsOnTarget = 0
         ringHash = nil
