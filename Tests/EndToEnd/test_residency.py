@@ -386,6 +386,8 @@ def test_labelled_data_waits_while_receipts_cannot_be_written(start, simulate, t
             model("chat", target("eu", model="tiny")),
             residency(),
             mesh(accessLog={"output": "file", "path": str(log)}, drainTimeout="2s"),
+            # Each event loop learns of it with what it writes next.
+            arguments=["--concurrency", "1"],
         )
         assert proxy.chat("chat", PHI, max_tokens=1)[0] == 200
         wait_until(lambda: b'"residency"' in os.read(reader, 1 << 20), "the receipt")
@@ -454,7 +456,7 @@ def test_a_classifier_reads_the_text_and_decides_where_it_goes(start, simulate, 
     classifier = {
         "backendRef": {"name": "reader"},
         "path": "/labels",
-        "timeout": "5s",
+        "timeout": "2s",
         "cache": {"ttl": "1h"},
     }
     resources = [
@@ -491,8 +493,8 @@ def test_a_classifier_reads_the_text_and_decides_where_it_goes(start, simulate, 
     assert [(h["kind"], h["region"]) for h in hops] == [
         ("classifier", "eu-2"), ("fallback", "eu-1"),
     ]
-    # Nobody is there: everything is labelled. Elsewhere it is shown nothing.
-    service.end()
+    # It does not answer: everything is labelled.
+    service.delay = 4
     assert chat("the weather today")[0] == 200
     assert asked(us, eu) == [1, 5]
     resources[2]["spec"]["labels"]["region"] = "us-1"
