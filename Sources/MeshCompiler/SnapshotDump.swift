@@ -27,10 +27,10 @@ struct SnapshotDump {
                 .init("models", .list(snapshot.models.map(model))),
             ] + usageLimits + accessPolicies + policyEngines + residencyPolicies
                 + identityProviders + [
-                .init("limits", limits(snapshot.limits)),
-                .init("telemetry", telemetry(snapshot.telemetry)),
-                .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
-            ])
+                    .init("limits", limits(snapshot.limits)),
+                    .init("telemetry", telemetry(snapshot.telemetry)),
+                    .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
+                ])
     }
 
     /// Left out when there are none.
@@ -53,6 +53,7 @@ struct SnapshotDump {
         if let hostname = listener.hostname {
             members.append(.init("hostname", .text(hostname.text)))
         }
+        if let tls = listener.tls { members.append(.init("tls", encryption(tls))) }
         members.append(.init("routes", .list(listener.routes.entries.map(entry))))
         if !listener.models.isEmpty {
             let models = listener.models.map { named in

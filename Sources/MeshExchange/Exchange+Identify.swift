@@ -25,6 +25,7 @@ extension Exchange {
         keepsAlive = head.keepAlive && !shard.isDraining
         isRequestComplete = head.framing == .none
         identify(head, bytes, shard: &shard, at: now)
+        if let secured, secured.endsSoon(at: record.startedAt) { keepsAlive = false }
         startTape(.begin, drawn: drawn, port: port, shard: &shard, at: now)
         keepHead(head, bytes)
         if head.present.contains(.te) { readCall(head, bytes) }
@@ -51,6 +52,9 @@ extension Exchange {
         self.port = Int32(port)
         self.listener = Int32(listener)
         tape?.say(.identify, "listener \(snapshot.ports[port].listeners[listener].name)")
+        if secured != nil, let refusal = misdirection(of: head, bytes) {
+            return refuse(refusal, shard: &shard, at: now)
+        }
         return classify(head, bytes, shard: &shard, at: now)
     }
 
