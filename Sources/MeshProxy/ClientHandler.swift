@@ -112,6 +112,7 @@ final class ClientHandler: Connection {
         super.init(sockets: loop.sockets)
         exchange.peer = peer
         exchange.secured = session.secured
+        exchange.speaksHTTP2 = true
     }
 
     // MARK: Connection
@@ -414,7 +415,7 @@ final class ClientHandler: Connection {
             body.clear()
             hasBody = exchange.isRequestComplete
         }
-        if let question = step.asks { ask(question) }
+        if let order = step.asks { ask(order) }
         if let pick = step.dispatch {
             for order in step.mirrors { mirror(order) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)
