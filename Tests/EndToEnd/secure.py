@@ -71,7 +71,8 @@ class Client(http.client.HTTPConnection):
 
     def get(self, path="/", host=None, headers=None):
         """One exchange: status, fields in lower case, body."""
-        self.request("GET", path, headers={"host": host or self.name or "a.test", **(headers or {})})
+        fields = {"host": host or self.name or "a.test", **(headers or {})}
+        self.request("GET", path, headers=fields)
         answer = self.getresponse()
         fields = {name.lower(): value for name, value in answer.getheaders()}
         return answer.status, fields, answer.read()
