@@ -48,7 +48,7 @@ extension Exchange {
         case .document(var meter):
             meter.finish()
             found = meter.usage
-        case .stream(let relay): found = usage(of: relay)
+        case .stream(let box): found = usage(of: box.relay)
         case .recorded(let summary): found = summary.tokens
         }
         if let firstTokenAt { record.firstToken = firstTokenAt - record.started }

@@ -59,12 +59,19 @@ package struct Exchange: ~Copyable {
     }
 
     /// How the body of the present answer is looked at.
-    enum Reading: Sendable {
+    enum Reading {
         case nothing
         case document(AnswerMeter)
-        case stream(StreamRelay)
+        case stream(RelayBox)
         /// In a replay: what a former reading found.
         case recorded(AnswerSummary)
+    }
+
+    /// A relay where it can be changed in place: it is asked for every event.
+    final class RelayBox {
+        var relay: StreamRelay
+
+        init(_ relay: consuming StreamRelay) { self.relay = relay }
     }
 
     /// Where the exchange stands.
