@@ -76,6 +76,7 @@ package struct Compiler {
             limits: limits, access: access, residency: residency, evidence: evidence,
             identity: identity)
         compiler.checkSecrets()
+        compiler.checkTrustDomains()
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()

@@ -53,6 +53,7 @@ struct SnapshotDump {
         if let hostname = listener.hostname {
             members.append(.init("hostname", .text(hostname.text)))
         }
+        if let tls = listener.tls { members.append(.init("tls", encryption(tls))) }
         members.append(.init("routes", .list(listener.routes.entries.map(entry))))
         if !listener.models.isEmpty {
             let models = listener.models.map { named in

@@ -177,7 +177,7 @@ extension Exchange {
         guard case .redirect(let redirect) = snapshot.rules[Int(rule)].action else {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
-        let scheme = redirect.scheme ?? Array("http".utf8)
+        let scheme = redirect.scheme ?? Array((isEncrypted ? "https" : "http").utf8)
         let listenerPort = snapshot.ports[Int(port)].number
         var shownPort: UInt16? = redirect.port
         if shownPort == nil, redirect.scheme == nil { shownPort = listenerPort }

@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshDialects
+import MeshIdentity
 import MeshPolicy
 import MeshSnapshot
 import MeshTelemetry
@@ -92,6 +93,12 @@ extension Exchange {
         case .sourceAddress: fillSource(slot, of: &table)
         case .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes, .jwtClaims:
             fillCaller(slot, fact, key: content.key, of: &table)
+        case .sourceSPIFFEID:
+            guard let workload = secured?.workload else { return table.setAbsent(slot) }
+            table.set(slot, text: workload.id.description)
+        case .sourceNamespace:
+            guard let name = secured?.workload?.id.namespace else { return table.setAbsent(slot) }
+            table.set(slot, text: name)
         case .requestMethod: table.set(slot, text: bytes.extracting(head.methodRange.range))
         case .requestPath:
             if let canonicalPath {

@@ -155,7 +155,7 @@ extension Exchange {
         }
         tell("x-request-id", requestIDText)
         tell("x-forwarded-for", forwardedFor(head, bytes))
-        tell("x-forwarded-proto", "http")
+        tell("x-forwarded-proto", isEncrypted ? "https" : "http")
         return fields
     }
 

@@ -175,7 +175,8 @@ extension Exchange {
             }
         }
         shard.output.append(contentsOf: peer)
-        shard.output.append("\r\nx-forwarded-proto: http\r\n")
+        shard.output.append(
+            isEncrypted ? "\r\nx-forwarded-proto: https\r\n" : "\r\nx-forwarded-proto: http\r\n")
         if let credential, Int(id) < credentials.count,
             let secret = credentials[Int(id)]
         {

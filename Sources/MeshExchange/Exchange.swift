@@ -93,6 +93,9 @@ package struct Exchange: ~Copyable {
     /// The caller's address as text, set once for a connection.
     package var peer: [UInt8] = []
 
+    /// Set once for a connection that is encrypted.
+    package var secured: SecuredConnection?
+
     var method = HTTPMethod.get
     /// The caller speaks HTTP/1.`clientMinorVersion`.
     var clientMinorVersion: UInt8 = 1
@@ -200,6 +203,11 @@ package struct Exchange: ~Copyable {
     /// The listener that the request belongs to, or nil.
     var currentListener: Listener? {
         listener >= 0 ? snapshot.ports[Int(port)].listeners[Int(listener)] : nil
+    }
+
+    /// Whether the caller's side is encrypted.
+    var isEncrypted: Bool {
+        port >= 0 && Int(port) < snapshot.ports.count && snapshot.ports[Int(port)].speech == .https
     }
 
     /// The caller's own request id, when it was kept.

@@ -59,6 +59,8 @@ final class Loop: @unchecked Sendable {
     private var tls: [UpstreamTLS: NIOSSLContext] = [:]
     /// Those of the snapshot before, for exchanges that began with it.
     private var previousTLS: [UpstreamTLS: NIOSSLContext] = [:]
+    /// TLS by port and listener of the present snapshot; empty when no port is encrypted.
+    private var securities: [[ListenerSecurity?]] = []
     private var drained: ((Bool) -> Void)?
 
     init(
@@ -101,6 +103,7 @@ final class Loop: @unchecked Sendable {
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
         previousTLS = tls
         tls = publication.tls
+        securities = publication.securities
         engines.closeIdle()
         for client in clients.values { client.portsChanged() }
         for session in sessions.values { session.portsChanged() }
@@ -109,6 +112,23 @@ final class Loop: @unchecked Sendable {
     /// Index of a listening socket's port in the present snapshot, -1 when the port is gone.
     func port(ofSocket socket: Int) -> Int {
         socket < portIndex.count ? portIndex[socket] : -1
+    }
+
+    /// Takes certificates that changed into use, for connections that are made from now on.
+    func adopt(_ securities: [[ListenerSecurity?]]) { self.securities = securities }
+
+    /// Whether the port at `index` is encrypted.
+    func isSecured(port index: Int) -> Bool {
+        securities.indices.contains(index)
+            && shard.snapshot.ports[index].speech == .https
+    }
+
+    /// TLS of the listener at the port `index` that is for the host `name`; nil when none is.
+    func security(ofPort index: Int, for name: [UInt8]) -> ListenerSecurity? {
+        guard isSecured(port: index),
+            let listener = shard.snapshot.ports[index].listener(for: name.span.bytes)
+        else { return nil }
+        return securities[index][listener]
     }
 
     /// The address of an endpoint of the present snapshot, parsed once.
@@ -316,6 +336,8 @@ struct Publication: Sendable {
     var snapshot: Snapshot
     var credentials: [Secret<[UInt8]>?]
     var tls: [UpstreamTLS: NIOSSLContext]
+    /// TLS by port and listener; empty when no port is encrypted.
+    var securities: [[ListenerSecurity?]]
     var portIndex: [Int]
 }
 

@@ -32,6 +32,9 @@ package actor Proxy {
 
     /// Reads a value of a Secret of the snapshot in use, by the Secret's name and the value's.
     private var readSecret: @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
+    /// The certificates that listeners show.
+    private var certificates = CertificateBook()
+    private let report: @Sendable (String) -> Void
     /// Credential values by backend of the snapshot in use.
     private var credentials: [Secret<[UInt8]>?] = []
 
@@ -64,6 +67,7 @@ package actor Proxy {
         wantKeys: @escaping @Sendable (String) -> Void = { _ in }
     ) throws {
         self.readCredential = readCredential
+        self.report = report
         self.checks = checks
         self.checkServer = checkServer
         let log = AccessLog()
@@ -114,6 +118,13 @@ package actor Proxy {
         secret: @escaping @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
     ) async throws {
         let tls = try tlsContexts(of: next)
+        var certificates = certificates
+        do {
+            try certificates.prepare(
+                next.ports.flatMap(\.listeners).compactMap(\.tls), secret, report: report)
+        } catch {
+            throw ProxyError(description: "\(error)")
+        }
         let credentials = credentials(of: next, secret)
         var opened: [(ListenKey, Listening)] = []
         let openedChecks = try await openChecks(of: next)
@@ -141,7 +152,8 @@ package actor Proxy {
             if let listening = listeners[key] { portIndex[listening.number] = index }
         }
         let publication = Publication(
-            snapshot: next, credentials: credentials, tls: tls, portIndex: portIndex)
+            snapshot: next, credentials: credentials, tls: tls,
+            securities: Self.securities(of: next, certificates), portIndex: portIndex)
         log.direct(to: next.telemetry.accessLog)
         // All loops at once: requests on two connections should not differ for long.
         await withTaskGroup { group in
@@ -153,6 +165,7 @@ package actor Proxy {
         await loops[0].sockets.run { checker.adopt(publication) }
         snapshot = next
         self.credentials = credentials
+        self.certificates = certificates
         readSecret = secret
         checks?.keepOnly(Self.checkPlaces(of: next))
 
@@ -182,6 +195,44 @@ package actor Proxy {
             await loop.sockets.run {
                 if loop.shard.snapshot.version == version { loop.shard.adopt(credentials: fresh) }
             }
+        }
+    }
+
+    /// Reads certificates, keys and authorities again, and takes those that changed into use for
+    /// connections that are made from now on. What cannot be used changes nothing; it is reported
+    /// unless `isPatient`. Answers whether all could be used.
+    package func refreshCertificates(isPatient: Bool) async -> Bool {
+        let (isNew, isFaulty) = certificates.refresh(
+            readSecret, isPatient: isPatient, report: report)
+        guard isNew else { return !isFaulty }
+        let securities = Self.securities(of: snapshot, certificates)
+        let version = snapshot.version
+        for loop in loops {
+            await loop.sockets.run {
+                if loop.shard.snapshot.version == version { loop.adopt(securities) }
+            }
+        }
+        return !isFaulty
+    }
+
+    /// How the certificates of listeners stand: what they are called and when each ends.
+    package var certificateEnds: [(label: String, expires: WallTime)] {
+        var ends: [String: WallTime] = [:]
+        for (tls, security) in certificates.securities {
+            ends[tls.certificate.label] = security.expires
+        }
+        return ends.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// How often certificates that changed could not be used.
+    package var certificateFailures: UInt64 { certificates.failures }
+
+    private static func securities(
+        of snapshot: Snapshot, _ certificates: CertificateBook
+    ) -> [[ListenerSecurity?]] {
+        guard snapshot.ports.contains(where: { $0.speech == .https }) else { return [] }
+        return snapshot.ports.map { port in
+            port.listeners.map { $0.tls.flatMap { certificates.securities[$0] } }
         }
     }
 

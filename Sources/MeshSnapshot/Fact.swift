@@ -16,6 +16,8 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     case sourceAddress
     /// Who the caller was verified to be, by an IdentityProvider.
     case sourceIdentity, sourceKeyID, sourceKeyOwner, sourceKeyScopes, jwtClaims
+    /// Which workload the caller proved to be, by its certificate.
+    case sourceSPIFFEID, sourceNamespace
     /// The request line and head.
     case requestMethod, requestPath, requestQuery, requestHost, requestHeaders
     /// What the mesh calls the request, when it came, and how large its body says to be.
@@ -39,6 +41,8 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .sourceKeyOwner: "source.key.owner"
         case .sourceKeyScopes: "source.key.scopes"
         case .jwtClaims: "jwt.claims"
+        case .sourceSPIFFEID: "source.spiffe_id"
+        case .sourceNamespace: "source.namespace"
         case .requestMethod: "request.method"
         case .requestPath: "request.path"
         case .requestQuery: "request.query"
@@ -69,8 +73,9 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     package var stage: FactStage {
         switch self {
         case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes,
-            .jwtClaims, .requestMethod, .requestPath, .requestQuery, .requestHost,
-            .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation:
+            .jwtClaims, .sourceSPIFFEID, .sourceNamespace, .requestMethod, .requestPath,
+            .requestQuery, .requestHost, .requestHeaders, .requestID, .requestTime, .requestSize,
+            .aiOperation:
             .head
         case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .aiTools,
             .dataLabels:
@@ -99,6 +104,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .aiTools: FactDeclaration(name, .list(.string), sizeMax: Self.toolsMax)
         case .jwtClaims: FactDeclaration(name, .map(.string, .dyn), sizeMax: 256)
         case .requestPath, .requestQuery: FactDeclaration(name, .string, sizeMax: 8_192)
+        case .sourceSPIFFEID, .sourceNamespace: FactDeclaration(name, .string, sizeMax: 2_048)
         case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .requestMethod,
             .requestHost, .requestID, .aiOperation, .aiModel, .destinationBackend,
             .destinationProvider, .destinationRegion, .destinationZone, .destinationHardware:
@@ -112,6 +118,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .sourceIdentity: .any
         case .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes: .apiKeys
         case .jwtClaims: .tokens
+        case .sourceSPIFFEID, .sourceNamespace: .certificates
         case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
             .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation, .aiModel,
             .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .aiTools, .dataLabels,
@@ -136,6 +143,11 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .jwtClaims:
             "the claims of the verified token, each of the type it has there: "
                 + "`jwt.claims.sub`, `'admins' in jwt.claims.groups`; absent without one"
+        case .sourceSPIFFEID:
+            "the SPIFFE ID of the workload that the caller's certificate proves it to be: "
+                + "`spiffe://example.org/ns/prod/agent`; absent without a certificate"
+        case .sourceNamespace:
+            "the namespace in that ID, what stands behind `/ns/`; absent without one"
         case .requestMethod: "the method as it was written: `POST`"
         case .requestPath: "the path in its canonical spelling, without the query"
         case .requestQuery: "what stands behind `?`, as it was written; empty when there is none"
@@ -197,13 +209,16 @@ package enum IdentityKind: Sendable, Hashable {
     case tokens
     /// One of API keys.
     case apiKeys
+    /// None: the listener asks callers for certificates of a TrustDomain.
+    case certificates
 
     /// Whether `provider` is of the kind.
     package func includes(_ provider: IdentityProvider) -> Bool {
         switch self {
         case .any: true
         case .tokens: provider.readsTokens
-        case .apiKeys: !provider.readsTokens
+        case .apiKeys: provider.readsKeys
+        case .certificates: false
         }
     }
 }

@@ -48,9 +48,17 @@ package enum MetricCatalogue {
     static let snapshotLastSuccess = Metric(
         "pinion_snapshot_last_success_timestamp_seconds", .gauge, unit: "seconds",
         help: "When a snapshot was last taken into use, in seconds since the Unix epoch.")
+    static let certificateEnd = Metric(
+        "pinion_certificate_expiry_timestamp_seconds", .gauge, unit: "seconds",
+        labels: ["certificate"],
+        help: "When a certificate that listeners show ends, in seconds since the Unix epoch.")
+    static let certificateFailures = Metric(
+        "pinion_certificate_failures_total", .counter,
+        help: "Certificates, keys and authorities that changed and could not be used; what was "
+            + "read before stayed in use.")
     static let process = [
         buildInfo, startTime, residentMemory, cpu, openFiles, snapshotVersion, snapshotRejected,
-        snapshotLastSuccess,
+        snapshotLastSuccess, certificateEnd, certificateFailures,
     ]
 
     // MARK: The mesh
@@ -133,6 +141,9 @@ package enum MetricCatalogue {
     static let downstreamMalformed = Metric(
         "pinion_downstream_malformed_total", .counter,
         help: "Requests and connections of HTTP/2 that were ended because they break it.")
+    static let handshakes = Metric(
+        "pinion_tls_handshakes_total", .counter, labels: ["result"],
+        help: "TLS handshakes with callers by what became of them: completed, or why not.")
     static let usageMissing = Metric(
         "pinion_usage_missing_total", .counter,
         help: "Exchanges whose upstream did not say how many tokens it used.")
@@ -158,8 +169,8 @@ package enum MetricCatalogue {
         retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, limitDecisions,
         limitUsage, limitEvictions,
         accessDecisions, engineAnswers, engineDuration, identityResults, truncations,
-        clientAborts, downstreamMalformed, usageMissing, accessLogDropped, recordingsDropped,
-        receiptsDropped,
+        clientAborts, downstreamMalformed, handshakes, usageMissing, accessLogDropped,
+        recordingsDropped, receiptsDropped,
         seriesDropped, pageTruncated,
     ]
 

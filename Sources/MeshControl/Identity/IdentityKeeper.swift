@@ -76,7 +76,7 @@ package actor IdentityKeeper {
         var problems: [String] = []
         for provider in snapshot.identity where held[provider.material] == nil {
             if fresh.contains(where: { $0.0 == provider.material }) { continue }
-            let source = Self.source(of: provider)
+            guard let source = Self.source(of: provider) else { continue }
             do throws(Problem) {
                 let read = try Self.read(source)
                 fresh.append((provider.material, source, read?.bytes, read?.material))
@@ -144,8 +144,9 @@ package actor IdentityKeeper {
     /// The same while there are no keys at all.
     private static let askedAgainEmpty = Nanoseconds.seconds(1)
 
-    private static func source(of provider: IdentityProvider) -> Source {
+    private static func source(of provider: IdentityProvider) -> Source? {
         switch provider.method {
+        case .certificates: nil
         case .apiKeys(let file): .apiKeyFile(file)
         case .tokens(_, let source):
             if case .file(let path) = source.place { .keyFile(path) } else { .remote(source) }

@@ -40,6 +40,8 @@ package struct ExchangeRecording: Codable, Hashable, Sendable {
     package var hidden: [String] = []
     /// The caller's address.
     package var source = ""
+    /// What was known of the caller's connection when that was encrypted.
+    package var connection: RecordedConnection?
     /// Event loops that every limit was divided over.
     package var loops = 1
     /// The hash of a blotted out value that a hash ring went by, in hexadecimal.

@@ -125,6 +125,7 @@ private struct Stage: ~Copyable {
         tape = Tape(blank, isReplay: true)
         exchange.tape = tape
         exchange.peer = Array(recording.source.utf8)
+        exchange.secured = recording.connection.map { SecuredConnection($0) }
         adopt(snapshot, at: recording.started)
         guard !headBytes.isEmpty else { return }
         // The head was taken once already, by the limits of then.
