@@ -21,6 +21,7 @@ class TLSLayer: Layer, ChannelHost {
     private final var handler: NIOSSLHandler?
     private final var plain: ByteQueue
     private(set) final var isUsable = false
+    private final var isLeaving = false
     /// The protocol that both sides agreed on, once the handshake is over; nil for none.
     private(set) final var negotiated: String?
 
@@ -80,7 +81,9 @@ class TLSLayer: Layer, ChannelHost {
     override final var isFlushed: Bool { plain.isEmpty }
 
     override final func sayGoodbye() {
-        guard isUsable, let channel, !channel.isEnded else { return }
+        // Closing the channel closes the connection, which comes here once more.
+        guard isUsable, !isLeaving, let channel, !channel.isEnded else { return }
+        isLeaving = true
         flush()
         channel.close()
     }
