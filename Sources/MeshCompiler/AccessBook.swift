@@ -42,6 +42,7 @@ struct AccessBook {
     /// `report`.
     init(_ catalog: Catalog, _ report: inout Report) {
         engines = EngineBook(catalog, layout: &layout, &report)
+        var conflicts = AccessConflicts()
         for policy in catalog.access {
             var targets: [PolicyTarget] = []
             for reference in policy.targets {
@@ -56,6 +57,7 @@ struct AccessBook {
                 }
             }
             add(policy, targets, catalog, &report)
+            conflicts.add(policy, for: targets, &report)
         }
     }
 
