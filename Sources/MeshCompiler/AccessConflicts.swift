@@ -32,7 +32,7 @@ struct AccessConflicts {
             guard let condition = rule.condition else { continue }
             let text = Self.plain(condition.text)
             let said = Said(rule: rule, policy: policy.metadata, place: condition.place)
-            let found = targets.lazy.compactMap { conflict(of: said, text, for: $0) }.first
+            let found = targets.compactMap { conflict(of: said, text, for: $0) }.first
             if let found {
                 report.warning(said.place, said.policy, found.message, found.remedy)
             }

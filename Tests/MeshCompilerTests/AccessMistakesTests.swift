@@ -106,7 +106,7 @@ import Testing
             mesh
                 + policy(
                     rule(method) + "\n    "
-                        + rule(method, name: "s", action: "allow") + " <<<")),
+                        + rule(method, action: "allow", name: "s") + " <<<")),
         Mistake(
             "refuses what it allows",
             mesh + policy(rule(method), name: "q")
@@ -116,19 +116,19 @@ import Testing
             mesh
                 + policy(
                     rule(method) + "\n    "
-                        + rule(method, name: "s", action: "require") + " <<<")),
+                        + rule(method, action: "require", name: "s") + " <<<")),
         Mistake(
             "the rule refuses every request",
             mesh
                 + policy(
                     rule(method, action: "require") + "\n    "
-                        + rule("!(\(method))", name: "s", action: "require") + " <<<")),
+                        + rule("!(\(method))", action: "require", name: "s") + " <<<")),
         Mistake(
             "no request can fulfil the rule and rule `r` of default/p",
             mesh
                 + policy(
                     rule("request.method == 'GET'", action: "require") + "\n    "
-                        + rule("request.method == 'POST'", name: "s", action: "require")
+                        + rule("request.method == 'POST'", action: "require", name: "s")
                         + " <<<")),
         Mistake(
             "says already",
