@@ -14,6 +14,7 @@ from configuration import (
     ai_backend,
     backend,
     gateway,
+    identity_provider,
     mesh,
     model,
     resource,
@@ -298,6 +299,50 @@ def test_each_way_of_giving_a_label_holds(start, simulate, given):
     for _ in range(5):
         assert proxy.chat("chat", PHI, max_tokens=2)[0] == 200
     assert asked(us, eu) == [0, 5]
+
+
+def spread(us, eu):
+    """A Model of which nearly all requests go to `us` when they may."""
+    return [
+        placed("us", "us-1", us.port),
+        placed("eu", "eu-1", eu.port),
+        model(
+            "chat",
+            target("us", weight=1000, model="tiny"),
+            target("eu", weight=1, model="tiny"),
+        ),
+    ]
+
+
+def test_a_claim_of_a_token_gives_a_label(start, simulate, issue):
+    us, eu, issuer = simulate("tiny"), simulate("tiny"), issue()
+    jwt = {"issuer": issuer.url, "audiences": ["mesh"]}
+    proxy = start(
+        *spread(us, eu),
+        identity_provider("Gateway", "corp", "mesh", jwt=jwt),
+        residency(sources=[{"expression": "jwt.claims.data"}]),
+    )
+    for _ in range(5):
+        shown = {"authorization": f"Bearer {issuer.token(data='phi')}"}
+        assert proxy.chat("chat", shown, max_tokens=2)[0] == 200
+    assert asked(us, eu) == [0, 5]
+    # A token that says nothing of its data may be about anything.
+    shown = {"authorization": f"Bearer {issuer.token()}"}
+    assert proxy.chat("chat", shown, max_tokens=2)[0] == 200
+    assert asked(us, eu) == [0, 6]
+
+
+def test_an_embedding_goes_where_its_text_may(start, simulate):
+    us, eu = simulate("tiny"), simulate("tiny")
+    proxy = start(*spread(us, eu), residency())
+    body = json.dumps({"model": "chat", "input": "a patient"})
+    fields = {"content-type": "application/json"}
+    for _ in range(5):
+        assert proxy.request("POST", "/v1/embeddings", body, {**PHI, **fields})[0] == 200
+    assert asked(us, eu) == [0, 5]
+    for _ in range(5):
+        assert proxy.request("POST", "/v1/embeddings", body, fields)[0] == 200
+    assert asked(us, eu)[0] > 0
 
 
 def report(proxy, folder, *arguments):
