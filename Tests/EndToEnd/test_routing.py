@@ -154,7 +154,7 @@ def test_redirects_answer_without_an_upstream(world, redirect, location, status)
     [
         ("b.example", "api_key=secret-7&x=1", "?x=1"),
         ("b.example", "Key=secret-7", ""),
-        ("A.example", "api_key=secret-7", "?api_key=secret-7"),
+        ("a.example", "api_key=secret-7", "?api_key=secret-7"),
     ],
 )
 def test_a_redirect_to_another_host_leaves_credentials_behind(world, hostname, query, kept):
