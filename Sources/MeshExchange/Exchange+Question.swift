@@ -70,6 +70,7 @@ extension Exchange {
         question.method = bytes.extracting(head.methodRange.range).text
         question.path = String(decoding: target(head, bytes), as: UTF8.self)
         question.host = bytes.extracting(head.hostRange.range).text
+        question.scheme = isEncrypted ? "https" : "http"
         question.version =
             speaksHTTP2 ? "HTTP/2" : head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"
         switch head.framing {

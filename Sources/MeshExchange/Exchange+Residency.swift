@@ -207,12 +207,12 @@ extension Exchange {
             return Refusal(
                 .residencyDenied, status: 503,
                 message: "this request carries a data label, and its receipt could not be "
-                    + "written: the access log is full or too slow; try again")
+                    + "written: the access log is full or too slow; try again later")
         }
         return Refusal(
             .residencyDenied,
             message: "the request was sent as often as can be written down for labelled data, "
-                + "and is not sent again")
+                + "and is not sent again; allow it fewer attempts, fallbacks or mirrors")
     }
 
     // MARK: Labels

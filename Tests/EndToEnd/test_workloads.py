@@ -11,6 +11,7 @@ import secure
 from authority import Authority, usage
 from children import HOST, wait_until
 from configuration import access_policy, backend, identity_provider, limit_policy, route, rule
+from engines import GRPCAuthz, asks, engine
 from http2 import Http2
 from pinion import run
 from secure import certificate, connect, fails, get, listener, trust_domain
@@ -82,6 +83,20 @@ def test_a_workload_is_known(mesh, shows, authority):
         gateway.port, wrap=lambda plain: context.wrap_socket(plain, server_hostname="a.test")
     ) as client:
         assert client.request("GET", "/", scheme="https").status == 200
+
+
+def test_an_engine_is_told_that_the_caller_came_by_tls(mesh, shows, stand_up):
+    def allow(_request, answer, _context):
+        answer.status.code = 0
+        answer.ok_response.SetInParent()
+
+    judge = stand_up(GRPCAuthz(allow))
+    policy = access_policy("HTTPRoute", "all")
+    policy["spec"]["rules"] = [asks("judge")]
+    gateway = mesh(*engine("judge", "ExtAuthzGRPC", judge.port, timeout="5s"), policy)
+    assert get(gateway.port, shows())[0] == 200
+    told = judge.asked[0].attributes.request.http
+    assert told.scheme == told.headers[":scheme"] == told.headers["x-forwarded-proto"] == "https"
 
 
 def test_nobody_gets_in_without_a_certificate(mesh, shows, authority):
