@@ -124,9 +124,10 @@ final class AccessLog: Sendable {
         }
         let (gap, wasFailing) = box.withLockedValue { ($0.gap, $0.isFailing) }
         // A line that was written in part must not swallow the next one.
-        var bytes: [UInt8] = wasFailing ? [UInt8(ascii: "\n")] : []
-        if gap.receipts > 0 { bytes += gap.line(until: Self.time()) }
-        let isWritten = Self.write(bytes + batch.lines, to: descriptor)
+        var front: [UInt8] = wasFailing ? [UInt8(ascii: "\n")] : []
+        if gap.receipts > 0 { front += gap.line(until: Self.time()) }
+        let lines = front.isEmpty ? batch.lines : front + batch.lines
+        let isWritten = Self.write(lines, to: descriptor)
         box.withLockedValue { state in
             state.isFailing = !isWritten
             if isWritten {
