@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import MeshBasics
+import MeshBasics
 import MeshWire
 
 /// An event by which a server reports a failure, told to a caller who was given nothing yet.

@@ -58,8 +58,9 @@ extension ResumeLog {
     private func passResponse(
         _ read: ResponseEvent, _ event: RawSpan, into out: inout [UInt8]
     ) -> Verdict {
+        // Who numbers its events also says their places, though not of the first ones.
         if read.number != nil { draft.isNumbered = true }
-        if read.outputIndex != nil { draft.hasPlaces = true }
+        if read.number != nil || read.outputIndex != nil { draft.hasPlaces = true }
         draft.number = (read.number ?? draft.number) + 1
         let before = out.count
         if holds(draft.openCalls > 0, event.byteCount, into: &out) {

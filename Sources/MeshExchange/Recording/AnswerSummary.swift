@@ -42,8 +42,9 @@ package struct AnswerSummary: Codable, Hashable, Sendable {
         package var status: Int
         /// Bytes of what the server said.
         package var bytes: Int
-        /// Bytes of the event's type, and of the same as an answer in one piece.
+        /// Bytes of the event's type; nil in recordings of older versions.
         package var typeBytes: Int?
+        /// Bytes of the same as an answer in one piece; nil in recordings of older versions.
         package var documentBytes: Int?
     }
 
