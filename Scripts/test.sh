@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Builds once, then runs the Swift tests, the end-to-end tests and the guard of what requests cost;
-# fails when one of them fails. GUARD=off leaves the guard out, which needs a release build; GUARD=on
-# runs it also where all before took so long that a release build would take too long as well.
+# fails when one of them fails. GUARD=off leaves the guard out, which needs a release build;
+# GUARD=on runs it also where all before took so long that a release build would take too long as
+# well.
 source "$(dirname "$0")/toolchain.sh"
 
 build_debug || exit 1

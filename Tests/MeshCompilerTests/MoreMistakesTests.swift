@@ -221,7 +221,7 @@ import Testing
                 + Piece.policy(
                     "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: \"'me'\" <<<")),
         Mistake(
-            "there is no fact `source.user`",
+            "undeclared name `source.user`",
             core
                 + Piece.policy(
                     "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: source.user <<<")),
