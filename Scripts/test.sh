@@ -14,17 +14,13 @@ unit=$?
 Scripts/e2e.sh --no-build
 end_to_end=$?
 
-# Where building and testing took this many seconds, the release build is left to others.
-guard_within=1500
 guard=0
 why_not=
-if [ "${GUARD:-}" = off ]; then
-    why_not='left out by GUARD=off'
-elif [ "${GUARD:-}" != on ] && [ "$SECONDS" -gt $guard_within ]; then
-    why_not="left out on a machine as slow as this (GUARD=on insists)"
-else
+if [ "${GUARD:-}" = on ]; then
     Scripts/bench-quick.sh --shared
     guard=$?
+else
+    why_not='not judged (GUARD=on)'
 fi
 
 verdict() { [ "$1" -eq 0 ] && printf passed || printf FAILED; }
