@@ -1,9 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Builds once, then runs the Swift tests, the end-to-end tests and the guard of what requests cost;
-# fails when one of them fails. GUARD=off leaves the guard out, which needs a release build;
-# GUARD=on runs it also where all before took so long that a release build would take too long as
-# well.
+# Builds once, then runs the Swift tests and the end-to-end tests, and with GUARD=on the guard of
+# what requests cost, which needs a release build; fails when one of them fails.
 source "$(dirname "$0")/toolchain.sh"
 
 build_debug || exit 1
