@@ -73,9 +73,10 @@ def copies(gateway, result):
 
 
 def comparisons(gateway):
-    """The lines of the log about compared answers."""
+    """The lines of the log about compared answers, in the order of their requests."""
     lines = [line for line in gateway.output().splitlines() if line.startswith("{")]
-    return [found for line in lines if "mirror_of" in (found := json.loads(line))]
+    found = [entry for line in lines if "mirror_of" in (entry := json.loads(line))]
+    return sorted(found, key=lambda entry: entry["time"])
 
 
 def test_answers_are_compared_by_all_measures(start, serve, simulate):
