@@ -51,6 +51,9 @@ package struct Compiler {
     var modelDrafts: [ModelDraft] = []
     /// The models so far.
     var models: [Model] = []
+    /// The Models that comparisons ask how much two texts mean the same, and where they are named.
+    var embedders: [Embedder] = []
+    var embedderPlaces: [Place: Int] = [:]
     /// The rules so far.
     var rules: [Rule] = []
     /// The matches that were reported as equal to those of another route.
@@ -83,6 +86,7 @@ package struct Compiler {
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
+        compiler.resolveEmbedders()
         compiler.attachModels()
         compiler.compileRoutes()
         compiler.openAskedListeners()
@@ -90,6 +94,7 @@ package struct Compiler {
         compiler.attachAccess()
         compiler.attachResidency()
         compiler.checkIdentity()
+        compiler.checkComparisons()
         compiler.checkCredentials()
         compiler.checkAskedListeners()
         compiler.reportUnused()
@@ -152,7 +157,7 @@ package struct Compiler {
             residency: residency.table(
                 backends, endpoints, enginesBefore: access.engineCount),
             identity: identity.providers, stickyKeys: sticky.keys,
-            limits: connectionLimits(mesh),
+            embedders: embedders, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }

@@ -300,6 +300,7 @@ extension Exchange {
         HeadWriter.appendFraming(.length(UInt64(hold.body.count)), to: &shard.output)
         shard.output.append("\r\n")
         shard.output.append(contentsOf: hold.body)
+        watch?.take(unsafe hold.body.span.bytes)
         hold.clear()
         record.bytesOut += UInt64(shard.output.count)
         var step = Step()

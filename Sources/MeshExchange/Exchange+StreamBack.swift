@@ -103,6 +103,22 @@ extension Exchange {
         _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
     ) -> BodyVerdict {
         tape?.lastPiece = now
+        guard let watch else {
+            return passBody(payload, isLast: isLast, into: &output, at: now)
+        }
+        let before = output.count
+        let verdict = passBody(payload, isLast: isLast, into: &output, at: now)
+        switch verdict {
+        case .unchanged: watch.take(payload)
+        case .replaced, .broken:
+            watch.take(unsafe output.span.bytes.extracting(before..<output.count))
+        }
+        return verdict
+    }
+
+    private mutating func passBody(
+        _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
+    ) -> BodyVerdict {
         if phase == .holding { return holdBody(payload, isLast: isLast, into: &output, at: now) }
         waitForAnswer(at: now)
         switch reading {
@@ -149,6 +165,7 @@ extension Exchange {
         if !isComplete {
             return loseAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
         }
+        watch?.take(unsafe shard.output.span.bytes)
         record.bytesOut &+= UInt64(shard.output.count)
         var step = Step()
         step.writesBody = !shard.output.isEmpty

@@ -43,6 +43,8 @@ package final class Snapshot: Sendable {
     /// What callers are told apart by where each keeps its target; `StickyKeyID` is an index into
     /// this.
     package let stickyKeys: [StickyKey]
+    /// Every Model that comparisons ask how much two texts mean the same.
+    package let embedders: [Embedder]
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Whether a request may come by labels that its head alone does not give: no engine is asked
@@ -61,6 +63,7 @@ package final class Snapshot: Sendable {
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
         identity: [IdentityProvider] = [], stickyKeys: [StickyKey] = [],
+        embedders: [Embedder] = [],
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
@@ -76,6 +79,7 @@ package final class Snapshot: Sendable {
         self.residency = residency
         self.identity = identity
         self.stickyKeys = stickyKeys
+        self.embedders = embedders
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }
