@@ -116,7 +116,8 @@ enum TrafficShape {
             "the share of compared pairs that it is asked about"),
         Field(
             "perMinute", .integer(1...1_000_000), fallback: "60",
-            "questions a minute in all, evenly over the event loops"),
+            "questions a minute in all, evenly over the event loops; after a pause each may ask up "
+                + "to four at once, and at least one"),
     ]
 
     private static let balancing: [Field] = [
