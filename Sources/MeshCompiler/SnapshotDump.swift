@@ -27,10 +27,10 @@ struct SnapshotDump {
                 .init("models", .list(snapshot.models.map(model))),
             ] + usageLimits + accessPolicies + policyEngines + residencyPolicies
                 + identityProviders + [
-                .init("limits", limits(snapshot.limits)),
-                .init("telemetry", telemetry(snapshot.telemetry)),
-                .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
-            ])
+                    .init("limits", limits(snapshot.limits)),
+                    .init("telemetry", telemetry(snapshot.telemetry)),
+                    .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
+                ])
     }
 
     /// Left out when there are none.
@@ -125,6 +125,7 @@ struct SnapshotDump {
         members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
         members += ids(access: model.access) + labels(model.labels)
         members += ids(identity: model.identity)
+        if let policy = model.hedging { members.append(.init("hedging", hedging(policy))) }
         if let policy = model.continuation {
             members.append(
                 .init(

@@ -46,6 +46,8 @@ package final class ResidencyReceipt: Sendable {
             case resume
             /// A copy for a mirror.
             case mirror
+            /// A second attempt beside a slow one.
+            case hedge
             /// A question to a policy engine, which is told of the request.
             case engine
 
@@ -57,6 +59,7 @@ package final class ResidencyReceipt: Sendable {
                 case .fallback: "fallback"
                 case .resume: "resume"
                 case .mirror: "mirror"
+                case .hedge: "hedge"
                 case .engine: "engine"
                 }
             }
