@@ -53,7 +53,7 @@ def test_a_provider_that_says_wait_is_left_alone_by_all_loops(start, serve, fiel
         ai_backend("spare", spare.port),
         model("chat", target("busy"), fallbacks=[target("spare")]),
         environment=KEY,
-        arguments=["--loops", "3"],
+        arguments=["--concurrency", "3"],
     )
     # Each of these is a connection of its own and falls on any loop.
     for _ in range(20):
@@ -74,7 +74,7 @@ def test_when_all_cool_down_the_caller_is_told_when_the_first_is_back(start, ser
         provider("two", two.port),
         model("chat", target("one"), fallbacks=[target("two")]),
         environment=KEY,
-        arguments=["--loops", "1"],
+        arguments=["--concurrency", "1"],
     )
     for _ in range(10):
         status, headers, body = gateway.chat("chat")
@@ -111,7 +111,7 @@ def test_another_endpoint_of_the_same_backend_is_asked_at_once(start, serve):
         ai_backend("servers", busy.port, idle.port),
         model("chat", target("servers")),
         policy("Backend", "servers", balancing={"type": "RoundRobin"}),
-        arguments=["--loops", "1"],
+        arguments=["--concurrency", "1"],
     )
     for _ in range(10):
         assert gateway.chat("chat")[0] == 200
@@ -139,7 +139,7 @@ def test_a_model_that_keeps_failing_is_left_alone_and_found_again(start, serve):
             "first",
             outlierDetection={"consecutiveFailures": 3, "baseEjectionTime": "1s"},
         ),
-        arguments=["--loops", "1"],
+        arguments=["--concurrency", "1"],
     )
     for _ in range(12):
         assert gateway.chat("chat")[0] == 200

@@ -55,7 +55,7 @@ def resources(slow, quick, **hedging):
 def test_the_second_answers_and_the_first_is_left(start, serve, stream):
     waiting = Slow()
     slow, quick = serve(waiting), serve(good)
-    gateway = start(*resources(slow, quick), arguments=["--loops", "1"])
+    gateway = start(*resources(slow, quick), arguments=["--concurrency", "1"])
     before = monotonic()
     client = gateway.openai()
     messages = [{"role": "user", "content": "hello"}]
@@ -96,7 +96,7 @@ def test_a_second_that_fails_costs_nothing(start, serve, stream):
         return good(message, connection)
 
     slow, broken = serve(first), serve(fails)
-    gateway = start(*resources(slow, broken), arguments=["--loops", "1"])
+    gateway = start(*resources(slow, broken), arguments=["--concurrency", "1"])
     status, _, body = gateway.chat("chat", stream=stream)
     assert status == 200
     if not stream:
@@ -118,7 +118,7 @@ def test_a_first_that_fails_after_all_leaves_it_to_the_second(start, serve):
         assert failed.wait(10)
         return good(message, connection)
 
-    gateway = start(*resources(serve(first), serve(second)), arguments=["--loops", "1"])
+    gateway = start(*resources(serve(first), serve(second)), arguments=["--concurrency", "1"])
     status, _, body = gateway.chat("chat")
     assert status == 200
     assert json.loads(body)["choices"][0]["message"]["content"] == TEXT
@@ -133,7 +133,7 @@ def test_a_stream_that_has_begun_is_not_raced(start, serve):
         return None if stream is None else b"0\r\n\r\n"
 
     slow, quick = serve(begins), serve(good)
-    gateway = start(*resources(slow, quick), arguments=["--loops", "1"])
+    gateway = start(*resources(slow, quick), arguments=["--concurrency", "1"])
     done = []
     caller = threading.Thread(target=lambda: done.append(gateway.chat("chat", stream=True)))
     caller.start()
@@ -148,7 +148,7 @@ def test_a_stream_that_has_begun_is_not_raced(start, serve):
 
 def test_an_answer_in_time_is_asked_for_once(start, serve):
     slow, quick = serve(good), serve(good)
-    gateway = start(*resources(slow, quick, delay="5s"), arguments=["--loops", "1"])
+    gateway = start(*resources(slow, quick, delay="5s"), arguments=["--concurrency", "1"])
     for _ in range(5):
         assert gateway.chat("chat")[0] == 200
     assert len(slow.requests) == 5 and not quick.requests

@@ -59,7 +59,7 @@ def test_the_zone_first_then_the_region_then_the_rest(start, serve):
         return serve(answer)
 
     near, far, away = place("near"), place("far"), place("away")
-    gateway = start(*resources(near, far, away), arguments=["--loops", "1"])
+    gateway = start(*resources(near, far, away), arguments=["--concurrency", "1"])
 
     def answers(server):
         before = asked(server)
@@ -78,7 +78,7 @@ def test_the_zone_first_then_the_region_then_the_rest(start, serve):
 
 def test_a_drained_region_gets_nothing_new(start, serve):
     near, far, away = serve(chats), serve(chats), serve(chats)
-    gateway = start(*resources(near, far, away), arguments=["--loops", "1"])
+    gateway = start(*resources(near, far, away), arguments=["--concurrency", "1"])
     assert gateway.chat("chat")[0] == 200
     assert asked(near) == 1
     gateway.write(resources(near, far, away, drain={"regions": ["eu-1"]}))
