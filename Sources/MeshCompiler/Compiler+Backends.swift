@@ -18,6 +18,7 @@ extension Compiler {
         let settings = policies.settings(of: .backend, metadata.id, over: policies.defaults)
         let first = EndpointID(endpoints.count)
         appendEndpoints(of: resource, url, to: BackendID(backends.count))
+        settle(from: Int(first), settings)
         let (strip, prefix) = paths(of: resource, url)
         backends.append(
             Backend(
@@ -26,11 +27,21 @@ extension Compiler {
                 dialect: resource.isOpenAI ? .openAI : .http,
                 endpoints: first..<EndpointID(endpoints.count), balancing: settings.balancing,
                 healthCheck: settings.healthCheck, outlier: settings.outlier,
-                coolDown: settings.coolDown,
+                coolDown: settings.coolDown, locality: settings.locality,
+                slowStart: settings.slowStart,
                 version: version(of: resource), tls: encryption(of: resource, url),
                 pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },
                 credential: credential(of: resource), connections: settings.connections))
+    }
+
+    /// Says how near the endpoints behind `first` are, and takes the weight of those that are
+    /// drained.
+    private mutating func settle(from first: Int, _ settings: TrafficSettings) {
+        for number in first..<endpoints.count {
+            endpoints[number].tier = settings.tier(of: endpoints[number].labels)
+            if settings.drains(endpoints[number].labels) { endpoints[number].weight = 0 }
+        }
     }
 
     /// Exactly one of `endpoints`, `dns` and `url`.

@@ -122,7 +122,7 @@ extension Compiler {
             labels: residency.labels(of: .model, resource.metadata.id),
             identity: identity.providers(of: .model, resource.metadata.id),
             isMixed: isMixed(targets),
-            continuation: merged.continuation)
+            continuation: merged.continuation, hedging: merged.hedging)
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }

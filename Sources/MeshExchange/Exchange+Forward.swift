@@ -85,6 +85,9 @@ extension Exchange {
     }
 
     private mutating func answerDeadline(shard: inout Shard, at now: Instant) -> Step {
+        if now >= hedgeAt, now < min(requestDeadline, attemptDeadline, waitDeadline) {
+            return hedge(shard: &shard, at: now)
+        }
         switch phase {
         // Only the driver has at hand what the exchange needs to go on: it says that the engine
         // did not answer.
@@ -168,6 +171,7 @@ extension Exchange {
     mutating func tryElsewhere(
         _ kind: ErrorClass, _ reason: RetryReason, shard: inout Shard, at now: Instant
     ) -> Step? {
+        if kind != .never, let step = yieldToRival(at: now) { return step }
         switch kind {
         case .never: return nil
         case .sameEndpoint:
@@ -222,6 +226,7 @@ extension Exchange {
         allowed: Bool, _ reason: RetryReason, retryAfter: Nanoseconds?, shard: inout Shard,
         at now: Instant
     ) -> Step? {
+        if let step = yieldToRival(at: now) { return step }
         guard canReplay, now < requestDeadline else {
             tape?.say(
                 .forward,

@@ -62,6 +62,10 @@ extension Exchange {
             return step
         case .passes: break
         }
+        if race != nil {
+            settleRace(shard: &shard, at: now)
+            step.leavesRival = true
+        }
         phase = .relaying
         answeredHead = true
         record.status = UInt16(head.status)
@@ -171,6 +175,7 @@ extension Exchange {
 
     /// The attempt whose answer the caller got is over.
     mutating func settleAttempt(shard: inout Shard, at now: Instant) {
+        observeWait(shard: &shard, at: now)
         let isFailure = record.status >= 500 || reading.sawReport || isCallFailed
         endAttempt(
             isFailure ? .failure : Self.outcome(ofStatus: Int(record.status)),
@@ -290,7 +295,7 @@ extension Exchange {
         let before = (pick, backend, modelTarget)
         guard
             (allowed || kind == .sameEndpoint) && attemptsOnTarget < retry.attempts
-                || nextFallback != nil
+                || nextFallback != nil || race != nil
         else { return refuseCooling(status, limit, shard: &shard, at: now) }
         endAttempt(
             Self.outcome(ofStatus: status), status >= 500 ? .serverError : .success,

@@ -123,6 +123,12 @@ package struct Exchange: ~Copyable {
     var ruleTarget = -1
     var pick: Pick?
     var isBegun = false
+    /// The other of two attempts; nil while there is only one.
+    var race: Race?
+    /// Which of two attempts is looked at.
+    var lane: UInt8 = 0
+    /// When a second attempt is due.
+    var hedgeAt = Instant.distantFuture
     /// What the last attempt is refused with when it ended because its endpoint said nothing.
     var silence: Refusal.Code?
     /// Whether the caller sent a credential of its own.

@@ -59,6 +59,8 @@ final class ClientHandler: Connection {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: UpstreamHandler?
+    /// The other of two attempts, which is not looked at.
+    var rival: Rival?
     /// The question to a policy engine that is waited for.
     var engineCall: EngineCall?
     /// The endpoint that `upstream` leads to.
@@ -410,6 +412,9 @@ final class ClientHandler: Connection {
     /// Performs what the exchange decided, in the order of `Step`'s fields.
     func perform(_ step: Step, at now: Instant) {
         if step.abandonsUpstream { abandonUpstream() }
+        if step.takesRival { takeRival() }
+        if step.leavesRival { leaveRival() }
+        if step.hedges, let pick = exchange.rivalPick { hedge(pick, at: now) }
         if step.collectsBody {
             reading = .collecting
             body.clear()
@@ -544,6 +549,7 @@ final class ClientHandler: Connection {
             }
         case .waiting where exchange.phase == .asking: engineAnswered(.failed(.timeout))
         case .collecting, .streaming, .waiting:
+            if exchange.isRivalDue(at: now) { switchLanes() }
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }
         }

@@ -31,6 +31,8 @@ package struct Model: Sendable, Hashable {
     package var isMixed: Bool
     /// Whether and how an answer that broke off goes on elsewhere; nil for not at all.
     package var continuation: ContinuationPolicy?
+    /// Whether and when another endpoint is asked beside a slow one; nil for never.
+    package var hedging: HedgePolicy?
 
     /// Whether any target or fallback is limited in what it can do.
     package let hasLimits: Bool
@@ -43,7 +45,7 @@ package struct Model: Sendable, Hashable {
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
         labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false,
-        continuation: ContinuationPolicy? = nil
+        continuation: ContinuationPolicy? = nil, hedging: HedgePolicy? = nil
     ) {
         self.name = name
         self.resource = resource
@@ -58,9 +60,40 @@ package struct Model: Sendable, Hashable {
         self.identity = identity
         self.isMixed = isMixed
         self.continuation = continuation
+        self.hedging = hedging
         let all = (targets + fallbacks).map(\.capabilities)
         hasLimits = all.contains { !$0.isUnlimited }
         readsNeeds = continuation != nil || all.contains { !$0.vision || !$0.jsonMode }
+    }
+}
+
+/// When another endpoint is asked beside one whose answer is late.
+package struct HedgePolicy: Sendable, Hashable {
+    /// The wait after which it is, where no percentile is known; nil for never then.
+    package var delay: Nanoseconds?
+    /// The share of answers, in percent, that begin sooner than the wait; nil for `delay` always.
+    package var percentile: Int?
+    /// The shortest wait, whatever the percentile says.
+    package var delayMin: Nanoseconds
+    /// Second attempts in percent of the requests of the last ten seconds.
+    package var budgetPercent: Int
+    /// Requests with more tokens than these, by a rough count, are never sent twice.
+    package var inputTokensMax: Int
+    /// Whether a fallback is asked where the backend has no other endpoint.
+    package var usesFallbacks: Bool
+
+    /// A policy of the given parts.
+    package init(
+        delay: Nanoseconds? = nil, percentile: Int? = nil,
+        delayMin: Nanoseconds = .milliseconds(50), budgetPercent: Int = 5,
+        inputTokensMax: Int = 4096, usesFallbacks: Bool = false
+    ) {
+        self.delay = delay
+        self.percentile = percentile
+        self.delayMin = delayMin
+        self.budgetPercent = budgetPercent
+        self.inputTokensMax = inputTokensMax
+        self.usesFallbacks = usesFallbacks
     }
 }
 

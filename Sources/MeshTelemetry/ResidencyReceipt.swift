@@ -46,6 +46,8 @@ package final class ResidencyReceipt: Sendable {
             case resume
             /// A copy for a mirror.
             case mirror
+            /// A second attempt beside a slow one.
+            case hedge
             /// A question to a policy engine, which is told of the request.
             case engine
             /// The text of the request, shown to a classifier.
@@ -59,6 +61,7 @@ package final class ResidencyReceipt: Sendable {
                 case .fallback: "fallback"
                 case .resume: "resume"
                 case .mirror: "mirror"
+                case .hedge: "hedge"
                 case .engine: "engine"
                 case .classifier: "classifier"
                 }

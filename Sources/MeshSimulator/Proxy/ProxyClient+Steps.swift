@@ -13,6 +13,9 @@ extension ProxyClient {
     /// Performs what the exchange decided, in the order of `Step`'s fields.
     func perform(_ step: Step, at now: Instant) {
         if step.abandonsUpstream { abandonUpstream(at: now) }
+        if step.takesRival { takeRival() }
+        if step.leavesRival { leaveRival(at: now) }
+        if step.hedges, let pick = exchange.rivalPick { hedge(pick, at: now) }
         if step.collectsBody {
             reading = .collecting
             body = nil
