@@ -24,6 +24,7 @@ extension Exchange {
         clientMinorVersion = UInt8(truncatingIfNeeded: head.minorVersion)
         keepsAlive = head.keepAlive && !shard.isDraining
         isRequestComplete = head.framing == .none
+        hasCredential = !head.present.isDisjoint(with: Self.ownCredentials)
         identify(head, bytes, shard: &shard, at: now)
         if let secured, secured.endsSoon(at: record.startedAt) { keepsAlive = false }
         startTape(.begin, drawn: drawn, port: port, shard: &shard, at: now)
@@ -31,6 +32,8 @@ extension Exchange {
         if head.present.contains(.te) { readCall(head, bytes) }
         return noted(receive(head, bytes, port: port, shard: &shard, at: now), &shard)
     }
+
+    private static let ownCredentials = FieldSet(names: [.authorization, .xAPIKey, .apiKey])
 
     private mutating func receive(
         _ head: borrowing RequestHead, _ bytes: RawSpan, port: Int, shard: inout Shard,
@@ -124,6 +127,7 @@ extension Exchange {
         listener = -1
         rule = -1
         operation = .none
+        tongue = .plain
         facts = nil
         canonicalPath = nil
         callerRequestID = nil
@@ -134,6 +138,9 @@ extension Exchange {
         ruleTarget = -1
         pick = nil
         isBegun = false
+        trial = []
+        silence = nil
+        soonest = .distantFuture
         tried = Tried()
         attemptsOnTarget = 0
         ringHash = nil

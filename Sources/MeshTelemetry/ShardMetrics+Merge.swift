@@ -25,6 +25,9 @@ extension ShardMetrics {
             attempts.add(other.attempts, row: source, to: row)
             retries.add(other.retries, row: source, to: row)
             ejections.add(other.ejections, row: source, to: row)
+            coolDowns.add(other.coolDowns, row: source, to: row)
+            passings.add(other.passings, row: source, to: row)
+            circuits.add(other.circuits, row: source, to: row)
             endpoints.raise(other.endpoints, row: source, to: row)
             truncations.add(other.truncations, row: source, to: row)
         }

@@ -193,6 +193,8 @@ actor AdminPages {
         case .healthy: "healthy"
         case .unhealthy: "unhealthy"
         case .ejected: "ejected"
+        case .cooling: "cooling"
+        case .onTrial: "on-trial"
         }
     }
 }

@@ -120,6 +120,10 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var engine: RecordedAnswer?
     /// Answers of engines that were kept and given again; nil when there were none.
     package var keptAnswers: [RecordedAnswer]?
+    /// How targets stood that were in trouble when they were thought of; nil when none was.
+    package var standings: [RecordedStanding]?
+    /// What the answer's head said about limits of its server; nil when that was nothing.
+    package var rateLimit: RateLimit?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
