@@ -8,10 +8,15 @@ extension Compiler {
     /// Fills `backends`, `endpoints` and `names`, one backend for each of the catalog.
     mutating func compileBackends() {
         usedBackends = Array(repeating: false, count: catalog.backends.count)
-        for resource in catalog.backends { compile(resource) }
+        let policies = backendTLSPolicies()
+        for resource in catalog.backends {
+            compile(resource, policies[resource.metadata.id])
+        }
     }
 
-    private mutating func compile(_ resource: BackendResource) {
+    private mutating func compile(
+        _ resource: BackendResource, _ encrypted: BackendTLSPolicyResource?
+    ) {
         let metadata = resource.metadata
         let url = resource.url.flatMap { URLParts($0.value) }
         checkSources(resource)
@@ -29,7 +34,7 @@ extension Compiler {
                 healthCheck: settings.healthCheck, outlier: settings.outlier,
                 coolDown: settings.coolDown, locality: settings.locality,
                 slowStart: settings.slowStart,
-                version: version(of: resource), tls: encryption(of: resource, url),
+                version: version(of: resource), tls: encryption(of: resource, url, encrypted),
                 pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },
                 credential: credential(of: resource), connections: settings.connections))
@@ -169,7 +174,7 @@ extension Compiler {
         return (standard, base)
     }
 
-    private func version(of resource: BackendResource) -> Backend.HTTPVersion {
+    func version(of resource: BackendResource) -> Backend.HTTPVersion {
         switch resource.appProtocol?.value {
         case "http2", "kubernetes.io/h2c": .http2
         default: .http1
@@ -177,19 +182,29 @@ extension Compiler {
     }
 
     private mutating func encryption(
-        of resource: BackendResource, _ url: URLParts?
+        of resource: BackendResource, _ url: URLParts?, _ policy: BackendTLSPolicyResource?
     ) -> UpstreamTLS? {
         if let url, !url.isSecure, let tls = resource.tls {
             report.error(
                 tls.place, resource.metadata, "`tls` is written beside an `http` URL",
                 "write `https://` or remove `tls`")
         }
-        guard resource.tls != nil || url?.isSecure == true else { return nil }
+        guard resource.tls != nil || url?.isSecure == true || policy != nil else { return nil }
         if let written = resource.appProtocol, written.value == "kubernetes.io/h2c" {
             report.error(
                 written.place, resource.metadata,
                 "`kubernetes.io/h2c` is HTTP/2 in cleartext, and the Backend is encrypted",
                 "write `appProtocol: http2`, or remove the encryption")
+        }
+        let shown = resource.tls?.value.certificate.flatMap {
+            certificate($0, of: resource.metadata)
+        }
+        if let policy {
+            return encryption(of: resource, policy).map { settings in
+                var settings = settings
+                settings.certificate = shown
+                return settings
+            }
         }
         let name =
             resource.tls?.value.serverName ?? url?.host
@@ -201,8 +216,10 @@ extension Compiler {
                 "add `serverName`")
             return nil
         }
-        return UpstreamTLS(
+        var settings = UpstreamTLS(
             serverName: name, caFile: resource.tls?.value.caFile, version: version(of: resource))
+        settings.certificate = shown
+        return settings
     }
 }
 

@@ -78,6 +78,7 @@ package struct Compiler {
         compiler.checkSecrets()
         compiler.checkTrustDomains()
         compiler.compileBackends()
+        compiler.checkEncryptedEngines()
         compiler.compileListeners()
         compiler.resolveModels()
         compiler.attachModels()

@@ -44,6 +44,7 @@ extension SnapshotDump {
         if let tls = backend.tls {
             var parts: [JSONText.Member] = [.init("serverName", .text(tls.serverName))]
             if let file = tls.caFile { parts.append(.init("caFile", .text(file))) }
+            parts += more(of: tls)
             members.append(.init("tls", .object(parts)))
         }
         if !backend.pathStrip.isEmpty {

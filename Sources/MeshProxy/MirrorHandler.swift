@@ -25,7 +25,7 @@ extension ClientHandler {
             peer: peer, shard: &loop.shard)
         copy.append(contentsOf: loop.shard.output)
         if hasBody { copy.append(contentsOf: body.window) }
-        loop.sendMirror(copy, to: address, tls: snapshot.backends[Int(backend)].tls)
+        loop.sendMirror(copy, to: address, snapshot.backends[Int(backend)], order.pick.slot)
     }
 }
 
@@ -33,11 +33,27 @@ extension Loop {
     /// Copies on their way at once.
     static let mirrorsMax = 256
 
-    /// Sends `request` on a connection of its own and throws the answer away.
-    func sendMirror(_ request: [UInt8], to address: InternetAddress, tls: UpstreamTLS?) {
-        guard let secured = client(of: tls) else { return }
+    /// Sends `request` on a connection or stream of its own and throws the answer away.
+    func sendMirror(
+        _ request: [UInt8], to address: InternetAddress, _ backend: Backend, _ slot: EndpointSlot
+    ) {
+        guard let secured = client(of: backend.tls) else { return }
         mirrorsInFlight += 1
         let handler = MirrorHandler(loop: self)
+        if backend.version == .http2 {
+            withSession(
+                to: address, slot: slot, tls: backend.tls, fresh: false,
+                idleTimeout: backend.connections.idleTimeout, timeout: .seconds(2)
+            ) { [self] session in
+                guard let session else {
+                    mirrorsInFlight -= 1
+                    return
+                }
+                session.host(handler)
+                handler.send(request)
+            }
+            return
+        }
         handler.whenUsable = { [self] isGood in
             guard isGood else {
                 mirrorsInFlight -= 1

@@ -287,6 +287,30 @@ package struct UpstreamTLS: Sendable, Hashable {
     package var caFile: String?
     /// The version of HTTP that is agreed on within it.
     package var version: Backend.HTTPVersion
+    /// Authorities in the place of `caFile`.
+    package var authorities: [AuthoritySource] = []
+    /// The trust domain that endpoints are workloads of, or nil.
+    package var trustDomain: String?
+    /// Names of which the certificate must have one; empty when it must have `serverName`.
+    package var names: [PeerName] = []
+    /// The certificate that is shown to endpoints.
+    package var certificate: CertificateSource?
+
+    /// A name in a certificate.
+    package enum PeerName: Sendable, Hashable {
+        /// A host, in lower case.
+        case host(String)
+        /// A URI.
+        case uri(String)
+    }
+
+    /// Whether it is a name and no more: the system's authorities vouch for it.
+    package var isPlain: Bool { caFile == nil && !isElaborate }
+
+    /// Whether it is more than an authority file and a name.
+    package var isElaborate: Bool {
+        !authorities.isEmpty || !names.isEmpty || certificate != nil
+    }
 
     /// TLS of the given parts.
     package init(

@@ -58,7 +58,7 @@ final class HTTP2ClientSession: HTTP2Session {
             }
         } else if hasConnected, tls != nil, negotiated == nil {
             let reason = problem.isEmpty ? "it was closed" : problem
-            loop.note("the TLS handshake with \(address) failed: \(reason)")
+            loop.noteHandshake(with: address, tls, reason)
         }
         if !isGood {
             hasFailed = true
