@@ -120,9 +120,10 @@ extension Compiler {
                 let target = PolicyTarget(reference, of: policy.metadata, catalog, &report)
                 guard let target else { continue }
                 if let first = found[target.name] {
+                    let name = quoted(target.name.name)
                     report.error(
                         reference.name.place, policy.metadata,
-                        "\(first.metadata.label) is for Backend \(quoted(target.name.name)) already",
+                        "\(first.metadata.label) is for Backend \(name) already",
                         "keep one of them")
                 }
                 found[target.name] = found[target.name] ?? policy
@@ -206,7 +207,8 @@ extension Compiler {
 
     /// Engines that are asked over gRPC know files of authorities and nothing else.
     mutating func checkEncryptedEngines() {
-        for engine in access.engines.engines where engine.speech == .extAuthzGRPC {
+        for engine in access.engines.engines.compactMap({ $0 })
+        where engine.speech == .extAuthzGRPC {
             let backend = catalog.backends[Int(engine.backend)]
             guard backends[Int(engine.backend)].tls?.isElaborate == true else { continue }
             report.error(

@@ -74,8 +74,10 @@ final class HealthChecker: @unchecked Sendable {
         }
     }
 
-    /// Takes certificates that changed into use.
-    func adopt(_ upstreams: [UpstreamTLS: UpstreamSecurity]) { publication?.tls = upstreams }
+    /// Takes certificates of the snapshot `version` that changed into use.
+    func adopt(_ upstreams: [UpstreamTLS: UpstreamSecurity], of version: UInt64) {
+        if publication?.snapshot.version == version { publication?.tls = upstreams }
+    }
 
     func stop() { targets = [:] }
 
@@ -111,7 +113,9 @@ final class HealthChecker: @unchecked Sendable {
         request.append("\r\n")
         let statuses = target.check.expectedStatuses
         var secured: TLSClient?
-        if let settings = backend.tls, let security = publication.tls[settings] {
+        if let settings = backend.tls {
+            // Never in cleartext what is meant to be encrypted.
+            guard let security = publication.tls[settings] else { return }
             secured = TLSClient(security: security)
         }
         let probe = Probe(sockets: sockets, request: request, timeout: target.check.timeout) {

@@ -87,9 +87,9 @@ extension Loop {
 
     /// Tells of a handshake with an endpoint that failed.
     func noteHandshake(with address: InternetAddress, _ tls: UpstreamTLS?, _ reason: String) {
-        let security = tls.flatMap { security(for: $0) }
-        note(
-            "the TLS handshake with \(address) failed: \(security?.explained(reason) ?? reason)")
+        var words = reason
+        if let tls, let security = security(for: tls) { words = security.explained(reason) }
+        note("the TLS handshake with \(address) failed: \(words)")
     }
 
     /// Tells of an endpoint that broke off what was encrypted with an alert.

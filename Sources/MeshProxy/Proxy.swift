@@ -213,7 +213,7 @@ package actor Proxy {
             }
         }
         let checker = checker
-        await loops[0].sockets.run { checker.adopt(upstreams) }
+        await loops[0].sockets.run { checker.adopt(upstreams, of: version) }
         return !isFaulty
     }
 

@@ -80,7 +80,9 @@ def tls_policy(*authorities, names=(), hostname="model.test", name="tls", **vali
         found["caCertificateRefs"] = list(authorities)
     if names:
         found["subjectAltNames"] = [
-            {"type": "URI", "uri": each} if "://" in each else {"type": "Hostname", "hostname": each}
+            {"type": "URI", "uri": each}
+            if "://" in each
+            else {"type": "Hostname", "hostname": each}
             for each in names
         ]
     target = {"group": "pinion.dev", "kind": "Backend", "name": "echo"}

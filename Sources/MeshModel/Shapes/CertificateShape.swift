@@ -40,7 +40,11 @@ enum BackendTLSPolicyShape {
     ]
 
     private static let target: [Field] = [
-        Field("group", .choice(["pinion.dev"]), required: true, "the API group"),
+        Field(
+            "group",
+            .choice(
+                ["pinion.dev"], refused: [.init("", "write `group: pinion.dev` and a `Backend`")]),
+            required: true, "the API group"),
         Field(
             "kind",
             .choice(
@@ -57,7 +61,8 @@ enum BackendTLSPolicyShape {
             "who vouches for them: Secrets with `ca.crt`, or a TrustDomain; this or "
                 + "`wellKnownCACertificates` must be there"),
         Field(
-            "wellKnownCACertificates", .choice(["System"]), "`System` for the system's authorities"),
+            "wellKnownCACertificates", .choice(["System"]),
+            "`System` for the system's authorities"),
         Field(
             "hostname", .text(.preciseHostname), required: true,
             "the host that is asked for (SNI) and, without `subjectAltNames`, that the "

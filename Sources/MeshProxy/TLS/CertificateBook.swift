@@ -61,7 +61,7 @@ struct CertificateBook {
                 next.faults[.backend(tls)] = nil
             } catch {
                 guard let former = upstreams[tls] else {
-                    throw CertificateFault("backend \(backend.name): \(error)", "see above")
+                    throw CertificateFault(error, of: "backend \(backend.name)")
                 }
                 next.upstreams[tls] = former
                 next.note(error, of: .backend(tls), report)

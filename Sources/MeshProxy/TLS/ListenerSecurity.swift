@@ -132,4 +132,9 @@ struct CertificateFault: Error, CustomStringConvertible {
     let description: String
 
     init(_ what: String, _ remedy: String) { description = "\(what); \(remedy)" }
+
+    /// The same about `owner`.
+    init(_ fault: CertificateFault, of owner: String) {
+        description = "\(owner): \(fault.description)"
+    }
 }

@@ -74,10 +74,9 @@ final class UpstreamSecurity: Sendable {
     /// Whether it was made of the same.
     func isMade(of material: Material) -> Bool { self.material == material }
 
-    /// Why the holder of `certificate`, which led to an authority, is not who it must be; nil when
-    /// it is.
+    /// Why the holder of `certificate`, which led to an authority, is not who it must be by
+    /// `settings.names`; nil when it is.
     func objection(to certificate: NIOSSLCertificate?, at now: WallTime) -> String? {
-        if settings.names.isEmpty { return nil }
         let der = certificate.flatMap { try? $0.toDERBytes() } ?? []
         let names = CertificateNames(der: der)
         if let trustDomain {
