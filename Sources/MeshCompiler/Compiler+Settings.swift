@@ -245,8 +245,11 @@ extension TrafficSettings {
         return policy
     }
 
-    /// How long an endpoint that was out takes to get its whole share again.
-    var slowStart: Nanoseconds { duration(.slowStart) ?? .zero }
+    /// How long an endpoint that was out takes to get its whole share again: a place that comes
+    /// back must not be buried under what others carried meanwhile.
+    var slowStart: Nanoseconds {
+        duration(.slowStart) ?? (locality == nil ? .zero : .seconds(10))
+    }
 
     /// How near an endpoint with `labels` is.
     func tier(of labels: [Endpoint.Label]) -> UInt8 {

@@ -5,6 +5,7 @@ import MeshDialects
 package import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
+import MeshWire
 
 /// A second attempt beside one whose answer takes long to begin.
 ///
@@ -56,6 +57,7 @@ extension Exchange {
         swap(&attemptStarted, &race.other.attemptStarted)
         swap(&reading, &race.other.reading)
         swap(&hold, &race.other.hold)
+        swap(&record.firstByte, &race.other.firstByte)
         if let tape {
             let last = tape.lastPiece
             tape.lastPiece = race.other.lastPiece
@@ -68,25 +70,30 @@ extension Exchange {
         if lane != number { switchLanes() }
     }
 
-    /// Finds out when a second attempt is due; called when the first begins.
+    // MARK: Before
+
+    /// Finds out when a second attempt is due; called when an attempt begins. Only the first one
+    /// of an exchange is raced: what failed already is tried again and costs no more than that.
     mutating func planHedge(shard: inout Shard, at now: Instant) {
+        hedgeAt = .distantFuture
         guard model >= 0, let policy = snapshot.models[Int(model)].hedging,
             record.attempts == 1, !isResuming, isHedgeable(policy)
         else { return }
         let known = shard.number(of: backend, in: snapshot)
-        shard.fleet.countHedgeable(backend: known, at: now)
+        shard.fleet.countHedgeable(backend: known, policy: policy, tokens: roughTokens)
         var wait = policy.delay
         if let percent = policy.percentile {
-            let found = shard.fleet.wait(
-                percent: percent, model: presentUpstreamName, isStream: facts?.stream == true,
+            var usual = shard.fleet.wait(
+                percent: percent, model: upstreamName, isStream: facts?.stream == true,
                 backend: known)
-            if let usual = tape?.wait(found) ?? found { wait = max(usual, policy.delayMin) }
+            if let tape { usual = tape.wait(usual) }
+            if let usual { wait = max(usual, policy.delayMin) }
         }
         guard let wait else { return }
         hedgeAt = attemptStarted + wait
     }
 
-    /// Whether a second answer to the request costs no more than its tokens.
+    /// Whether a second answer to the request costs no more than its tokens, and these are few.
     private func isHedgeable(_ policy: HedgePolicy) -> Bool {
         guard let facts else { return false }
         switch operation {
@@ -95,41 +102,42 @@ extension Exchange {
         case .none, .responses, .tokenize, .models: return false
         }
         let answers = max(facts.n ?? 1, facts.bestOf ?? 1)
-        // Few languages need fewer than two bytes for a token.
-        return answers == 1 && facts.inputBytes / 4 <= policy.inputTokensMax
+        return answers == 1 && roughTokens <= policy.inputTokensMax
     }
+
+    /// Tokens of the prompt, by a rough count: most languages need about four bytes for one.
+    private var roughTokens: Int { 1 + (facts?.inputBytes ?? 0) / 4 }
+
+    // MARK: The second attempt
 
     /// Begins a second attempt, where that may be; the first goes on.
     mutating func hedge(shard: inout Shard, at now: Instant) -> Step {
         hedgeAt = .distantFuture
         updateDeadline()
-        guard race == nil, canReplay, isRequestComplete, mayAttempt, !answeredHead,
+        guard race == nil, canReplay, isRequestComplete, isBegun, !answeredHead, mayAttempt,
             let policy = snapshot.models[Int(model)].hedging
         else { return Step() }
-        var passed = tried
-        if let pick { passed.insert(pick.slot) }
         let race = Race(Lane())
         race.other.modelTarget = modelTarget
         race.other.backend = backend
-        race.other.tried = passed
+        race.other.tried = tried
+        if let pick { race.other.tried.insert(pick.slot) }
         race.other.attemptsOnTarget = attemptsOnTarget
         self.race = race
         switchLanes()
+        var step = Step()
         if let chosen = rivalEndpoint(policy, shard: &shard, at: now) {
             pick = chosen
             shard.countRetry(.hedge, backend: shard.number(of: backend, in: snapshot))
             record.flags.insert(.hedged)
-            var step = send(to: chosen, after: .zero, shard: &shard, at: now)
+            step = send(to: chosen, after: .zero, shard: &shard, at: now)
             step.dispatch = nil
             step.hedges = true
-            switchLanes()
-            updateDeadline()
-            return step
         }
         switchLanes()
-        self.race = nil
+        if !step.hedges { self.race = nil }
         updateDeadline()
-        return Step()
+        return step
     }
 
     /// Where a second attempt goes: another endpoint of the backend, else a fallback where the
@@ -137,44 +145,69 @@ extension Exchange {
     private mutating func rivalEndpoint(
         _ policy: HedgePolicy, shard: inout Shard, at now: Instant
     ) -> Pick? {
-        var found = pickEndpoint(shard: &shard, at: now)
-        if let same = found, tried.contains(same.slot) { found = nil }
-        if found == nil, policy.usesFallbacks, let next = nextFallback {
-            let target = snapshot.models[Int(model)].fallbacks[next]
-            guard mayReach(target.backend, carried(shard, at: now)),
-                standing(of: target, &shard, at: now).isClear,
-                hopDenial(to: target.backend, &shard) == nil
-            else { return nil }
-            modelTarget = -1 - next
-            backend = target.backend
-            attemptsOnTarget = 0
-            tried = Tried()
-            guard missingCredential() == nil else { return nil }
-            found = pickEndpoint(shard: &shard, at: now)
-        }
+        var found = rivalOnTarget(shard: &shard, at: now)
+        if found == nil, policy.usesFallbacks { found = rivalOnFallback(shard: &shard, at: now) }
         guard let chosen = found else {
             tape?.say(.forward, "the answer is late, and there is no other endpoint to ask too")
             return nil
         }
-        let known = shard.number(of: backend, in: snapshot)
         let isAllowed = shard.fleet.allowHedge(
-            backend: known, percent: policy.budgetPercent, at: now)
+            backend: shard.number(of: backend, in: snapshot), tokens: roughTokens)
         guard tape?.budget(isAllowed) ?? isAllowed else {
             tape?.say(.forward, "the answer is late, and the budget for second attempts is used up")
             return nil
         }
-        guard noteHop(chosen, .hedge) else { return nil }
+        guard noteHop(chosen, .hedge, shard) else { return nil }
         tape?.say(.forward, "the answer is late: another endpoint is asked too")
         return chosen
     }
 
+    private mutating func rivalOnTarget(shard: inout Shard, at now: Instant) -> Pick? {
+        guard attemptsOnTarget < retry.attempts, let target = currentTarget,
+            standing(of: target, &shard, at: now).isClear,
+            hopDenial(to: backend, &shard) == nil,
+            let chosen = pickEndpoint(shard: &shard, at: now), !tried.contains(chosen.slot)
+        else { return nil }
+        return chosen
+    }
+
+    private mutating func rivalOnFallback(shard: inout Shard, at now: Instant) -> Pick? {
+        let fallbacks = snapshot.models[Int(model)].fallbacks
+        let carried = carried(shard, at: now)
+        let first = modelTarget >= 0 ? 0 : -modelTarget
+        for next in min(first, fallbacks.count)..<fallbacks.count {
+            let target = fallbacks[next]
+            guard mayReach(target.backend, carried), suits(target),
+                standing(of: target, &shard, at: now).isClear,
+                hopDenial(to: target.backend, &shard) == nil
+            else { continue }
+            modelTarget = -1 - next
+            backend = target.backend
+            attemptsOnTarget = 0
+            if missingCredential() == nil, let chosen = pickEndpoint(shard: &shard, at: now),
+                !tried.contains(chosen.slot)
+            {
+                return chosen
+            }
+        }
+        return nil
+    }
+
+    // MARK: The end
+
     /// The present attempt has failed; answers nil unless another one runs, which is the only one
     /// from now on.
-    mutating func yieldToRival(at now: Instant) -> Step? {
+    mutating func yieldToRival(shard: inout Shard, at now: Instant) -> Step? {
         guard let race, !race.isDecided else { return nil }
         tape?.say(.forward, "the other attempt goes on alone")
+        countHedge(lane == 1 ? .failed : .tookOver, shard: &shard)
+        let (failed, target, made) = (pick, modelTarget, attemptsOnTarget)
         switchLanes()
         self.race = nil
+        if let failed { tried.insert(failed.slot) }
+        // Both were attempts on the target.
+        if modelTarget == target { attemptsOnTarget = max(attemptsOnTarget, made) }
+        if modelTarget < 0, target >= 0 { record.flags.insert(.fallback) }
         updateDeadline()
         var step = Step()
         step.abandonsUpstream = true
@@ -182,11 +215,15 @@ extension Exchange {
         return step
     }
 
-    /// The present attempt has won: the other one is over.
+    /// The other attempt is over: the present one has won, or the exchange ends without an answer.
     package mutating func settleRace(shard: inout Shard, at now: Instant) {
         guard race != nil else { return }
+        countHedge(answeredHead ? lane == 1 ? .won : .lost : .abandoned, shard: &shard)
+        if answeredHead, modelTarget < 0 { record.flags.insert(.fallback) }
         switchLanes()
-        if isBegun { observeWait(shard: &shard, at: now) }
+        if isBegun, phase != .dispatched { countLeft(shard: &shard) }
+        // How long a second attempt would have taken that was made a moment ago nobody knows.
+        if isBegun, answeredHead, lane == 0 { observeWait(shard: &shard, at: now) }
         endAttempt(.cancelled, .cancelled, shard: &shard, at: now)
         switchLanes()
         race = nil
@@ -196,11 +233,30 @@ extension Exchange {
     /// Learns how long the present attempt took to begin its answer, or had taken when it was
     /// given up.
     mutating func observeWait(shard: inout Shard, at now: Instant) {
-        guard model >= 0, snapshot.models[Int(model)].hedging?.percentile != nil else { return }
+        guard model >= 0, snapshot.models[Int(model)].hedging?.percentile != nil,
+            !record.flags.contains(.resumed)
+        else { return }
         let isStream = facts?.stream == true
         let begun = isStream ? firstTokenAt ?? now : now
         shard.fleet.observeWait(
-            begun - attemptStarted, model: presentUpstreamName, isStream: isStream,
+            begun - attemptStarted, model: upstreamName, isStream: isStream,
             backend: shard.number(of: backend, in: snapshot))
+    }
+
+    private mutating func countHedge(_ outcome: HedgeOutcome, shard: inout Shard) {
+        record.hedge = outcome
+        let second = lane == 1 ? backend : race?.other.backend ?? backend
+        let known = shard.number(of: second, in: snapshot)
+        guard let series = shard.series(of: known) else { return }
+        shard.metrics.countHedge(outcome, backend: series)
+    }
+
+    /// Counts what the server of the present attempt was told in vain.
+    private mutating func countLeft(shard: inout Shard) {
+        let tokens = UInt32(clamping: roughTokens)
+        record.tokensLeft = tokens
+        let known = shard.number(of: backend, in: snapshot)
+        guard let series = shard.series(of: known) else { return }
+        shard.metrics.countHedgeTokens(UInt64(tokens), backend: series)
     }
 }

@@ -62,13 +62,14 @@ extension Exchange {
             return step
         case .passes: break
         }
+        phase = .relaying
+        answeredHead = true
+        record.status = UInt16(head.status)
         if race != nil {
             settleRace(shard: &shard, at: now)
             step.leavesRival = true
         }
-        phase = .relaying
-        answeredHead = true
-        record.status = UInt16(head.status)
+        hedgeAt = .distantFuture
         waitForAnswer(at: now)
         step.writes = true
         writeAnswerHead(
@@ -175,8 +176,8 @@ extension Exchange {
 
     /// The attempt whose answer the caller got is over.
     mutating func settleAttempt(shard: inout Shard, at now: Instant) {
-        observeWait(shard: &shard, at: now)
         let isFailure = record.status >= 500 || reading.sawReport || isCallFailed
+        if !isFailure, record.status < 400 { observeWait(shard: &shard, at: now) }
         endAttempt(
             isFailure ? .failure : Self.outcome(ofStatus: Int(record.status)),
             isFailure ? .serverError : .success, shard: &shard, at: now)

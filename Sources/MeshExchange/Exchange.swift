@@ -229,7 +229,7 @@ package struct Exchange: ~Copyable {
     package var hasReservation: Bool { reservation != nil }
 
     /// Whether an attempt at an endpoint was begun whose end was not reported to the fleet.
-    package var hasAttempt: Bool { isBegun }
+    package var hasAttempt: Bool { isBegun || race?.other.isBegun == true }
 
     /// Whether the mesh reads this request and its answer as AI traffic.
     package var isAI: Bool { model >= 0 }

@@ -19,7 +19,7 @@ final class Race {
 }
 
 /// What belongs to one of several attempts of an exchange.
-struct Lane: Sendable {
+struct Lane {
     var phase = Exchange.Phase.dispatched
     var modelTarget = 0
     var backend: BackendID = -1
@@ -36,6 +36,8 @@ struct Lane: Sendable {
     var reading = Exchange.Reading.nothing
     var hold = AnswerHold()
     var lastPiece: Instant?
+    /// From the start of the exchange to the first byte of its answer.
+    var firstByte: Nanoseconds?
 
     /// When something must be done about it at the latest.
     var deadline: Instant { min(attemptDeadline, waitDeadline) }

@@ -15,7 +15,7 @@ extension ClientHandler {
 
     /// Sends the request to `pick`, on a waiting connection or a new one.
     func dispatch(_ pick: Pick, after delay: Nanoseconds, fresh: Bool, at now: Instant) {
-        attempt &+= 1
+        countAttempt()
         keepSmallBody()
         guard delay.rawValue > 0 else {
             connect(pick, fresh: fresh, at: now)
@@ -243,7 +243,7 @@ extension ClientHandler {
 
     /// Gives up the present attempt's connection; keeps it when its answer was read whole.
     func abandonUpstream() {
-        attempt &+= 1
+        countAttempt()
         guard let upstream else { return }
         self.upstream = nil
         drainSmallAnswer(of: upstream)

@@ -22,12 +22,18 @@ struct Rival {
 extension ClientHandler {
     /// Sends the request to `pick` too.
     func hedge(_ pick: Pick, at now: Instant) {
-        // Attempts are counted up from different ends, so that none is taken for another.
-        rival = Rival(upstream: nil, pick: pick, attempt: attempt ^ 0x8000_0000)
+        lastAttempt &+= 1
+        rival = Rival(upstream: nil, pick: pick, attempt: lastAttempt)
         switchLanes()
         connect(pick, fresh: false, at: now)
         // It may have failed at once, and the first be alone again.
         if rival != nil { switchLanes() }
+    }
+
+    /// What is looked at from now on is another attempt than before, or none.
+    func countAttempt() {
+        lastAttempt &+= 1
+        attempt = lastAttempt
     }
 
     /// Makes sure that the attempt of `upstream` is looked at; false when it is none of the two.

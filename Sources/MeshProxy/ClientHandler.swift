@@ -65,8 +65,10 @@ final class ClientHandler: Connection {
     var engineCall: EngineCall?
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
-    /// Rises with every attempt, so that a connection that comes too late is recognised.
+    /// The number of the present attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
+    /// The highest number that was given to an attempt.
+    var lastAttempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
     /// Whether the endpoint's answer comes in chunks.
     var answerUpstreamIsChunked = false
@@ -473,7 +475,7 @@ final class ClientHandler: Connection {
     private func readyForNext(at now: Instant) {
         dropRequest()
         hasContinued = false
-        attempt &+= 1
+        countAttempt()
         reading = .head
         if servesStream || loop.shard.isDraining || port < 0 {
             closeAfterFlush(at: now)
@@ -491,7 +493,7 @@ final class ClientHandler: Connection {
     /// the end of our side, and throws away what comes until the caller closes too.
     private func closeAfterFlush(at now: Instant) {
         flushIfNeeded()
-        attempt &+= 1
+        countAttempt()
         guard isOpen, reading != .lingering else { return }
         let flags = exchange.record.flags
         let isRead = exchange.isRequestComplete && input.isEmpty

@@ -28,18 +28,19 @@ extension Fleet {
             .percentile(percent)
     }
 
-    /// Counts one request to `backend` that may be sent twice.
-    package mutating func countHedgeable(backend: BackendID, at now: Instant) {
+    /// Counts one request to `backend` that may be sent twice, with so many `tokens` in its prompt.
+    package mutating func countHedgeable(
+        backend: BackendID, policy: HedgePolicy, tokens: Int
+    ) {
         guard pools.indices.contains(Int(backend)) else { return }
-        pools[Int(backend)].hedges.countRequest(at: now)
+        pools[Int(backend)].hedges.earn(
+            percent: policy.budgetPercent, tokens: tokens, tokensMax: policy.inputTokensMax)
     }
 
-    /// Whether one more request may be sent twice: such stay within `percent` of the requests of
-    /// the last ten seconds. Counts it when it may.
-    package mutating func allowHedge(
-        backend: BackendID, percent: Int, at now: Instant
-    ) -> Bool {
+    /// Whether a request to `backend` with so many `tokens` may be sent twice; counts it when it
+    /// may.
+    package mutating func allowHedge(backend: BackendID, tokens: Int) -> Bool {
         guard pools.indices.contains(Int(backend)) else { return false }
-        return pools[Int(backend)].hedges.allow(percent: percent, minPerSecond: 0, at: now)
+        return pools[Int(backend)].hedges.spend(tokens: tokens)
     }
 }

@@ -64,6 +64,7 @@ extension Fleet {
         let first = tiers.firstIndex { drawn < $0.bound } ?? tiers.count - 1
         let most = pools[number].locality?.spillRequests ?? 0
         var best: Pick?
+        var bestDrawn = lastDrawn
         for tier in tiers[first...] where tier.sampler.count > 0 {
             var sampler = tier.sampler
             swap(&sampler, &pools[number].sampler)
@@ -71,9 +72,13 @@ extension Fleet {
             swap(&sampler, &pools[number].sampler)
             if tried.contains(found.slot) { continue }
             if most == 0 || states[Int(found.slot.index)].load < Double(most) { return found }
-            best = best ?? found
+            if best == nil { (best, bestDrawn) = (found, lastDrawn) }
         }
-        return best ?? pick(number, hash: hash, tried, carried, using: &random, at: now)
+        guard let best else {
+            return pick(number, hash: hash, tried, carried, using: &random, at: now)
+        }
+        lastDrawn = bestDrawn
+        return best
     }
 
     /// A pick from the sampler of the pool at `number`, which is not empty; `carried` when it

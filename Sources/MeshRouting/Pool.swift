@@ -48,7 +48,7 @@ struct Pool: Sendable {
     /// How long answers of its models take to begin; only looked up.
     var waits: [WaitKey: WaitTimes] = [:]
     /// What second attempts it may still receive.
-    var hedges = RetryBudget()
+    var hedges = HedgeBudget()
     /// What retries it may still receive.
     var budget = RetryBudget()
 

@@ -18,22 +18,6 @@ package struct Backend: Sendable, Hashable {
     package var healthCheck: HealthCheck?
     /// When one of them is left out because of its answers, or nil.
     package var outlier: OutlierPolicy?
-    /// How requests are spread over endpoints that are near and far.
-    package struct LocalityPolicy: Sendable, Hashable {
-        /// What the endpoints of a tier carry, in percent of their share: 140 lets a tier take
-        /// everything until more than two sevenths of it are out.
-        package var overprovisioningPercent: Int
-        /// Requests in flight at an endpoint, for each unit of weight, from which the next tier is
-        /// asked; 0 for never.
-        package var spillRequests: Int
-
-        /// A policy of the given parts.
-        package init(overprovisioningPercent: Int = 140, spillRequests: Int = 0) {
-            self.overprovisioningPercent = overprovisioningPercent
-            self.spillRequests = spillRequests
-        }
-    }
-
     /// What becomes of the pauses that servers ask for; nil for nothing.
     package var coolDown: CoolDownPolicy?
     /// Whether near endpoints are preferred, and when others help out; nil for no preference.
@@ -104,6 +88,22 @@ package struct Backend: Sendable, Hashable {
         self.credential = credential
         self.connections = connections
         self.access = access
+    }
+}
+
+/// How requests are spread over endpoints that are near and far.
+package struct LocalityPolicy: Sendable, Hashable {
+    /// What the endpoints of a tier carry, in percent of their share: 140 lets a tier take
+    /// everything until more than two sevenths of it are out.
+    package var overprovisioningPercent: Int
+    /// Requests in flight at an endpoint, for each unit of weight, from which the next tier is
+    /// asked; 0 for never.
+    package var spillRequests: Int
+
+    /// A policy of the given parts.
+    package init(overprovisioningPercent: Int = 140, spillRequests: Int = 0) {
+        self.overprovisioningPercent = overprovisioningPercent
+        self.spillRequests = spillRequests
     }
 }
 

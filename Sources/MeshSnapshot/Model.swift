@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import MeshBasics
+package import MeshBasics
 
 /// A logical model name and what stands behind it.
 package struct Model: Sendable, Hashable {
@@ -75,7 +75,7 @@ package struct HedgePolicy: Sendable, Hashable {
     package var percentile: Int?
     /// The shortest wait, whatever the percentile says.
     package var delayMin: Nanoseconds
-    /// Second attempts in percent of the requests of the last ten seconds.
+    /// Second attempts in percent of requests, and their tokens in percent of those.
     package var budgetPercent: Int
     /// Requests with more tokens than these, by a rough count, are never sent twice.
     package var inputTokensMax: Int

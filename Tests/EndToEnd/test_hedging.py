@@ -72,6 +72,11 @@ def test_the_second_answers_and_the_first_is_left(start, serve, stream):
     record = gateway.access_log()[0]
     assert record["hedged"] is True and record["attempts"] == 2
     assert record["backend"] == "default/spare"
+    assert record["hedge"] == "won" and record["fallback"] is True
+    assert record["tokens_left"] > 0
+    assert gateway.metric("pinion_hedges_total", backend="default/spare", outcome="won") == 1
+    left = gateway.metric("pinion_hedge_tokens_total", backend="default/servers")
+    assert left == record["tokens_left"]
     assert gateway.metric("pinion_retries_total", reason="hedge") == 1
     assert gateway.metric(
         "pinion_upstream_attempts_total", backend="default/servers", result="cancelled"

@@ -26,7 +26,11 @@ def resources(near, far, away, **defaults):
     return [
         configuration.mesh(
             drainTimeout="2s",
-            defaults={"locality": {"region": "eu-1", "zone": "eu-1a"}, **defaults},
+            defaults={
+                "locality": {"region": "eu-1", "zone": "eu-1a"},
+                "slowStart": {"window": "1s"},
+                **defaults,
+            },
         ),
         placed("servers", (near, "eu-1", "eu-1a"), (far, "eu-1", "eu-1b"), (away, "us-1", "us-1a")),
         model("chat", target("servers")),

@@ -16,10 +16,13 @@ struct HedgeTests {
 
     private func drive(
         _ policy: HedgePolicy = HedgePolicy(delay: .seconds(1), budgetPercent: 100),
-        endpoints: Int = 2, fallbacks: Int = 0, recorded: Bool = false
-    ) -> Drive {
-        var sample = SnapshotSample.model(fallbacks: fallbacks, endpoints: endpoints)
+        endpoints: Int = 2, fallbacks: Int = 0, attempts: Int = 2, recorded: Bool = false,
+        _ change: (inout SnapshotSample) throws -> Void = { _ in }
+    ) rethrows -> Drive {
+        var sample = SnapshotSample.model(
+            fallbacks: fallbacks, endpoints: endpoints, retry: RetryPolicy(attempts: attempts))
         sample.models[0].hedging = policy
+        try change(&sample)
         if recorded { sample.recording = RecordingSettings(perSecondMax: 100) }
         return Drive(sample)
     }
@@ -60,7 +63,8 @@ struct HedgeTests {
             let step = drive.ended()
             #expect(step.leavesRival && step.isDone)
             #expect(drive.record.status == 200 && drive.record.attempts == 2)
-            #expect(drive.record.flags.contains(.hedged))
+            #expect(drive.record.flags.contains(.hedged) && drive.record.tokensLeft > 0)
+            #expect(drive.record.hedge == (winner == 0 ? .lost : .won))
             let endpoint = winner == 0 ? first.endpoint : second.endpoint
             #expect(drive.record.endpoint == "10.0.0.\(endpoint + 1):8000")
             #expect(drive.written.contains(document) && drive.unsettled == nil)
@@ -116,9 +120,26 @@ struct HedgeTests {
                 try answer(drive)
                 drive.ended()
                 #expect(drive.record.status == 200 && drive.unsettled == nil)
+                #expect(drive.record.hedge == (loser == 0 ? .tookOver : .failed))
                 try replays(drive)
             }
         }
+    }
+
+    @Test("one that goes on alone is tried again as any other")
+    func goesOn() throws {
+        let drive = drive(endpoints: 3, attempts: 3, recorded: true)
+        let (first, second) = try late(drive)
+        drive.enter(1)
+        drive.sent()
+        #expect(drive.failed(.reset(wasReused: false)).takesRival)
+        let step = drive.failed(.reset(wasReused: false))
+        let third = try #require(step.dispatch)
+        #expect(!step.takesRival && third.slot != first.slot && third.slot != second.slot)
+        drive.sent()
+        #expect(drive.failed(.reset(wasReused: false)).isDone, "three attempts were made")
+        #expect(drive.record.attempts == 3 && drive.unsettled == nil)
+        try replays(drive)
     }
 
     @Test("a caller that leaves ends both")
@@ -129,6 +150,7 @@ struct HedgeTests {
         drive.sent()
         #expect(drive.gone().leavesRival)
         #expect(drive.inFlight == 0 && drive.unsettled == nil)
+        #expect(drive.record.hedge == .abandoned)
     }
 
     @Test("the time of each runs by itself, and that of the request ends both")
@@ -165,6 +187,75 @@ struct HedgeTests {
         try responses.post("/v1/responses", #"{"model":"small","input":"a"}"#)
         responses.sent()
         #expect(!responses.expire().hedges)
+    }
+
+    @Test("what may be tried once is asked for once")
+    func once() throws {
+        for drive in [
+            drive(attempts: 1),
+            drive { $0.models[0].retry.attemptsInAll = 1 },
+        ] {
+            try drive.post(path, small)
+            drive.sent()
+            #expect(!drive.expire().hedges)
+        }
+    }
+
+    @Test("a second attempt goes only where labelled data may, and is written down")
+    func residency() throws {
+        let policy = HedgePolicy(delay: .seconds(1), budgetPercent: 100, usesFallbacks: true)
+        for region in ["eu", "us"] {
+            let drive = try drive(policy, endpoints: 1, fallbacks: 1, recorded: true) {
+                $0.backends[0].labels = ["region": "eu"]
+                $0.backends[1].labels = ["region": region]
+                $0.residency.headers = ["x-label"]
+                try $0.residency.add("phi", regions: ["eu"])
+            }
+            try drive.post(path, small, fields: "X-Label: phi\r\n")
+            let step = drive.expire()
+            #expect(step.hedges == (region == "eu"))
+            guard step.hedges else { continue }
+            drive.enter(1)
+            drive.sent()
+            #expect(drive.record.residency?.hops.map(\.kind) == [.first, .hedge])
+            #expect(
+                drive.record.residency?.hops.map(\.wasSent) == [false, true],
+                "the first still connects")
+            drive.enter(0)
+            drive.sent()
+            #expect(drive.record.residency?.hops.map(\.wasSent) == [true, true])
+            drive.gone()
+            try replays(drive)
+        }
+    }
+
+    @Test("a backend that is not for the request is not asked second either")
+    func access() throws {
+        let policy = HedgePolicy(delay: .seconds(1), budgetPercent: 100, usesFallbacks: true)
+        let drive = try drive(policy, endpoints: 1, fallbacks: 2) {
+            var access = AccessSample()
+            let id = try access.add(("team", .require, "request.headers['x-team'] == 'a'"))
+            $0.backends[1].change = { $0.access = [id] }
+            $0.access = access.table
+        }
+        try drive.post(path, small, fields: "X-Team: b\r\n")
+        #expect(drive.expire().hedges && drive.rivalPick?.endpoint == 2)
+        drive.gone()
+        #expect(drive.unsettled == nil)
+    }
+
+    @Test("an endpoint that asked for a pause is not asked second")
+    func cooling() throws {
+        let drive = drive()
+        try drive.post(path, small)
+        let first = try #require(drive.currentPick?.endpoint)
+        let other = drive.shard.snapshot.endpoints[first == 0 ? 1 : 0].authority
+        drive.shard.fleet.adopt(
+            CoolDown(
+                backend: "default/b0", authority: other, until: drive.now + .seconds(30)),
+            at: drive.now)
+        drive.sent()
+        #expect(!drive.expire().hedges)
     }
 
     @Test("second attempts stay within their budget")

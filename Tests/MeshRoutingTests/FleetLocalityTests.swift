@@ -149,10 +149,12 @@ struct FleetLocalityTests {
         for step in 0..<300 {
             sample.wait(37)
             if step % 7 == 0 { _ = sample.fleet.sweep(at: sample.now) }
-            let picture = try #require(
-                sample.fleet.picture(of: 0, carrying: .nothing, tried: Tried(), at: sample.now))
+            let found = sample.fleet.picture(
+                of: 0, carrying: .nothing, tried: Tried(), at: sample.now)
+            let picture = try #require(found)
             let other = self.sample(slowStart: .seconds(10), seed: 99)
-            #expect(other.fleet.install(picture, of: 0))
+            let isSame = other.fleet.install(picture, of: 0)
+            #expect(isSame)
             other.random = sample.random
             other.now = sample.now
             #expect(other.pick()?.endpoint == sample.pick()?.endpoint, "step \(step)")

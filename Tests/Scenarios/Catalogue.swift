@@ -13,6 +13,7 @@ extension Scenario {
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
         .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
         .answersBeginAnew, .serversAskForPauses, .everybodyAsksForPauses, .slowServersAreRaced,
+        .zoneFallsAndReturns,
         .roughSea,
     ]
 

@@ -104,7 +104,7 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case hedgePercentile = "hedging.percentile"
     /// The shortest wait; above zero.
     case hedgeDelayMin = "hedging.minDelay"
-    /// Second attempts in percent of the requests of the last ten seconds.
+    /// Second attempts in percent of requests, and their tokens in percent of those.
     case hedgeBudget = "hedging.budgetPercent"
     /// Requests with more tokens than these are never sent twice.
     case hedgeInput = "hedging.maxInputTokens"

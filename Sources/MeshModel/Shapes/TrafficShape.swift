@@ -98,7 +98,8 @@ enum TrafficShape {
         Field("minDelay", .duration, fallback: "50ms", "the shortest wait"),
         Field(
             "budgetPercent", .integer(0...100), fallback: "5",
-            "second attempts in percent of requests"),
+            "second attempts in percent of requests, and the tokens of their prompts in percent "
+                + "of those of all prompts"),
         Field(
             "maxInputTokens", .integer(1...100_000_000), fallback: "4096",
             "longer requests are never sent twice, for their cost"),
@@ -180,8 +181,9 @@ enum TrafficShape {
 
     private static let slowStart: [Field] = [
         Field(
-            "window", .duration, fallback: "0s",
-            "the time in which its share grows from a tenth to the whole; `0s` for at once")
+            "window", .duration,
+            "the time in which its share grows from a tenth to the whole; `0s` for at once; absent "
+                + "for `10s` with `locality` and at once without")
     ]
 
     private static let latency: [Field] = [

@@ -12,7 +12,7 @@ import MeshWire
 extension ProxyClient {
     /// Sends the request to `pick`, on a waiting connection or a new one.
     func dispatch(_ pick: Pick, after delay: Nanoseconds, fresh: Bool, at now: Instant) {
-        attempt &+= 1
+        countAttempt()
         keepSmallBody(at: now)
         guard delay.rawValue > 0 else {
             connect(pick, fresh: fresh, at: now)
@@ -126,7 +126,7 @@ extension ProxyClient {
 
     /// Gives up the present attempt's connection; keeps it when its answer was read whole.
     func abandonUpstream(at now: Instant) {
-        attempt &+= 1
+        countAttempt()
         guard let upstream else { return }
         self.upstream = nil
         drainSmallAnswer(of: upstream)

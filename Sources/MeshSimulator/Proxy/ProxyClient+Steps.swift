@@ -118,7 +118,7 @@ extension ProxyClient {
         headBytes = []
         body = nil
         hasContinued = false
-        attempt &+= 1
+        countAttempt()
         request = -1
         reading = .head
         if loop.shard.isDraining || port < 0 {
@@ -137,7 +137,7 @@ extension ProxyClient {
     /// the end of our side, and throws away what comes until the caller closes too.
     private func closeAfterFlush(at now: Instant) {
         flushIfNeeded(at: now)
-        attempt &+= 1
+        countAttempt()
         guard !isClosed, reading != .lingering else { return }
         let flags = exchange.record.flags
         let isRead = exchange.isRequestComplete && inbound.isEmpty

@@ -58,8 +58,10 @@ final class ProxyClient: SocketHandler {
     var policyCall: PolicyCall?
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
-    /// Rises with every attempt, so that a connection that comes too late is recognised.
+    /// The number of the present attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
+    /// The highest number that was given to an attempt.
+    var lastAttempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
     /// Whether the endpoint's answer comes in chunks.
     var answerUpstreamIsChunked = false
