@@ -137,6 +137,7 @@ struct SnapshotDump {
                         .init("restarts", .boolean(policy.restarts)),
                     ])))
         }
+        members += sticky(model.sticky)
         return .object(members)
     }
 

@@ -57,6 +57,7 @@ extension Exchange {
         swap(&attemptStarted, &race.other.attemptStarted)
         swap(&reading, &race.other.reading)
         swap(&hold, &race.other.hold)
+        swap(&log, &race.other.log)
         swap(&record.firstByte, &race.other.firstByte)
         if let tape {
             let last = tape.lastPiece
@@ -101,7 +102,7 @@ extension Exchange {
         // The Responses API keeps what was said; the others are not worth it.
         case .none, .responses, .tokenize, .models: return false
         }
-        let answers = max(facts.n ?? 1, facts.bestOf ?? 1)
+        let answers = max(answersAsked, facts.n ?? 1, facts.bestOf ?? 1)
         return answers == 1 && roughTokens <= policy.inputTokensMax
     }
 

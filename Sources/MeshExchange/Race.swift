@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshDialects
 import MeshRouting
 import MeshSnapshot
 
@@ -35,6 +36,7 @@ struct Lane {
     var attemptStarted = Instant(nanoseconds: 0)
     var reading = Exchange.Reading.nothing
     var hold = AnswerHold()
+    var log: ResumeLog?
     var lastPiece: Instant?
     /// From the start of the exchange to the first byte of its answer.
     var firstByte: Nanoseconds?

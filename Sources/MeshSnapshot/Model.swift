@@ -33,6 +33,8 @@ package struct Model: Sendable, Hashable {
     package var continuation: ContinuationPolicy?
     /// Whether and when another endpoint is asked beside a slow one; nil for never.
     package var hedging: HedgePolicy?
+    /// How callers keep their target of several; nil where chance decides for each request.
+    package var sticky: Sticky?
 
     /// Whether any target or fallback is limited in what it can do.
     package let hasLimits: Bool
@@ -45,7 +47,8 @@ package struct Model: Sendable, Hashable {
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
         labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false,
-        continuation: ContinuationPolicy? = nil, hedging: HedgePolicy? = nil
+        continuation: ContinuationPolicy? = nil, hedging: HedgePolicy? = nil,
+        sticky: Sticky? = nil
     ) {
         self.name = name
         self.resource = resource
@@ -61,6 +64,7 @@ package struct Model: Sendable, Hashable {
         self.isMixed = isMixed
         self.continuation = continuation
         self.hedging = hedging
+        self.sticky = sticky
         let all = (targets + fallbacks).map(\.capabilities)
         hasLimits = all.contains { !$0.isUnlimited }
         readsNeeds = continuation != nil || all.contains { !$0.vision || !$0.jsonMode }

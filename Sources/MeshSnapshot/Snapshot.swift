@@ -40,6 +40,9 @@ package final class Snapshot: Sendable {
     package let residency: ResidencyTable
     /// Every IdentityProvider; `IdentityID` is an index into this.
     package let identity: [IdentityProvider]
+    /// What callers are told apart by where each keeps its target; `StickyKeyID` is an index into
+    /// this.
+    package let stickyKeys: [StickyKey]
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Whether a request may come by labels that its head alone does not give: no engine is asked
@@ -57,7 +60,7 @@ package final class Snapshot: Sendable {
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
-        identity: [IdentityProvider] = [],
+        identity: [IdentityProvider] = [], stickyKeys: [StickyKey] = [],
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
@@ -72,6 +75,7 @@ package final class Snapshot: Sendable {
         self.access = access
         self.residency = residency
         self.identity = identity
+        self.stickyKeys = stickyKeys
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }

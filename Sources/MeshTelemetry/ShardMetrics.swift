@@ -79,6 +79,9 @@ package struct ShardMetrics: Sendable {
     var endpoints = CounterBank(width: EndpointState.allCases.count)
     var truncations = CounterBank(width: 1)
 
+    /// What is known of each mirror.
+    var mirrors = MirrorBanks()
+
     /// By number of the error code.
     var refusals = CounterBank(width: 1)
 

@@ -59,6 +59,8 @@ package enum TrafficValue: Hashable, Sendable {
     case text(String)
     /// Several texts.
     case texts([String])
+    /// An expression.
+    case expression(EmbeddedText)
 }
 
 /// One of the settings of traffic; the raw value is its path.
@@ -110,6 +112,8 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case hedgeInput = "hedging.maxInputTokens"
     /// Whether a fallback is asked where there is no other endpoint.
     case hedgeFallbacks = "hedging.fallbacks"
+    /// What callers are told apart by, each of whom keeps its target of several.
+    case stickyBy = "sticky.by"
     /// How an endpoint is chosen: `PeakEWMA`, `LeastRequest`, `RoundRobin` or `RingHash`.
     case balancing = "balancing.type"
     /// The header whose value `RingHash` keeps on one endpoint; for nothing else.
@@ -182,7 +186,8 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
             .retryOn,
             .retryStatuses, .backoffBase, .backoffMax, .budgetPercent, .budgetMinPerSecond,
             .continuationAttempts, .continuationBuffer, .continuationRestart, .hedgeDelay,
-            .hedgePercentile, .hedgeDelayMin, .hedgeBudget, .hedgeInput, .hedgeFallbacks:
+            .hedgePercentile, .hedgeDelayMin, .hedgeBudget, .hedgeInput, .hedgeFallbacks,
+            .stickyBy:
             kind != .backend
         case .balancing, .balancingHeader, .healthPath, .healthInterval, .healthTimeout,
             .healthyThreshold, .unhealthyThreshold, .expectedStatuses, .consecutiveFailures,
@@ -220,6 +225,7 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         case .continuationBuffer: value = parent.byteSize(last).map { .number($0.value) }
         case .continuationRestart, .hedgeFallbacks:
             value = parent.boolean(last).map { .boolean($0.value) }
+        case .stickyBy: value = EmbeddedText(leaf).map { .expression($0) }
         case .retryStatuses: value = .numbers(leaf.elements.compactMap { $0.integer?.value })
         case .overprovisioning, .spillRequests, .hedgePercentile, .hedgeBudget, .hedgeInput:
             value = parent.integer(last).map { .number($0.value) }

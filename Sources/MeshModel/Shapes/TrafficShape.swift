@@ -11,6 +11,10 @@ enum TrafficShape {
         Field(
             "hedging", .object(hedging),
             "when another endpoint is asked beside a slow one; for Gateways, routes and Models"),
+        Field(
+            "sticky", .object(sticky),
+            "whether a caller keeps its target where several are chosen from by weight; for "
+                + "Gateways, routes and Models"),
         Field("balancing", .object(balancing), "how endpoints are chosen; for Backend"),
         Field("healthCheck", .object(healthCheck), "how endpoints are probed; for Backend"),
         Field(
@@ -106,6 +110,14 @@ enum TrafficShape {
         Field(
             "fallbacks", .boolean, fallback: "false",
             "whether a fallback is asked where the Backend has no other endpoint"),
+    ]
+
+    private static let sticky: [Field] = [
+        Field(
+            "by", .text(.expression), required: true,
+            "what callers are told apart by, in CEL over the facts of Docs/facts.md that the head "
+                + "says: `source.identity`, `request.headers['x-session-id']`. Where it has no "
+                + "value, or an empty one, chance decides")
     ]
 
     private static let balancing: [Field] = [
