@@ -31,6 +31,8 @@ struct Catalog {
     let verifiers: [AttestationVerifierResource]
     /// The IdentityProviders.
     let identity: [IdentityProviderResource]
+    /// The BackendTLSPolicies.
+    let backendTLS: [BackendTLSPolicyResource]
     /// The Certificates.
     let certificates: [CertificateResource]
     /// The TrustDomains.
@@ -56,6 +58,7 @@ struct Catalog {
         residency = Self.unique(resources.residency, \.metadata, &report)
         verifiers = Self.unique(resources.verifiers, \.metadata, &report)
         identity = Self.unique(resources.identity, \.metadata, &report)
+        backendTLS = Self.unique(resources.backendTLS, \.metadata, &report)
         certificates = Self.unique(resources.certificates, \.metadata, &report)
         trustDomains = Self.unique(resources.trustDomains, \.metadata, &report)
         secrets = Self.unique(resources.secrets, \.metadata, &report)
@@ -96,7 +99,7 @@ struct Catalog {
         case .trustDomain: trustDomains.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
         case .policyEngine: engines.map(\.metadata.id)
-        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
+        case .referenceGrant, .backendTLSPolicy, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
             .residencyPolicy, .attestationVerifier, .identityProvider:
             []
         }

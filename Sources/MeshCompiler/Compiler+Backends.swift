@@ -8,16 +8,22 @@ extension Compiler {
     /// Fills `backends`, `endpoints` and `names`, one backend for each of the catalog.
     mutating func compileBackends() {
         usedBackends = Array(repeating: false, count: catalog.backends.count)
-        for resource in catalog.backends { compile(resource) }
+        let policies = backendTLSPolicies()
+        for resource in catalog.backends {
+            compile(resource, policies[resource.metadata.id])
+        }
     }
 
-    private mutating func compile(_ resource: BackendResource) {
+    private mutating func compile(
+        _ resource: BackendResource, _ encrypted: BackendTLSPolicyResource?
+    ) {
         let metadata = resource.metadata
         let url = resource.url.flatMap { URLParts($0.value) }
         checkSources(resource)
         let settings = policies.settings(of: .backend, metadata.id, over: policies.defaults)
         let first = EndpointID(endpoints.count)
         appendEndpoints(of: resource, url, to: BackendID(backends.count))
+        settle(from: Int(first), settings)
         let (strip, prefix) = paths(of: resource, url)
         backends.append(
             Backend(
@@ -26,11 +32,21 @@ extension Compiler {
                 dialect: resource.isOpenAI ? .openAI : .http,
                 endpoints: first..<EndpointID(endpoints.count), balancing: settings.balancing,
                 healthCheck: settings.healthCheck, outlier: settings.outlier,
-                coolDown: settings.coolDown,
-                version: version(of: resource), tls: encryption(of: resource, url),
+                coolDown: settings.coolDown, locality: settings.locality,
+                slowStart: settings.slowStart,
+                version: version(of: resource), tls: encryption(of: resource, url, encrypted),
                 pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },
                 credential: credential(of: resource), connections: settings.connections))
+    }
+
+    /// Says how near the endpoints behind `first` are, and takes the weight of those that are
+    /// drained.
+    private mutating func settle(from first: Int, _ settings: TrafficSettings) {
+        for number in first..<endpoints.count {
+            endpoints[number].tier = settings.tier(of: endpoints[number].labels)
+            if settings.drains(endpoints[number].labels) { endpoints[number].weight = 0 }
+        }
     }
 
     /// Exactly one of `endpoints`, `dns` and `url`.
@@ -158,7 +174,7 @@ extension Compiler {
         return (standard, base)
     }
 
-    private func version(of resource: BackendResource) -> Backend.HTTPVersion {
+    func version(of resource: BackendResource) -> Backend.HTTPVersion {
         switch resource.appProtocol?.value {
         case "http2", "kubernetes.io/h2c": .http2
         default: .http1
@@ -166,19 +182,29 @@ extension Compiler {
     }
 
     private mutating func encryption(
-        of resource: BackendResource, _ url: URLParts?
+        of resource: BackendResource, _ url: URLParts?, _ policy: BackendTLSPolicyResource?
     ) -> UpstreamTLS? {
         if let url, !url.isSecure, let tls = resource.tls {
             report.error(
                 tls.place, resource.metadata, "`tls` is written beside an `http` URL",
                 "write `https://` or remove `tls`")
         }
-        guard resource.tls != nil || url?.isSecure == true else { return nil }
+        guard resource.tls != nil || url?.isSecure == true || policy != nil else { return nil }
         if let written = resource.appProtocol, written.value == "kubernetes.io/h2c" {
             report.error(
                 written.place, resource.metadata,
                 "`kubernetes.io/h2c` is HTTP/2 in cleartext, and the Backend is encrypted",
                 "write `appProtocol: http2`, or remove the encryption")
+        }
+        let shown = resource.tls?.value.certificate.flatMap {
+            certificate($0, of: resource.metadata)
+        }
+        if let policy {
+            return encryption(of: resource, policy).map { settings in
+                var settings = settings
+                settings.certificate = shown
+                return settings
+            }
         }
         let name =
             resource.tls?.value.serverName ?? url?.host
@@ -190,8 +216,10 @@ extension Compiler {
                 "add `serverName`")
             return nil
         }
-        return UpstreamTLS(
+        var settings = UpstreamTLS(
             serverName: name, caFile: resource.tls?.value.caFile, version: version(of: resource))
+        settings.certificate = shown
+        return settings
     }
 }
 

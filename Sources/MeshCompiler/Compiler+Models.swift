@@ -131,7 +131,7 @@ extension Compiler {
             labels: residency.labels(of: .model, resource.metadata.id),
             identity: identity.providers(of: .model, resource.metadata.id),
             isMixed: isMixed(targets),
-            continuation: merged.continuation,
+            continuation: merged.continuation, hedging: merged.hedging,
             sticky: sticky.sticky(
                 merged, of: "Model/\(resource.metadata.id.text)",
                 targets: targets.map { name(of: $0) }),

@@ -122,6 +122,7 @@ extension TrafficField {
     fileprivate static let nonZero: [TrafficField] = [
         .connect, .backoffMax, .healthInterval, .healthTimeout, .outlierInterval,
         .baseEjectionTime, .maxEjectionTime, .idleTimeout, .coolDownBase, .comparisonTimeout,
+        .hedgeDelay, .hedgeDelayMin,
     ]
 }
 
@@ -188,6 +189,17 @@ extension TrafficSettings {
         return policy
     }
 
+    /// When another endpoint is asked beside a slow one, or nil for never.
+    var hedging: HedgePolicy? {
+        guard self[.hedgeDelay] != nil || self[.hedgePercentile] != nil else { return nil }
+        var policy = HedgePolicy(delay: duration(.hedgeDelay), percentile: number(.hedgePercentile))
+        if let value = duration(.hedgeDelayMin) { policy.delayMin = value }
+        if let value = number(.hedgeBudget) { policy.budgetPercent = value }
+        if let value = number(.hedgeInput) { policy.inputTokensMax = value }
+        if let value = boolean(.hedgeFallbacks) { policy.usesFallbacks = value }
+        return policy
+    }
+
     /// How endpoints are chosen.
     var balancing: Balancing {
         switch text(.balancing) {
@@ -228,6 +240,44 @@ extension TrafficSettings {
         if let value = number(.latencyRequests) { policy.latencyRequestsMin = value }
         if let value = number(.panicPercent) { policy.panicPercent = value }
         return policy
+    }
+
+    /// Whether near endpoints are preferred, or nil.
+    var locality: LocalityPolicy? {
+        guard text(.localityRegion) != nil || text(.localityZone) != nil else { return nil }
+        var policy = LocalityPolicy()
+        if let value = number(.overprovisioning) { policy.overprovisioningPercent = value }
+        if let value = number(.spillRequests) { policy.spillRequests = value }
+        return policy
+    }
+
+    /// How long an endpoint that was out takes to get its whole share again: a place that comes
+    /// back must not be buried under what others carried meanwhile.
+    var slowStart: Nanoseconds {
+        duration(.slowStart) ?? (locality == nil ? .zero : .seconds(10))
+    }
+
+    /// How near an endpoint with `labels` is.
+    func tier(of labels: [Endpoint.Label]) -> UInt8 {
+        func label(_ key: String) -> String? { labels.first { $0.key == key }?.value }
+        guard locality != nil else { return 0 }
+        let isInRegion = text(.localityRegion).map { label("region") == $0 } ?? true
+        let isInZone = text(.localityZone).map { label("zone") == $0 } ?? false
+        if isInZone, isInRegion { return 0 }
+        // Without a zone of its own the proxy's region is the nearest.
+        if text(.localityZone) == nil { return isInRegion ? 0 : 2 }
+        return isInRegion && text(.localityRegion) != nil ? 1 : 2
+    }
+
+    /// Whether endpoints with `labels` get nothing new.
+    func drains(_ labels: [Endpoint.Label]) -> Bool {
+        for (field, key) in [(TrafficField.drainedRegions, "region"), (.drainedZones, "zone")] {
+            guard case .texts(let names)? = self[field]?.value else { continue }
+            if labels.contains(where: { $0.key == key && names.contains($0.value) }) {
+                return true
+            }
+        }
+        return false
     }
 
     /// What becomes of pauses that servers ask for, or nil when nothing does.

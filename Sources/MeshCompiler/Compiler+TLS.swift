@@ -109,6 +109,116 @@ extension Compiler {
         return true
     }
 
+    // MARK: Backends
+
+    /// The BackendTLSPolicy of each Backend that has one; dangling targets and a second policy for
+    /// one Backend are reported.
+    mutating func backendTLSPolicies() -> [ResourceName: BackendTLSPolicyResource] {
+        var found: [ResourceName: BackendTLSPolicyResource] = [:]
+        for policy in catalog.backendTLS {
+            for reference in policy.targets {
+                let target = PolicyTarget(reference, of: policy.metadata, catalog, &report)
+                guard let target else { continue }
+                if let first = found[target.name] {
+                    let name = quoted(target.name.name)
+                    report.error(
+                        reference.name.place, policy.metadata,
+                        "\(first.metadata.label) is for Backend \(name) already",
+                        "keep one of them")
+                }
+                found[target.name] = found[target.name] ?? policy
+            }
+        }
+        return found
+    }
+
+    /// TLS towards `backend` as `policy` says, or nil when it cannot be used, which is reported.
+    mutating func encryption(
+        of backend: BackendResource, _ policy: BackendTLSPolicyResource
+    ) -> UpstreamTLS? {
+        if let own = backend.tls, own.value.serverName != nil || own.value.caFile != nil {
+            report.error(
+                own.place, backend.metadata,
+                "\(policy.metadata.label) says already whose certificates are taken",
+                "remove `serverName` and `caFile`, or the policy's target")
+        }
+        guard let hostname = policy.hostname else { return nil }
+        if policy.authorities.isEmpty == (policy.system == nil) {
+            report.error(
+                policy.system ?? policy.metadata.place, policy.metadata,
+                policy.system == nil
+                    ? "nothing says who vouches for endpoints"
+                    : "`wellKnownCACertificates` is written beside `caCertificateRefs`",
+                "write one of `caCertificateRefs` and `wellKnownCACertificates`")
+            return nil
+        }
+        var settings = UpstreamTLS(serverName: hostname.value, version: version(of: backend))
+        let (authorities, domain) = authorities(policy.authorities, of: policy.metadata)
+        settings.authorities = authorities
+        settings.trustDomain = domain
+        for name in policy.names {
+            guard let written = name.isURI ? name.uri : name.hostname else {
+                report.error(
+                    name.place, policy.metadata, "the name is missing",
+                    "write `\(name.isURI ? "uri" : "hostname")`, as `type` says")
+                continue
+            }
+            settings.names.append(
+                name.isURI ? .uri(written.value) : .host(written.value.lowercased()))
+        }
+        if domain != nil, settings.names.isEmpty {
+            report.error(
+                policy.metadata.place, policy.metadata,
+                "any workload of the TrustDomain could answer for the Backend",
+                "add `subjectAltNames` with the SPIFFE ID of its endpoints")
+        }
+        return settings
+    }
+
+    private mutating func authorities(
+        _ references: [Reference], of resource: Metadata
+    ) -> (sources: [AuthoritySource], trustDomain: String?) {
+        var sources: [AuthoritySource] = []
+        var domain: String?
+        for reference in references {
+            let kind = kind(of: reference, or: .trustDomain, in: resource)
+            guard let kind, let index = resolve(reference, kind, in: resource) else { continue }
+            if kind == .trustDomain {
+                let found = catalog.trustDomains[index]
+                domain = found.name.value
+                sources.append(
+                    AuthoritySource(
+                        label: found.metadata.label, place: .file(found.bundleFile)))
+            } else if hasValues(["ca.crt"], index, reference, resource) {
+                let secret = catalog.secrets[index].metadata
+                sources.append(
+                    AuthoritySource(label: secret.label, place: .secret(secret.id.text)))
+            }
+        }
+        if domain != nil, references.count > 1, let second = references.last {
+            report.error(
+                second.place, resource,
+                "a TrustDomain stands beside other authorities, which could then name its "
+                    + "workloads",
+                "keep one of them")
+        }
+        return (sources, domain)
+    }
+
+    /// Engines that are asked over gRPC know files of authorities and nothing else.
+    mutating func checkEncryptedEngines() {
+        for engine in access.engines.engines.compactMap({ $0 })
+        where engine.speech == .extAuthzGRPC {
+            let backend = catalog.backends[Int(engine.backend)]
+            guard backends[Int(engine.backend)].tls?.isElaborate == true else { continue }
+            report.error(
+                backend.tls?.place ?? backend.metadata.place, backend.metadata,
+                "engine \(engine.name) is asked over gRPC, where only `tls.caFile` and "
+                    + "`tls.serverName` hold",
+                "write these, or let the engine be asked over HTTP")
+        }
+    }
+
     // MARK: Callers
 
     private mutating func callers(
@@ -116,34 +226,9 @@ extension Compiler {
     ) -> CallerCertificates? {
         let own = gateway.validation.ports.first { $0.port.value == port }
         guard let written = own.map(\.callers) ?? gateway.validation.fallback else { return nil }
-        var authorities: [AuthoritySource] = []
-        var domain: String?
-        for reference in written.authorities {
-            let kind = kind(of: reference, or: .trustDomain, in: gateway.metadata)
-            guard let kind, let index = resolve(reference, kind, in: gateway.metadata) else {
-                continue
-            }
-            if kind == .trustDomain {
-                let found = catalog.trustDomains[index]
-                domain = found.name.value
-                authorities.append(
-                    AuthoritySource(
-                        label: found.metadata.label, place: .file(found.bundleFile)))
-            } else if hasValues(["ca.crt"], index, reference, gateway.metadata) {
-                let secret = catalog.secrets[index].metadata
-                authorities.append(
-                    AuthoritySource(label: secret.label, place: .secret(secret.id.text)))
-            }
-        }
-        if domain != nil, written.authorities.count > 1, let second = written.authorities.last {
-            report.error(
-                second.place, gateway.metadata,
-                "a TrustDomain stands beside other authorities, which could then name its "
-                    + "workloads",
-                "keep one of them")
-        }
+        let (sources, domain) = authorities(written.authorities, of: gateway.metadata)
         return CallerCertificates(
-            isRequired: !written.isOptional, authorities: authorities, trustDomain: domain)
+            isRequired: !written.isOptional, authorities: sources, trustDomain: domain)
     }
 
     /// What `perPort` says must be about a port that ends TLS.

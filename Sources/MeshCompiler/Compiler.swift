@@ -84,6 +84,7 @@ package struct Compiler {
         compiler.checkSecrets()
         compiler.checkTrustDomains()
         compiler.compileBackends()
+        compiler.checkEncryptedEngines()
         compiler.compileListeners()
         compiler.resolveModels()
         compiler.resolveEmbedders()

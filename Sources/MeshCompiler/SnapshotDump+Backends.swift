@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
 import MeshModel
 import MeshSnapshot
 
@@ -27,10 +28,24 @@ extension SnapshotDump {
         if backend.coolDown != CoolDownPolicy() {
             members.append(.init("coolDown", backend.coolDown.map(coolDown) ?? .null))
         }
+        if let locality = backend.locality {
+            members.append(
+                .init(
+                    "locality",
+                    .object([
+                        .init(
+                            "overprovisioningPercent", .number(locality.overprovisioningPercent)),
+                        .init("spillRequests", .number(locality.spillRequests)),
+                    ])))
+        }
+        if backend.slowStart > .zero {
+            members.append(.init("slowStartNanoseconds", duration(backend.slowStart)))
+        }
         if backend.version == .http2 { members.append(.init("appProtocol", .text("http2"))) }
         if let tls = backend.tls {
             var parts: [JSONText.Member] = [.init("serverName", .text(tls.serverName))]
             if let file = tls.caFile { parts.append(.init("caFile", .text(file))) }
+            parts += more(of: tls)
             members.append(.init("tls", .object(parts)))
         }
         if !backend.pathStrip.isEmpty {
@@ -60,6 +75,7 @@ extension SnapshotDump {
     private func endpoint(_ endpoint: Endpoint) -> JSONText {
         var members: [JSONText.Member] = [.init("address", .text(endpoint.authority))]
         if endpoint.weight != 1 { members.append(.init("weight", .number(endpoint.weight))) }
+        if endpoint.tier != 0 { members.append(.init("tier", .number(Int(endpoint.tier)))) }
         if !endpoint.labels.isEmpty {
             let labels = endpoint.labels.map { JSONText.Member($0.key, .text($0.value)) }
             members.append(.init("labels", .object(labels)))

@@ -159,6 +159,24 @@ extension SnapshotDump {
         return members
     }
 
+    /// When another endpoint is asked beside a slow one.
+    func hedging(_ policy: HedgePolicy) -> JSONText {
+        var members: [JSONText.Member] = []
+        if let delay = policy.delay {
+            members.append(.init("delayNanoseconds", duration(delay)))
+        }
+        if let percentile = policy.percentile {
+            members.append(.init("percentile", .number(percentile)))
+        }
+        members += [
+            .init("delayMinNanoseconds", duration(policy.delayMin)),
+            .init("budgetPercent", .number(policy.budgetPercent)),
+            .init("inputTokensMax", .number(policy.inputTokensMax)),
+            .init("usesFallbacks", .boolean(policy.usesFallbacks)),
+        ]
+        return .object(members)
+    }
+
     private func retry(_ retry: RetryPolicy) -> JSONText {
         .object([
             .init("attempts", .number(retry.attempts)),

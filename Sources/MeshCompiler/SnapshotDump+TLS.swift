@@ -21,6 +21,26 @@ extension SnapshotDump {
         return .object(members)
     }
 
+    /// What a BackendTLSPolicy says, and the certificate that endpoints are shown.
+    func more(of tls: UpstreamTLS) -> [JSONText.Member] {
+        var parts: [JSONText.Member] = []
+        if !tls.authorities.isEmpty {
+            parts.append(.init("authorities", .list(tls.authorities.map(authority))))
+        }
+        if let domain = tls.trustDomain { parts.append(.init("trustDomain", .text(domain))) }
+        if !tls.names.isEmpty {
+            let names = tls.names.map { name in
+                switch name {
+                case .host(let host): JSONText.text(host)
+                case .uri(let uri): JSONText.text(uri)
+                }
+            }
+            parts.append(.init("names", .list(names)))
+        }
+        if let own = tls.certificate { parts.append(.init("certificate", certificate(own))) }
+        return parts
+    }
+
     private func certificate(_ source: CertificateSource) -> JSONText {
         switch source.place {
         case .files(let chain, let key):

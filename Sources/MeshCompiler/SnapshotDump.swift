@@ -126,6 +126,7 @@ struct SnapshotDump {
         members += limitMembers(model.timeouts, model.retry) + ids(model.limits)
         members += ids(access: model.access) + labels(model.labels)
         members += ids(identity: model.identity)
+        if let policy = model.hedging { members.append(.init("hedging", hedging(policy))) }
         if let policy = model.continuation {
             members.append(
                 .init(

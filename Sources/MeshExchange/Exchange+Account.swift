@@ -12,6 +12,10 @@ extension Exchange {
     /// `Step.isDone`.
     mutating func finish(_ step: inout Step, shard: inout Shard, at now: Instant) {
         guard phase != .done else { return }
+        if race != nil {
+            settleRace(shard: &shard, at: now)
+            step.leavesRival = true
+        }
         settleUsage(at: now)
         settleLimits(shard: &shard, at: now)
         // Text that was shown to a classifier and carries no label leaves no receipt.

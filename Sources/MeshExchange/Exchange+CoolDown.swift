@@ -104,7 +104,7 @@ extension Exchange {
     }
 
     /// What the present target's model is called there.
-    private var upstreamName: [UInt8] {
+    var upstreamName: [UInt8] {
         guard let target = currentTarget else { return [] }
         return upstreamName(of: target)
     }

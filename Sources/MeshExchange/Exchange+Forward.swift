@@ -13,7 +13,11 @@ extension Exchange {
         noteProgress(.sent, at: now)
         if phase == .dispatched { phase = .sent }
         wasAsked = true
-        if let receipt = record.residency { record.residency = receipt.sent() }
+        if let receipt = record.residency, let pick {
+            let endpoint = snapshot.endpoints[Int(pick.endpoint)]
+            record.residency = receipt.sent(
+                to: endpoint.authority, of: snapshot.backends[Int(endpoint.backend)].name)
+        }
         if record.connect == nil { record.connect = now - attemptStarted }
         if isRequestComplete { waitForHead(at: now) } else { waitForBody(at: now) }
         notedProgress()
@@ -85,6 +89,9 @@ extension Exchange {
     }
 
     private mutating func answerDeadline(shard: inout Shard, at now: Instant) -> Step {
+        if now >= hedgeAt, now < min(requestDeadline, attemptDeadline, waitDeadline) {
+            return hedge(shard: &shard, at: now)
+        }
         switch phase {
         // Only the driver has at hand what the exchange needs to go on: it says that the engine
         // did not answer.
@@ -168,6 +175,7 @@ extension Exchange {
     mutating func tryElsewhere(
         _ kind: ErrorClass, _ reason: RetryReason, shard: inout Shard, at now: Instant
     ) -> Step? {
+        if kind != .never, let step = yieldToRival(shard: &shard, at: now) { return step }
         switch kind {
         case .never: return nil
         case .sameEndpoint:
@@ -222,6 +230,7 @@ extension Exchange {
         allowed: Bool, _ reason: RetryReason, retryAfter: Nanoseconds?, shard: inout Shard,
         at now: Instant
     ) -> Step? {
+        if let step = yieldToRival(shard: &shard, at: now) { return step }
         guard canReplay, now < requestDeadline else {
             tape?.say(
                 .forward,

@@ -85,7 +85,7 @@ extension Exchange {
 
     /// Whether anything else could be asked if this answer fails.
     var hasAlternative: Bool {
-        canReplay && (attemptsOnTarget < retry.attempts || nextFallback != nil)
+        race != nil || canReplay && (attemptsOnTarget < retry.attempts || nextFallback != nil)
     }
 
     /// More of an answer that is kept back.
@@ -176,6 +176,8 @@ extension Exchange {
     mutating func released(at now: Instant) {
         guard phase == .holding else { return }
         noteProgress(.released, at: now)
+        race?.isDecided = true
+        hedgeAt = .distantFuture
         phase = .relaying
         answeredHead = true
         record.status = UInt16(hold.status)

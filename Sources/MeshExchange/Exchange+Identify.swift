@@ -140,6 +140,9 @@ extension Exchange {
         isBegun = false
         trial = []
         silence = nil
+        race = nil
+        lane = 0
+        hedgeAt = .distantFuture
         soonest = .distantFuture
         tried = Tried()
         attemptsOnTarget = 0

@@ -167,6 +167,7 @@ extension Exchange {
         attemptStarted = now + delay
         waitDeadline = attemptStarted + timeouts.connect
         attemptDeadline = timeouts.backendRequest.map { attemptStarted + $0 } ?? .distantFuture
+        planHedge(shard: &shard, at: now)
         updateDeadline()
         var step = Step()
         step.dispatch = chosen
@@ -247,7 +248,8 @@ extension Exchange {
 
     /// The earliest of the limits that run.
     mutating func updateDeadline() {
-        deadline = min(requestDeadline, attemptDeadline, waitDeadline)
+        deadline = min(requestDeadline, attemptDeadline, waitDeadline, hedgeAt)
+        if let race { deadline = min(deadline, race.other.deadline) }
     }
 
     private mutating func choose(
@@ -348,7 +350,7 @@ extension Exchange {
         }
     }
 
-    private func missingCredential() -> Refusal? {
+    func missingCredential() -> Refusal? {
         guard let credential = snapshot.backends[Int(backend)].credential,
             Int(backend) < credentials.count,
             credentials[Int(backend)] == nil

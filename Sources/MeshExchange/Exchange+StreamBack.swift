@@ -65,6 +65,11 @@ extension Exchange {
         phase = .relaying
         answeredHead = true
         record.status = UInt16(head.status)
+        if race != nil {
+            settleRace(shard: &shard, at: now)
+            step.leavesRival = true
+        }
+        hedgeAt = .distantFuture
         waitForAnswer(at: now)
         step.writes = true
         writeAnswerHead(
@@ -189,6 +194,7 @@ extension Exchange {
     /// The attempt whose answer the caller got is over.
     mutating func settleAttempt(shard: inout Shard, at now: Instant) {
         let isFailure = record.status >= 500 || reading.sawReport || isCallFailed
+        if !isFailure, record.status < 400 { observeWait(shard: &shard, at: now) }
         endAttempt(
             isFailure ? .failure : Self.outcome(ofStatus: Int(record.status)),
             isFailure ? .serverError : .success, shard: &shard, at: now)
@@ -315,7 +321,7 @@ extension Exchange {
         let before = (pick, backend, modelTarget)
         guard
             (allowed || kind == .sameEndpoint) && attemptsOnTarget < retry.attempts
-                || nextFallback != nil
+                || nextFallback != nil || race != nil
         else { return refuseCooling(status, limit, shard: &shard, at: now) }
         endAttempt(
             Self.outcome(ofStatus: status), status >= 500 ? .serverError : .success,

@@ -74,12 +74,13 @@ extension Exchange {
         switch kind {
         case .never: false
         case .otherEndpoint, .sameEndpoint: hasAlternative
-        case .otherTarget: canReplay && nextFallback != nil
+        case .otherTarget: race != nil || canReplay && nextFallback != nil
         case .largerContext:
-            canReplay && model >= 0
-                && snapshot.models[Int(model)].fallbacks.contains {
-                    $0.capabilities.contextTokens != nil
-                }
+            race != nil
+                || canReplay && model >= 0
+                    && snapshot.models[Int(model)].fallbacks.contains {
+                        $0.capabilities.contextTokens != nil
+                    }
         }
     }
 }

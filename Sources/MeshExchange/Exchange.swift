@@ -123,6 +123,12 @@ package struct Exchange: ~Copyable {
     var ruleTarget = -1
     var pick: Pick?
     var isBegun = false
+    /// The other of two attempts; nil while there is only one.
+    var race: Race?
+    /// Which of two attempts is looked at.
+    var lane: UInt8 = 0
+    /// When a second attempt is due.
+    var hedgeAt = Instant.distantFuture
     /// What the last attempt is refused with when it ended because its endpoint said nothing.
     var silence: Refusal.Code?
     /// Whether the caller sent a credential of its own.
@@ -224,8 +230,11 @@ package struct Exchange: ~Copyable {
     /// Whether something was taken from limits that is neither settled nor given back.
     package var hasReservation: Bool { reservation != nil }
 
-    /// Whether an attempt at an endpoint was begun whose end was not reported to the fleet.
-    package var hasAttempt: Bool { isBegun }
+    /// Attempts that count at their endpoints: none, one, or two while a second one runs beside
+    /// the first.
+    package var attemptsRunning: Int {
+        (isBegun ? 1 : 0) + (race?.other.isBegun == true ? 1 : 0)
+    }
 
     /// Whether the mesh reads this request and its answer as AI traffic.
     package var isAI: Bool { model >= 0 }

@@ -10,6 +10,12 @@ package import MeshTelemetry
 package struct Step: Sendable {
     /// Leave the present upstream attempt: close its connection unless its answer was read whole.
     package var abandonsUpstream = false
+    /// Then go on with the other of two attempts, in the place of the one that was left.
+    package var takesRival = false
+    /// Leave the other of two attempts: close its connection, or forget that it is made.
+    package var leavesRival = false
+    /// Send the request to `rivalPick` too, as the second of two attempts (`switchLanes`).
+    package var hedges = false
     /// Collect the whole request body, then call `bodyCollected`.
     package var collectsBody = false
     /// Ask a policy engine, then call `engineAnswered`; when `deadline` passes first, with

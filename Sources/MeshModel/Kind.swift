@@ -10,6 +10,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case grpcRoute = "GRPCRoute"
     /// Permission for references into a namespace (Gateway API).
     case referenceGrant = "ReferenceGrant"
+    /// How a Backend is spoken to in TLS (Gateway API).
+    case backendTLSPolicy = "BackendTLSPolicy"
     /// Settings of the whole mesh.
     case mesh = "Mesh"
     /// Where traffic can go.
@@ -40,7 +42,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     /// The API group.
     package var group: String {
         switch self {
-        case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
+        case .gateway, .httpRoute, .grpcRoute, .referenceGrant, .backendTLSPolicy:
+            "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
             .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain:
             "pinion.dev"
@@ -53,6 +56,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
+        case .backendTLSPolicy: ["\(group)/v1", "\(group)/v1alpha3"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
             .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain:
             ["\(group)/v1alpha1"]
@@ -67,6 +71,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .httpRoute: "Which requests go where, and how they are changed on the way."
         case .grpcRoute: "Which calls of gRPC go where, by service and method."
         case .referenceGrant: "Permission for resources of other namespaces to refer to yours."
+        case .backendTLSPolicy: "Encryption towards Backends: which certificates are taken there."
         case .mesh: "Settings of the whole mesh; there is at most one."
         case .backend: "Where traffic can go: endpoints, a DNS name or a URL."
         case .model: "A model name that callers use, and what serves it."
@@ -99,6 +104,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .httpRoute: HTTPRouteShape.spec
         case .grpcRoute: GRPCRouteShape.spec
         case .referenceGrant: ReferenceGrantShape.spec
+        case .backendTLSPolicy: BackendTLSPolicyShape.spec
         case .mesh: MeshShape.spec
         case .backend: BackendShape.spec
         case .model: ModelShape.spec

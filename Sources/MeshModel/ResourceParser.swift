@@ -65,6 +65,8 @@ struct ResourceParser {
             set.routes.append(HTTPRouteResource(callsOf: metadata, spec: spec))
         case .referenceGrant:
             set.grants.append(ReferenceGrantResource(metadata: metadata, spec: spec))
+        case .backendTLSPolicy:
+            set.backendTLS.append(BackendTLSPolicyResource(metadata: metadata, spec: spec))
         case .mesh: set.meshes.append(MeshResource(metadata: metadata, spec: spec))
         case .backend: set.backends.append(BackendResource(metadata: metadata, spec: spec))
         case .model: set.models.append(ModelResource(metadata: metadata, spec: spec))

@@ -33,6 +33,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var identity: [IdentityProviderResource] = []
     /// The Secrets.
     package var secrets: [SecretResource] = []
+    /// The BackendTLSPolicies.
+    package var backendTLS: [BackendTLSPolicyResource] = []
     /// The Certificates.
     package var certificates: [CertificateResource] = []
     /// The TrustDomains.

@@ -15,7 +15,7 @@ extension ClientHandler {
 
     /// Sends the request to `pick`, on a waiting connection or a new one.
     func dispatch(_ pick: Pick, after delay: Nanoseconds, fresh: Bool, at now: Instant) {
-        attempt &+= 1
+        countAttempt()
         keepSmallBody()
         guard delay.rawValue > 0 else {
             connect(pick, fresh: fresh, at: now)
@@ -43,7 +43,7 @@ extension ClientHandler {
         exchange.requestCompleted(bytes: Int(count), at: loop.now)
     }
 
-    private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
+    func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
         askedPick = pick
         let snapshot = exchange.snapshot
         let number = Int(snapshot.endpoints[Int(pick.endpoint)].backend)
@@ -68,7 +68,7 @@ extension ClientHandler {
             to: address, slot: pick.slot, tls: tls, timeout: exchange.connectTimeout
         ) { [self] upstream in
             let now = loop.now
-            guard token == attempt, isOpen else {
+            guard isOpen, looksAt(attempt: token) else {
                 // Too late for this exchange; another one may still use the connection.
                 if let upstream { loop.keep(upstream, policy: policy, at: now) }
                 return
@@ -100,7 +100,7 @@ extension ClientHandler {
             timeout: exchange.connectTimeout
         ) { [self] upstream in
             let now = loop.now
-            guard token == attempt, isOpen else {
+            guard isOpen, looksAt(attempt: token) else {
                 upstream?.close()
                 return
             }
@@ -243,7 +243,7 @@ extension ClientHandler {
 
     /// Gives up the present attempt's connection; keeps it when its answer was read whole.
     func abandonUpstream() {
-        attempt &+= 1
+        countAttempt()
         guard let upstream else { return }
         self.upstream = nil
         drainSmallAnswer(of: upstream)
@@ -286,7 +286,7 @@ extension ClientHandler {
 
     /// The connection ended by itself.
     func upstreamClosed(_ upstream: UpstreamHandler) {
-        guard self.upstream === upstream else { return }
+        guard looksAt(upstream) else { return }
         let now = loop.now
         if upstream.hasHead {
             relayEnd(of: upstream, at: now)
@@ -301,7 +301,7 @@ extension ClientHandler {
 
     /// What came is not an answer.
     func upstreamMalformed(_ upstream: UpstreamHandler) {
-        guard self.upstream === upstream else { return }
+        guard looksAt(upstream) else { return }
         let now = loop.now
         dropUpstream()
         perform(exchange.attemptFailed(.malformed, shard: &loop.shard, at: now), at: now)

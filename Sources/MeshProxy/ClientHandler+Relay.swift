@@ -13,6 +13,7 @@ import MeshWire
 extension ClientHandler {
     /// More of the answer was read.
     func relay(from upstream: UpstreamHandler) {
+        guard looksAt(upstream) else { return }
         let now = loop.now
         if !upstream.isHeadTaken, !passHead(of: upstream, at: now) { return }
         relayBody(from: upstream, at: now)
@@ -33,6 +34,7 @@ extension ClientHandler {
         }
         answerFraming = exchange.answerFraming(upstream.head, clientMinorVersion: minor)
         answerUpstreamIsChunked = upstream.head.isChunked
+        if step.leavesRival { leaveRival() }
         upstream.isHeadTaken = true
         upstream.input.drop(upstream.head.length)
         if step.writes { writeOutput() }
@@ -61,6 +63,10 @@ extension ClientHandler {
         let bytes = upstream.input.window
         let span = bytes.bytes
         consume(span, upstream, &offset, &outcome, at: now)
+        if exchange.isRaceDecided {
+            exchange.settleRace(shard: &loop.shard, at: now)
+            leaveRival()
+        }
         if exchange.isReleasing {
             write(exchange.heldHead)
             exchange.headWritten()

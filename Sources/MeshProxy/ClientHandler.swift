@@ -59,12 +59,16 @@ final class ClientHandler: Connection {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: UpstreamHandler?
+    /// The other of two attempts, which is not looked at.
+    var rival: Rival?
     /// The question to a policy engine that is waited for.
     var engineCall: EngineCall?
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
-    /// Rises with every attempt, so that a connection that comes too late is recognised.
+    /// The number of the present attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
+    /// The highest number that was given to an attempt.
+    var lastAttempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
     /// Whether the endpoint's answer comes in chunks.
     var answerUpstreamIsChunked = false
@@ -410,6 +414,9 @@ final class ClientHandler: Connection {
     /// Performs what the exchange decided, in the order of `Step`'s fields.
     func perform(_ step: Step, at now: Instant) {
         if step.abandonsUpstream { abandonUpstream() }
+        if step.takesRival { takeRival() }
+        if step.leavesRival { leaveRival() }
+        if step.hedges, let pick = exchange.rivalPick { hedge(pick, at: now) }
         if step.collectsBody {
             reading = .collecting
             body.clear()
@@ -469,7 +476,7 @@ final class ClientHandler: Connection {
     private func readyForNext(at now: Instant) {
         dropRequest()
         hasContinued = false
-        attempt &+= 1
+        countAttempt()
         reading = .head
         if servesStream || loop.shard.isDraining || port < 0 {
             closeAfterFlush(at: now)
@@ -487,7 +494,7 @@ final class ClientHandler: Connection {
     /// the end of our side, and throws away what comes until the caller closes too.
     private func closeAfterFlush(at now: Instant) {
         flushIfNeeded()
-        attempt &+= 1
+        countAttempt()
         guard isOpen, reading != .lingering else { return }
         let flags = exchange.record.flags
         let isRead = exchange.isRequestComplete && input.isEmpty
@@ -545,6 +552,7 @@ final class ClientHandler: Connection {
             }
         case .waiting where exchange.phase == .asking: engineAnswered(.failed(.timeout))
         case .collecting, .streaming, .waiting:
+            if exchange.isRivalDue(at: now) { switchLanes() }
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }
         }

@@ -4,7 +4,6 @@ import MeshBasics
 import MeshRouting
 import MeshSnapshot
 import MeshWire
-import NIOSSL
 
 /// Probes endpoints on one loop and tells every loop what it found.
 ///
@@ -22,6 +21,7 @@ final class HealthChecker: @unchecked Sendable {
         var check: HealthCheck
     }
 
+    private unowned let loop: Loop
     private let sockets: SocketLoop
     private let report: (_ backend: String, _ authority: String, _ isHealthy: Bool) -> Void
     private var targets: [Key: Target] = [:]
@@ -30,10 +30,11 @@ final class HealthChecker: @unchecked Sendable {
     private var isTicking = false
 
     init(
-        sockets: SocketLoop, seed: UInt64,
+        loop: Loop, seed: UInt64,
         report: @escaping (String, String, Bool) -> Void
     ) {
-        self.sockets = sockets
+        self.loop = loop
+        sockets = loop.sockets
         self.report = report
         random = SplitMix64(seed: seed)
     }
@@ -73,6 +74,11 @@ final class HealthChecker: @unchecked Sendable {
         }
     }
 
+    /// Takes certificates of the snapshot `version` that changed into use.
+    func adopt(_ upstreams: [UpstreamTLS: UpstreamSecurity], of version: UInt64) {
+        if publication?.snapshot.version == version { publication?.tls = upstreams }
+    }
+
     func stop() { targets = [:] }
 
     private func tick() {
@@ -102,18 +108,35 @@ final class HealthChecker: @unchecked Sendable {
         request.append(contentsOf: target.check.path)
         request.append(" HTTP/1.1\r\nhost: ")
         request.append(contentsOf: backend.hostHeader ?? Array(target.endpoint.authority.utf8))
-        request.append("\r\nuser-agent: pinion-health\r\nconnection: close\r\n\r\n")
+        request.append("\r\nuser-agent: pinion-health\r\n")
+        if backend.version == .http1 { request.append("connection: close\r\n") }
+        request.append("\r\n")
         let statuses = target.check.expectedStatuses
         var secured: TLSClient?
-        if let settings = backend.tls, let context = publication.tls[settings] {
-            secured = TLSClient(context: context, serverName: settings.nameSent)
+        if let settings = backend.tls {
+            // Never in cleartext what is meant to be encrypted.
+            guard let security = publication.tls[settings] else { return }
+            secured = TLSClient(security: security)
         }
         let probe = Probe(sockets: sockets, request: request, timeout: target.check.timeout) {
             [self] status in
             finished(key, isGood: status.map(statuses.contains) ?? false)
         }
-        probe.start(address, secured)
+        guard backend.version == .http2 else {
+            probe.start(address, secured)
+            return
+        }
+        // A connection of its own: whether the endpoint still takes new ones is worth knowing.
+        let session = HTTP2ClientSession(
+            loop: loop, slot: Self.nowhere, tls: backend.tls, idleTimeout: .seconds(1))
+        session.wait { session in
+            if let session { probe.start(on: session) } else { probe.giveUp() }
+        }
+        session.dial(address, within: target.check.timeout, secured: secured)
     }
+
+    /// A slot that no pool has.
+    private static let nowhere = EndpointSlot(index: .max, generation: 0)
 
     private func finished(_ key: Key, isGood: Bool) {
         guard var target = targets[key] else { return }
@@ -130,6 +153,8 @@ private final class Probe: Connection {
     private var done: ((Int?) -> Void)?
     private var head = ResponseHead()
     private var limit: Timer?
+    /// The connection of HTTP/2 that it lives on.
+    private var session: HTTP2ClientSession?
 
     init(
         sockets: SocketLoop, request: [UInt8], timeout: Nanoseconds,
@@ -147,13 +172,27 @@ private final class Probe: Connection {
                 finish(nil)
                 return
             }
-            limit = sockets.schedule(at: sockets.now + timeout) { [unowned(unsafe) self] in
-                close()
-            }
-            write(request)
-            flush()
+            ask()
         }
         connect(to: address, within: timeout, secured: secured)
+    }
+
+    /// Asks on a stream of `session`.
+    func start(on session: HTTP2ClientSession) {
+        self.session = session
+        session.host(self)
+        ask()
+    }
+
+    /// There is no connection.
+    func giveUp() { finish(nil) }
+
+    private func ask() {
+        limit = sockets.schedule(at: sockets.now + timeout) { [unowned(unsafe) self] in
+            close()
+        }
+        write(request)
+        flush()
     }
 
     override func received() {
@@ -172,6 +211,9 @@ private final class Probe: Connection {
     override func ended() {
         if let limit { sockets.cancel(limit) }
         finish(nil)
+        guard let session else { return }
+        self.session = nil
+        sockets.later { session.retire() }
     }
 
     private func finish(_ status: Int?) {

@@ -5,7 +5,6 @@ import MeshExchange
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
-import NIOSSL
 
 extension Loop {
     /// Opens a connection to an endpoint and hands it, or nil, to `done`.
@@ -25,7 +24,7 @@ extension Loop {
                 // The handshake belongs to the connection's set-up: a peer that is not who it
                 // must be was not reached.
                 let reason = handler.problem.isEmpty ? "it was closed" : handler.problem
-                note("the TLS handshake with \(address) failed: \(reason)")
+                noteHandshake(with: address, tls, reason)
             }
             done(isGood ? handler : nil)
         }
@@ -53,25 +52,22 @@ extension Loop {
         }
     }
 
-    /// Hands `done` a connection of HTTP/2 to an endpoint that has room for a stream, or nil.
+    /// Hands a connection of HTTP/2 to an endpoint, on which a stream can be opened at once, or nil
+    /// to `done`: one that there is, else one that is made. With `fresh` one is made.
     func withSession(
         to address: InternetAddress, slot: EndpointSlot, tls: UpstreamTLS?, fresh: Bool,
         idleTimeout: Nanoseconds, timeout: Nanoseconds,
         done: @escaping (HTTP2ClientSession?) -> Void
     ) {
         let serve: (HTTP2ClientSession?) -> Void = { [self] session in
-            guard let session else {
-                done(nil)
+            guard session?.takesStreams == false else {
+                done(session)
                 return
             }
-            guard session.takesStreams else {
-                // Others were served first.
-                withSession(
-                    to: address, slot: slot, tls: tls, fresh: false, idleTimeout: idleTimeout,
-                    timeout: timeout, done: done)
-                return
-            }
-            done(session)
+            // Others were served first.
+            withSession(
+                to: address, slot: slot, tls: tls, fresh: false, idleTimeout: idleTimeout,
+                timeout: timeout, done: done)
         }
         let pool = pool(slot)
         if !fresh, let session = pool.session(tls: tls) {
@@ -89,12 +85,26 @@ extension Loop {
         session.dial(address, within: timeout, secured: secured)
     }
 
+    /// Tells of a handshake with an endpoint that failed.
+    func noteHandshake(with address: InternetAddress, _ tls: UpstreamTLS?, _ reason: String) {
+        var words = reason
+        if let tls, let security = security(for: tls) { words = security.explained(reason) }
+        note("the TLS handshake with \(address) failed: \(words)")
+    }
+
+    /// Tells of an endpoint that broke off what was encrypted with an alert.
+    func noteRefusal(by slot: EndpointSlot, _ tls: UpstreamTLS?, _ reason: String) {
+        guard let tls, let security = security(for: tls) else { return }
+        note(
+            "TLS with an endpoint for `\(tls.serverName)` broke off: \(security.explained(reason))")
+    }
+
     /// How to speak TLS as `settings` say; `.some(nil)` for cleartext, nil when they are not known
     /// any more.
     func client(of settings: UpstreamTLS?) -> TLSClient?? {
         guard let settings else { return .some(nil) }
-        guard let context = tlsContext(for: settings) else { return nil }
-        return TLSClient(context: context, serverName: settings.nameSent)
+        guard let security = security(for: settings) else { return nil }
+        return TLSClient(security: security)
     }
 }
 

@@ -7,7 +7,6 @@ import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
 import MeshWire
-import NIOSSL
 import Synchronization
 
 /// Everything that the connections of one event loop share: the shard, the pools of upstream
@@ -56,9 +55,9 @@ final class Loop: @unchecked Sendable {
 
     private var pools: [UpstreamPool] = []
     private var addresses: [InternetAddress?] = []
-    private var tls: [UpstreamTLS: NIOSSLContext] = [:]
+    private var tls: [UpstreamTLS: UpstreamSecurity] = [:]
     /// Those of the snapshot before, for exchanges that began with it.
-    private var previousTLS: [UpstreamTLS: NIOSSLContext] = [:]
+    private var previousTLS: [UpstreamTLS: UpstreamSecurity] = [:]
     /// TLS by port and listener of the present snapshot; empty when no port is encrypted.
     private var securities: [[ListenerSecurity?]] = []
     private var drained: ((Bool) -> Void)?
@@ -115,7 +114,12 @@ final class Loop: @unchecked Sendable {
     }
 
     /// Takes certificates that changed into use, for connections that are made from now on.
-    func adopt(_ securities: [[ListenerSecurity?]]) { self.securities = securities }
+    func adopt(
+        _ securities: [[ListenerSecurity?]], _ upstreams: [UpstreamTLS: UpstreamSecurity]
+    ) {
+        self.securities = securities
+        tls = upstreams
+    }
 
     /// Whether the port at `index` is encrypted.
     func isSecured(port index: Int) -> Bool {
@@ -140,8 +144,8 @@ final class Loop: @unchecked Sendable {
         return made
     }
 
-    /// The TLS context for these settings, in the present snapshot or the one before it.
-    func tlsContext(for settings: UpstreamTLS) -> NIOSSLContext? {
+    /// TLS by these settings, of the present snapshot or the one before it.
+    func security(for settings: UpstreamTLS) -> UpstreamSecurity? {
         tls[settings] ?? previousTLS[settings]
     }
 
@@ -356,7 +360,7 @@ final class Loop: @unchecked Sendable {
 struct Publication: Sendable {
     var snapshot: Snapshot
     var credentials: [Secret<[UInt8]>?]
-    var tls: [UpstreamTLS: NIOSSLContext]
+    var tls: [UpstreamTLS: UpstreamSecurity]
     /// TLS by port and listener; empty when no port is encrypted.
     var securities: [[ListenerSecurity?]]
     var portIndex: [Int]

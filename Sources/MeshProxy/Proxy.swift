@@ -6,7 +6,6 @@ package import MeshLimits
 package import MeshRouting
 package import MeshSnapshot
 package import MeshTelemetry
-import NIOSSL
 
 /// The data plane: listening sockets, one `Loop` for each thread, and the snapshot in use.
 ///
@@ -84,7 +83,7 @@ package actor Proxy {
         }
         self.loops = loops
         let all = loops
-        checker = HealthChecker(sockets: loops[0].sockets, seed: random.next()) {
+        checker = HealthChecker(loop: loops[0], seed: random.next()) {
             backend, authority, isHealthy in
             for loop in all {
                 loop.sockets.execute {
@@ -117,11 +116,11 @@ package actor Proxy {
         _ next: Snapshot,
         secret: @escaping @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
     ) async throws {
-        let tls = try tlsContexts(of: next)
         var certificates = certificates
         do {
             try certificates.prepare(
-                next.ports.flatMap(\.listeners).compactMap(\.tls), secret, report: report)
+                next.ports.flatMap(\.listeners).compactMap(\.tls), next.backends, secret,
+                report: report)
         } catch {
             throw ProxyError(description: "\(error)")
         }
@@ -152,7 +151,7 @@ package actor Proxy {
             if let listening = listeners[key] { portIndex[listening.number] = index }
         }
         let publication = Publication(
-            snapshot: next, credentials: credentials, tls: tls,
+            snapshot: next, credentials: credentials, tls: certificates.upstreams,
             securities: Self.securities(of: next, certificates), portIndex: portIndex)
         log.direct(to: next.telemetry.accessLog)
         // All loops at once: requests on two connections should not differ for long.
@@ -206,12 +205,15 @@ package actor Proxy {
             readSecret, isPatient: isPatient, report: report)
         guard isNew else { return !isFaulty }
         let securities = Self.securities(of: snapshot, certificates)
+        let upstreams = certificates.upstreams
         let version = snapshot.version
         for loop in loops {
             await loop.sockets.run {
-                if loop.shard.snapshot.version == version { loop.adopt(securities) }
+                if loop.shard.snapshot.version == version { loop.adopt(securities, upstreams) }
             }
         }
+        let checker = checker
+        await loops[0].sockets.run { checker.adopt(upstreams, of: version) }
         return !isFaulty
     }
 
@@ -376,34 +378,5 @@ package actor Proxy {
                 }
             return found.flatMap { Credential.usable($0) }
         }
-    }
-
-    private func tlsContexts(of next: Snapshot) throws -> [UpstreamTLS: NIOSSLContext] {
-        var contexts: [UpstreamTLS: NIOSSLContext] = [:]
-        var system: [Backend.HTTPVersion: NIOSSLContext] = [:]
-        for backend in next.backends {
-            guard let settings = backend.tls, contexts[settings] == nil else { continue }
-            var configuration = TLSConfiguration.makeClientConfiguration()
-            configuration.minimumTLSVersion = .tlsv12
-            configuration.applicationProtocols = [
-                settings.version == .http2 ? "h2" : "http/1.1"
-            ]
-            do {
-                if let file = settings.caFile {
-                    let roots = try NIOSSLCertificate.fromPEMFile(file)
-                    configuration.trustRoots = .certificates(roots)
-                    contexts[settings] = try NIOSSLContext(configuration: configuration)
-                } else {
-                    // The system's roots cost tens of milliseconds to read: once is enough.
-                    let context =
-                        try system[settings.version] ?? NIOSSLContext(configuration: configuration)
-                    system[settings.version] = context
-                    contexts[settings] = context
-                }
-            } catch {
-                throw ProxyError.badAuthorities(backend: backend.name, reason: "\(error)")
-            }
-        }
-        return contexts
     }
 }

@@ -18,11 +18,4 @@ package struct ProxyError: Error, Sendable, CustomStringConvertible {
             description: "cannot wait for sockets: \(reason); raise the limit of open files "
                 + "(ulimit -n)")
     }
-
-    /// A file of certificate authorities could not be used.
-    static func badAuthorities(backend: String, reason: String) -> ProxyError {
-        ProxyError(
-            description: "backend \(backend): tls.caFile could not be used: \(reason); "
-                + "name a PEM file with at least one certificate")
-    }
 }

@@ -94,6 +94,8 @@ final class UpstreamHandler: Connection {
     override func relieved() { client?.upstreamWritable() }
 
     override func ended() {
+        // In TLS 1.3 an endpoint refuses our certificate only once the handshake is over for us.
+        if tls != nil, problem.contains("ALERT") { loop.noteRefusal(by: slot, tls, problem) }
         if let client {
             client.upstreamClosed(self)
         } else {

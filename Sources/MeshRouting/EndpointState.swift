@@ -21,6 +21,10 @@ struct EndpointState: Sendable {
     var isTried = false
     /// Pauses in a row for which no length was named.
     var unhinted: Int32 = 0
+    /// How near it is: 0 is the nearest.
+    var tier: UInt8 = 0
+    /// When it came back after it had been out; 0 when it was never.
+    var readySince = Instant(nanoseconds: 0)
     /// When the pause ends or ended.
     var coolUntil = Instant(nanoseconds: 0)
     /// The endpoint in the snapshot, or -1 when it has gone and only its requests remain.

@@ -36,8 +36,11 @@ extension Fleet {
             let predecessor = numbers[backend.name].map { former[$0] }
             if let predecessor {
                 pool.budget = predecessor.budget
+                pool.waits = predecessor.waits
+                pool.hedges = predecessor.hedges
                 pool.turn = predecessor.turn
                 pool.nextSweep = predecessor.nextSweep
+                pool.rampsUntil = predecessor.rampsUntil
                 pool.troubles =
                     pool.outlier == nil && pool.coolDown == nil ? [] : predecessor.troubles
             }
@@ -59,6 +62,7 @@ extension Fleet {
             states[place].endpoint = id
             states[place].backend = BackendID(number)
             states[place].weight = max(weight, 0)
+            states[place].tier = endpoints[Int(id)].tier
             if backend.healthCheck == nil { states[place].isHealthy = true }
             if backend.outlier == nil || weight <= 0 {
                 states[place].isEjected = false

@@ -91,6 +91,7 @@ extension Fleet {
             state.isTried = false
             if outcome == .success { state.isOnTrial = false }
         }
+        if outcome == .success { startSlowly(place, at: now) }
         let number = Int(states[place].backend)
         guard outcome == .failure, let policy = pools[number].outlier,
             !states[place].isEjected

@@ -10,10 +10,12 @@ extension Fleet {
     ) {
         var identity = Identity(backend: backend, authority: authority, ordinal: 0)
         while let place = places[identity] {
+            let isBack = healthy && !states[Int(place)].isHealthy
             update(Int(place)) { state in
-                if healthy, !state.isHealthy { state.record.restart(at: now) }
+                if isBack { state.record.restart(at: now) }
                 state.isHealthy = healthy
             }
+            if isBack { startSlowly(Int(place), at: now) }
             identity.ordinal += 1
         }
     }

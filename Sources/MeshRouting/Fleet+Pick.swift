@@ -30,17 +30,55 @@ extension Fleet {
         if now >= nextReturn { tick(at: now) }
         let number = Int(backend)
         guard pools.indices.contains(number) else { return nil }
-        if pools[number].isStale { refresh(number) }
+        if pools[number].isStale { refresh(number, at: now) }
         guard pools[number].sampler.count > 0 else { return nil }
         if pools[number].gated.isDisjoint(with: carried.labels) {
-            return pick(number, hash: hash, tried, nil, using: &random, at: now)
+            if pools[number].tiers.isEmpty {
+                return pick(number, hash: hash, tried, nil, using: &random, at: now)
+            }
+            return pickNear(
+                number, pools[number].tiers, hash: hash, tried, nil, using: &random, at: now)
         }
         // Drawn from as if the others were not there, by the same code.
         var sampler = admitted(number, carried)
         guard sampler.count > 0 else { return nil }
         swap(&sampler, &pools[number].sampler)
         defer { swap(&sampler, &pools[number].sampler) }
-        return pick(number, hash: hash, tried, carried, using: &random, at: now)
+        let near =
+            pools[number].tiers.isEmpty
+            ? [] : tiers(of: number, drawing: pools[number].sampler.slots, at: now)
+        if near.isEmpty {
+            return pick(number, hash: hash, tried, carried, using: &random, at: now)
+        }
+        return pickNear(number, near, hash: hash, tried, carried, using: &random, at: now)
+    }
+
+    /// A pick from one of `tiers`, the nearest by preference: from the next one where the picked
+    /// endpoint has as much to do as the policy lets a near one have, and from all of them where
+    /// everything in the tier was tried.
+    private mutating func pickNear(
+        _ number: Int, _ tiers: [Tier], hash: UInt64?, _ tried: borrowing Tried,
+        _ carried: Carried?, using random: inout SplitMix64, at now: Instant
+    ) -> Pick {
+        let drawn = random.below(100)
+        let first = tiers.firstIndex { drawn < $0.bound } ?? tiers.count - 1
+        let most = pools[number].locality?.spillRequests ?? 0
+        var best: Pick?
+        var bestDrawn = lastDrawn
+        for tier in tiers[first...] where tier.sampler.count > 0 {
+            var sampler = tier.sampler
+            swap(&sampler, &pools[number].sampler)
+            let found = pick(number, hash: hash, tried, carried, using: &random, at: now)
+            swap(&sampler, &pools[number].sampler)
+            if tried.contains(found.slot) { continue }
+            if most == 0 || states[Int(found.slot.index)].load < Double(most) { return found }
+            if best == nil { (best, bestDrawn) = (found, lastDrawn) }
+        }
+        guard let best else {
+            return pick(number, hash: hash, tried, carried, using: &random, at: now)
+        }
+        lastDrawn = bestDrawn
+        return best
     }
 
     /// A pick from the sampler of the pool at `number`, which is not empty; `carried` when it
@@ -66,7 +104,7 @@ extension Fleet {
     }
 
     /// Makes the list anew that picks draw from.
-    private mutating func refresh(_ number: Int) {
+    mutating func refresh(_ number: Int, at now: Instant) {
         let members = pools[number].members
         let panics = pools[number].panics
         let slots = members.filter { place in
@@ -76,6 +114,7 @@ extension Fleet {
         pools[number].sampler = Sampler(
             slots: slots, weights: slots.map { states[Int($0)].weight })
         pools[number].isStale = false
+        pools[number].tiers = tiers(of: number, drawing: slots, at: now)
     }
 
     /// What is drawn from for what is `carried`: of the endpoints that may have it the available
@@ -113,6 +152,11 @@ extension Fleet {
         let b = pools[number].sampler.slots[second]
         lastDrawn = (a, b)
         let (loadA, loadB) = (states[Int(a)].load, states[Int(b)].load)
+        if pools[number].rampsUntil > now {
+            // What came back a moment ago looks idle, and must not get everything at once.
+            let (rampA, rampB) = (ramp(of: Int(a), at: now), ramp(of: Int(b), at: now))
+            if rampA != rampB { return random.below(rampA + rampB) < rampA ? a : b }
+        }
         guard byLatency else { return loadA <= loadB ? a : b }
         let costA = states[Int(a)].latency.value(at: now) * (loadA + 1)
         let costB = states[Int(b)].latency.value(at: now) * (loadB + 1)

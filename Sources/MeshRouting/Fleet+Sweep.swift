@@ -12,6 +12,7 @@ extension Fleet {
     ///
     /// **Complexity** O(backends) before an interval is over, O(n log n) then.
     package mutating func sweep(at now: Instant) -> [Ejection] {
+        growShares(at: now)
         var ejections: [Ejection] = []
         for number in pools.indices {
             guard let policy = pools[number].outlier, policy.latencyPercentMax > 0,

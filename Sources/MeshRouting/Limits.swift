@@ -36,6 +36,12 @@ enum Limits {
     static var unhintedCoolDown: Nanoseconds { .seconds(30) }
     /// Endpoints whose times are known, below which none is called slow.
     static var comparedEndpoints: Int { 3 }
+    /// Answers after which what is known of their waits is halved, so that the old ones fade.
+    static var rememberedWaits: Int { 1_000 }
+    /// Second attempts that a backend saves up at most.
+    static var savedHedges: Int { 10 }
+    /// Answers below which their waits say nothing.
+    static var knownWaits: Int { 20 }
     /// Seconds that a retry budget looks back.
     static var budgetSeconds: Int { 10 }
 }

@@ -23,6 +23,16 @@ struct Pool: Sendable {
     var nextSweep = Instant(nanoseconds: 0)
     /// What is drawn from: the available members, or all of them when none is.
     var sampler = Sampler()
+    /// The same split by how near endpoints are; empty where that makes no difference.
+    var tiers: [Tier] = []
+    /// What decides about tiers; nil where nearness counts for nothing.
+    var locality: LocalityPolicy?
+    /// How long an endpoint that came back takes to get its whole share.
+    var slowStart = Nanoseconds.zero
+    /// When the last of those that came back has its whole share; 0 for none.
+    var rampsUntil = Instant(nanoseconds: 0)
+    /// In a replay: the bounds of the tiers as they were.
+    var knownBounds: [Int]?
     /// Whether `sampler` no longer tells the truth.
     var isStale = true
     /// Available members.
@@ -35,6 +45,10 @@ struct Pool: Sendable {
     var ringWeights: [Int32] = []
     /// Whose turn is next; nil before the first, which is drawn so that shards differ.
     var turn: UInt64?
+    /// How long answers of its models take to begin; only looked up.
+    var waits: [WaitKey: WaitTimes] = [:]
+    /// What second attempts it may still receive.
+    var hedges = HedgeBudget()
     /// What retries it may still receive.
     var budget = RetryBudget()
 
@@ -48,6 +62,8 @@ struct Pool: Sendable {
         name = backend.name
         outlier = backend.outlier
         coolDown = backend.coolDown
+        locality = backend.locality
+        slowStart = backend.slowStart
         choice =
             switch backend.balancing {
             case .peakEWMA: .latency

@@ -12,6 +12,11 @@ package struct PoolPicture: Codable, Hashable, Sendable {
     package var turn: UInt64?
     /// Its endpoints with a weight above 0, in the order of the snapshot.
     package var endpoints: [Endpoint]
+    /// How many of a hundred requests each tier and the nearer ones got; nil without tiers.
+    package var bounds: [Int]?
+    /// When the last endpoint that came back has its whole share, on the proxy's clock; nil for
+    /// none.
+    package var rampsUntil: UInt64?
     /// The two that were drawn, where two are; indices into `endpoints`.
     package var drawn: [Int] = []
     /// The one that was picked, or nil.
@@ -31,6 +36,10 @@ package struct PoolPicture: Codable, Hashable, Sendable {
         package var coolsUntil: UInt64?
         /// Whether it was on trial, and a request was trying it; nil when it was not.
         package var isTrial: Bool?
+        /// How near it is, where that counts: 0 is the nearest.
+        package var tier: Int?
+        /// When it came back after it had been out, on the proxy's clock; nil when it was never.
+        package var readySince: UInt64?
         /// Whether its gate was shut for what the request carries; nil when it was not.
         package var isBarred: Bool?
         /// Whether the exchange had tried it before.
@@ -63,6 +72,8 @@ extension Fleet {
         guard pools.indices.contains(Int(backend)) else { return nil }
         let pool = pools[Int(backend)]
         guard pool.members.count <= Limits.picturedEndpoints else { return nil }
+        if pool.isStale { refresh(Int(backend), at: now) }
+        let isTiered = pool.locality != nil
         let isGated = !pool.gated.isDisjoint(with: carried.labels)
         var endpoints: [PoolPicture.Endpoint] = []
         for place in pool.members {
@@ -75,11 +86,18 @@ extension Fleet {
                     ejectedUntil: state.isEjected ? state.record.until.nanoseconds : nil,
                     coolsUntil: state.isCooling ? state.coolUntil.nanoseconds : nil,
                     isTrial: state.isOnTrial ? state.isTried : nil,
+                    tier: isTiered ? Int(state.tier) : nil,
+                    readySince: state.readySince.nanoseconds > 0
+                        ? state.readySince.nanoseconds : nil,
                     isBarred: isGated && !admits(place, carried) ? true : nil,
                     isTried: tried.contains(slot), inFlight: state.inFlight,
                     latency: Int64(state.latency.value(at: now)), estimate: state.latency.words))
         }
-        return PoolPicture(backend: pool.name, turn: pool.turn, endpoints: endpoints)
+        var picture = PoolPicture(backend: pool.name, turn: pool.turn, endpoints: endpoints)
+        let tiers = pools[Int(backend)].tiers
+        if !tiers.isEmpty { picture.bounds = tiers.map(\.bound) }
+        if pool.rampsUntil.nanoseconds > 0 { picture.rampsUntil = pool.rampsUntil.nanoseconds }
+        return picture
     }
 
     /// The name of `backend`; empty when there is none of that number.
@@ -111,6 +129,9 @@ extension Fleet {
         let members = pools[Int(backend)].members
         guard members.count == picture.endpoints.count else { return false }
         pools[Int(backend)].turn = picture.turn
+        pools[Int(backend)].knownBounds = picture.bounds
+        pools[Int(backend)].rampsUntil = Instant(nanoseconds: picture.rampsUntil ?? 0)
+        pools[Int(backend)].isStale = true
         for (place, endpoint) in zip(members, picture.endpoints) {
             guard identities[Int(place)].authority == endpoint.authority else { return false }
             ejected.removeAll { $0 == place }
@@ -120,6 +141,7 @@ extension Fleet {
                 if let until = endpoint.coolsUntil {
                     state.coolUntil = Instant(nanoseconds: until)
                 }
+                state.readySince = Instant(nanoseconds: endpoint.readySince ?? 0)
                 state.isOnTrial = endpoint.isTrial != nil
                 state.isTried = endpoint.isTrial == true
                 state.isHealthy = endpoint.isHealthy

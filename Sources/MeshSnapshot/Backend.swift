@@ -20,6 +20,10 @@ package struct Backend: Sendable, Hashable {
     package var outlier: OutlierPolicy?
     /// What becomes of the pauses that servers ask for; nil for nothing.
     package var coolDown: CoolDownPolicy?
+    /// Whether near endpoints are preferred, and when others help out; nil for no preference.
+    package var locality: LocalityPolicy?
+    /// How long an endpoint that was out takes to get its whole share again; zero for no time.
+    package var slowStart: Nanoseconds
     /// The version of HTTP that they are spoken to in.
     package var version: HTTPVersion
     /// How connections to them are encrypted, or nil for cleartext.
@@ -59,7 +63,8 @@ package struct Backend: Sendable, Hashable {
         name: String, provider: String = "", dialect: Dialect = .http,
         endpoints: Range<EndpointID>, balancing: Balancing = .peakEWMA,
         healthCheck: HealthCheck? = nil, outlier: OutlierPolicy? = OutlierPolicy(),
-        coolDown: CoolDownPolicy? = CoolDownPolicy(),
+        coolDown: CoolDownPolicy? = CoolDownPolicy(), locality: LocalityPolicy? = nil,
+        slowStart: Nanoseconds = .zero,
         version: HTTPVersion = .http1, tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [],
         pathPrefix: [UInt8] = [],
         hostHeader: [UInt8]? = nil, credential: Credential? = nil,
@@ -73,6 +78,8 @@ package struct Backend: Sendable, Hashable {
         self.healthCheck = healthCheck
         self.outlier = outlier
         self.coolDown = coolDown
+        self.locality = locality
+        self.slowStart = slowStart
         self.version = version
         self.tls = tls
         self.pathStrip = pathStrip
@@ -81,6 +88,22 @@ package struct Backend: Sendable, Hashable {
         self.credential = credential
         self.connections = connections
         self.access = access
+    }
+}
+
+/// How requests are spread over endpoints that are near and far.
+package struct LocalityPolicy: Sendable, Hashable {
+    /// What the endpoints of a tier carry, in percent of their share: 140 lets a tier take
+    /// everything until more than two sevenths of it are out.
+    package var overprovisioningPercent: Int
+    /// Requests in flight at an endpoint, for each unit of weight, from which the next tier is
+    /// asked; 0 for never.
+    package var spillRequests: Int
+
+    /// A policy of the given parts.
+    package init(overprovisioningPercent: Int = 140, spillRequests: Int = 0) {
+        self.overprovisioningPercent = overprovisioningPercent
+        self.spillRequests = spillRequests
     }
 }
 
@@ -98,6 +121,9 @@ package struct Endpoint: Sendable, Hashable {
     package var labels: [Label]
     /// What a verifier said about it, or nil.
     package var attestation: Attestation?
+    /// How near it is to the proxy: 0 is its zone, 1 its region, 2 anywhere else; 0 where nearness
+    /// counts for nothing.
+    package var tier: UInt8 = 0
 
     /// A named fact about an endpoint.
     package struct Label: Sendable, Hashable {
@@ -261,6 +287,30 @@ package struct UpstreamTLS: Sendable, Hashable {
     package var caFile: String?
     /// The version of HTTP that is agreed on within it.
     package var version: Backend.HTTPVersion
+    /// Authorities in the place of `caFile`.
+    package var authorities: [AuthoritySource] = []
+    /// The trust domain that endpoints are workloads of, or nil.
+    package var trustDomain: String?
+    /// Names of which the certificate must have one; empty when it must have `serverName`.
+    package var names: [PeerName] = []
+    /// The certificate that is shown to endpoints.
+    package var certificate: CertificateSource?
+
+    /// A name in a certificate.
+    package enum PeerName: Sendable, Hashable {
+        /// A host, in lower case.
+        case host(String)
+        /// A URI.
+        case uri(String)
+    }
+
+    /// Whether it is a name and no more: the system's authorities vouch for it.
+    package var isPlain: Bool { caFile == nil && !isElaborate }
+
+    /// Whether it is more than an authority file and a name.
+    package var isElaborate: Bool {
+        !authorities.isEmpty || !names.isEmpty || certificate != nil
+    }
 
     /// TLS of the given parts.
     package init(

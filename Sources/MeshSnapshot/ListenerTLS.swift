@@ -105,6 +105,11 @@ extension Snapshot {
             files.formUnion(tls.certificate.files)
             for authority in tls.callers?.authorities ?? [] { files.formUnion(authority.files) }
         }
+        for tls in backends.compactMap(\.tls) {
+            if let file = tls.caFile { files.insert(file) }
+            files.formUnion(tls.certificate?.files ?? [])
+            for authority in tls.authorities { files.formUnion(authority.files) }
+        }
         return files.sorted()
     }
 }

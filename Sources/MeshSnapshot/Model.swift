@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import MeshBasics
+package import MeshBasics
 
 /// A logical model name and what stands behind it.
 package struct Model: Sendable, Hashable {
@@ -31,6 +31,8 @@ package struct Model: Sendable, Hashable {
     package var isMixed: Bool
     /// Whether and how an answer that broke off goes on elsewhere; nil for not at all.
     package var continuation: ContinuationPolicy?
+    /// Whether and when another endpoint is asked beside a slow one; nil for never.
+    package var hedging: HedgePolicy?
     /// How callers keep their target of several; nil where chance decides for each request.
     package var sticky: Sticky?
     /// Copies of its requests that are sent without waiting for an answer.
@@ -50,8 +52,8 @@ package struct Model: Sendable, Hashable {
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
         labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false,
-        continuation: ContinuationPolicy? = nil, sticky: Sticky? = nil, mirrors: [Mirror] = [],
-        comparison: Comparison? = nil
+        continuation: ContinuationPolicy? = nil, hedging: HedgePolicy? = nil,
+        sticky: Sticky? = nil, mirrors: [Mirror] = [], comparison: Comparison? = nil
     ) {
         self.name = name
         self.resource = resource
@@ -66,12 +68,43 @@ package struct Model: Sendable, Hashable {
         self.identity = identity
         self.isMixed = isMixed
         self.continuation = continuation
+        self.hedging = hedging
         self.sticky = sticky
         self.mirrors = mirrors
         self.comparison = comparison
         let all = (targets + fallbacks).map(\.capabilities)
         hasLimits = all.contains { !$0.isUnlimited }
         readsNeeds = continuation != nil || all.contains { !$0.vision || !$0.jsonMode }
+    }
+}
+
+/// When another endpoint is asked beside one whose answer is late.
+package struct HedgePolicy: Sendable, Hashable {
+    /// The wait after which it is, where no percentile is known; nil for never then.
+    package var delay: Nanoseconds?
+    /// The share of answers, in percent, that begin sooner than the wait; nil for `delay` always.
+    package var percentile: Int?
+    /// The shortest wait, whatever the percentile says.
+    package var delayMin: Nanoseconds
+    /// Second attempts in percent of requests, and their tokens in percent of those.
+    package var budgetPercent: Int
+    /// Requests with more tokens than these, by a rough count, are never sent twice.
+    package var inputTokensMax: Int
+    /// Whether a fallback is asked where the backend has no other endpoint.
+    package var usesFallbacks: Bool
+
+    /// A policy of the given parts.
+    package init(
+        delay: Nanoseconds? = nil, percentile: Int? = nil,
+        delayMin: Nanoseconds = .milliseconds(50), budgetPercent: Int = 5,
+        inputTokensMax: Int = 4096, usesFallbacks: Bool = false
+    ) {
+        self.delay = delay
+        self.percentile = percentile
+        self.delayMin = delayMin
+        self.budgetPercent = budgetPercent
+        self.inputTokensMax = inputTokensMax
+        self.usesFallbacks = usesFallbacks
     }
 }
 

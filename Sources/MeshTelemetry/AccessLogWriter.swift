@@ -9,9 +9,10 @@ import MeshBasics
 /// `connect_ms`, `ttfb_ms`, `ttft_ms`, `bytes_in`, `bytes_out`, `route`, `backend`, `endpoint`,
 /// `attempts`, `model`, `upstream_model`, `operation`, `stream`, `tokens_in`, `tokens_out`,
 /// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `grpc_status`, `error_code`,
-/// `error_scope`, `limit`, `access_rule`, `fallback`, `truncated`, `client_aborted`,
-/// `usage_missing`, `limit_audited`, `access_audited`, `residency` (`labels`, `policies`,
-/// `hops`), `identity`, `identity_provider`, `spiffe_id`, `client`, `user_agent`, `snapshot`.
+/// `error_scope`, `limit`, `access_rule`, `fallback`, `resumed`, `hedged`, `hedge`, `tokens_left`,
+/// `truncated`, `client_aborted`, `usage_missing`, `limit_audited`, `access_audited`, `residency`
+/// (`labels`, `policies`, `hops`), `identity`, `identity_provider`, `spiffe_id`, `client`,
+/// `user_agent`, `snapshot`.
 ///
 /// What it never writes: headers beside the user agent, bodies, the query of a path, and the user
 /// name and password of an address. Paths and hosts are cut down here and not where they are
@@ -163,12 +164,22 @@ package struct AccessLogWriter: Sendable {
         }
         if flags.contains(.fallback) { sink.literal(",\"fallback\":true") }
         if flags.contains(.resumed) { sink.literal(",\"resumed\":true") }
-        if flags.contains(.hedged) { sink.literal(",\"hedged\":true") }
+        if flags.contains(.hedged) { writeHedge(record, to: &sink) }
         if flags.contains(.truncated) { sink.literal(",\"truncated\":true") }
         if flags.contains(.clientAborted) { sink.literal(",\"client_aborted\":true") }
         if flags.contains(.usageMissing) { sink.literal(",\"usage_missing\":true") }
         if flags.contains(.limitAudited) { sink.literal(",\"limit_audited\":true") }
         if flags.contains(.accessAudited) { sink.literal(",\"access_audited\":true") }
         if flags.contains(.accessUnchecked) { sink.literal(",\"access_unchecked\":true") }
+    }
+
+    private static func writeHedge(
+        _ record: borrowing ExchangeRecord, to sink: inout LineSink
+    ) {
+        sink.literal(",\"hedged\":true")
+        if let outcome = record.hedge { sink.word(",\"hedge\":\"", outcome.label) }
+        if record.tokensLeft > 0 {
+            sink.number(",\"tokens_left\":", UInt64(record.tokensLeft))
+        }
     }
 }

@@ -68,6 +68,10 @@ package struct ExchangeRecord: Sendable {
     package var grpcStatus: UInt8?
     /// Attempts at upstreams, the first included.
     package var attempts: UInt16 = 0
+    /// What became of a second attempt beside a slow one, or nil when there was none.
+    package var hedge: HedgeOutcome?
+    /// Tokens of its prompt, by a rough count, that a server was told in vain.
+    package var tokensLeft: UInt32 = 0
     /// What else was true.
     package var flags: ExchangeFlags = []
 

@@ -68,6 +68,31 @@ package enum RetryReason: UInt8, CaseIterable, Sendable {
     }
 }
 
+/// What became of a second attempt beside a slow one.
+package enum HedgeOutcome: UInt8, CaseIterable, Sendable {
+    /// The caller got its answer.
+    case won
+    /// The first one answered after all.
+    case lost
+    /// It failed, and the first one went on alone.
+    case failed
+    /// The first one failed, and it went on alone.
+    case tookOver
+    /// Neither answered: the caller left, or the time was over.
+    case abandoned
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .won: "won"
+        case .lost: "lost"
+        case .failed: "failed"
+        case .tookOver: "took_over"
+        case .abandoned: "abandoned"
+        }
+    }
+}
+
 /// Why an endpoint was taken out of the choice.
 package enum EjectionReason: UInt8, CaseIterable, Sendable {
     /// Too many errors in a row.

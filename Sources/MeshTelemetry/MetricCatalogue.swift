@@ -103,6 +103,15 @@ package enum MetricCatalogue {
         "pinion_model_circuits_opened_total", .counter, labels: ["backend"],
         help: "Circuits of upstream models that opened after failures in a row; each event loop "
             + "judges alone.")
+    static let hedges = Metric(
+        "pinion_hedges_total", .counter, labels: ["backend", "outcome"],
+        help: "Second attempts beside slow ones, by the backend that was asked second: it answered "
+            + "(won), the first did (lost), it failed (failed), the first failed and it went on "
+            + "(took_over), or neither answered (abandoned).")
+    static let hedgeTokens = Metric(
+        "pinion_hedge_tokens_total", .counter, labels: ["backend"],
+        help: "Tokens of prompts, by a rough count, that servers of the backend were told in vain "
+            + "because another one was asked too.")
     static let limitDecisions = Metric(
         "pinion_limit_decisions_total", .counter, labels: ["policy", "limit", "decision"],
         help: "Requests that a limit let in (admitted), refused, or would have refused were it "
@@ -202,8 +211,8 @@ package enum MetricCatalogue {
         help: "1 when series were left out because the page reached its bound.")
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
-        retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, limitDecisions,
-        limitUsage, limitEvictions,
+        retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, hedges,
+        hedgeTokens, limitDecisions, limitUsage, limitEvictions,
         accessDecisions, engineAnswers, engineDuration, mirrorCopies, mirrorPairs,
         mirrorAgreements, mirrorGood, mirrorGaps, mirrorDuration, mirrorTokens, mirrorCost,
         mirrorSimilarity, identityResults, truncations,

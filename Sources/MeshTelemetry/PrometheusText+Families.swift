@@ -84,6 +84,9 @@ extension MetricsPage {
         columns(MetricCatalogue.coolDowns, metrics.coolDowns, names, order, coolDowns)
         columns(MetricCatalogue.passings, metrics.passings, names, order, passings)
         columns(MetricCatalogue.circuits, metrics.circuits, names, order, [])
+        let hedges = HedgeOutcome.allCases.map(\.label.description)
+        columns(MetricCatalogue.hedges, metrics.hedges, names, order, hedges)
+        columns(MetricCatalogue.hedgeTokens, metrics.hedgeTokens, names, order, [])
         columns(MetricCatalogue.truncations, metrics.truncations, names, order, [])
         begin(MetricCatalogue.endpoints)
         for row in order {

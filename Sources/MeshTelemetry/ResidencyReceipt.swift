@@ -46,6 +46,8 @@ package final class ResidencyReceipt: Sendable {
             case resume
             /// A copy for a mirror.
             case mirror
+            /// A second attempt beside a slow one.
+            case hedge
             /// A question to a policy engine, which is told of the request.
             case engine
             /// The text of the request, shown to a classifier.
@@ -59,6 +61,7 @@ package final class ResidencyReceipt: Sendable {
                 case .fallback: "fallback"
                 case .resume: "resume"
                 case .mirror: "mirror"
+                case .hedge: "hedge"
                 case .engine: "engine"
                 case .classifier: "classifier"
                 }
@@ -67,7 +70,7 @@ package final class ResidencyReceipt: Sendable {
             /// Whether it is an attempt, of which it is known whether it went out.
             var isAttempt: Bool {
                 switch self {
-                case .first, .retry, .fallback, .resume: true
+                case .first, .retry, .fallback, .resume, .hedge: true
                 case .mirror, .engine, .classifier: false
                 }
             }
@@ -102,9 +105,12 @@ package final class ResidencyReceipt: Sendable {
         return ResidencyReceipt(labels: labels, policies: policies, hops: hops + [hop])
     }
 
-    /// The receipt with the last attempt as one that went out.
-    package func sent() -> ResidencyReceipt {
-        guard let last = hops.lastIndex(where: { $0.kind.isAttempt }) else { return self }
+    /// The receipt with the last attempt at `endpoint` of `backend` as one that went out.
+    package func sent(to endpoint: String, of backend: String) -> ResidencyReceipt {
+        let last = hops.lastIndex {
+            $0.kind.isAttempt && $0.endpoint == endpoint && $0.backend == backend
+        }
+        guard let last else { return self }
         var hops = hops
         hops[last].wasSent = true
         return ResidencyReceipt(labels: labels, policies: policies, hops: hops)

@@ -29,6 +29,8 @@ extension ShardMetrics {
             coolDowns.add(other.coolDowns, row: source, to: row)
             passings.add(other.passings, row: source, to: row)
             circuits.add(other.circuits, row: source, to: row)
+            hedges.add(other.hedges, row: source, to: row)
+            hedgeTokens.add(other.hedgeTokens, row: source, to: row)
             endpoints.raise(other.endpoints, row: source, to: row)
             truncations.add(other.truncations, row: source, to: row)
         }

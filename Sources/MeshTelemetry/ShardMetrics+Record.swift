@@ -71,6 +71,16 @@ extension ShardMetrics {
         circuits.add(1, row: Int(backend.number), column: 0)
     }
 
+    /// Counts a second attempt beside a slow one.
+    package mutating func countHedge(_ outcome: HedgeOutcome, backend: BackendSeriesID) {
+        hedges.add(1, row: Int(backend.number), column: Int(outcome.rawValue))
+    }
+
+    /// Counts tokens of a prompt that a server was told in vain.
+    package mutating func countHedgeTokens(_ tokens: UInt64, backend: BackendSeriesID) {
+        hedgeTokens.add(tokens, row: Int(backend.number), column: 0)
+    }
+
     /// States how many endpoints of a backend this shard sees in `state`.
     package mutating func setEndpoints(
         _ count: Int, _ state: EndpointState, backend: BackendSeriesID

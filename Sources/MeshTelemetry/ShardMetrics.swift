@@ -73,6 +73,9 @@ package struct ShardMetrics: Sendable {
     var coolDowns = CounterBank(width: CoolDownReason.allCases.count)
     var passings = CounterBank(width: PassingOver.allCases.count)
     var circuits = CounterBank(width: 1)
+    /// By backend: `HedgeOutcome`, and tokens of prompts that were told in vain.
+    var hedges = CounterBank(width: HedgeOutcome.allCases.count)
+    var hedgeTokens = CounterBank(width: 1)
     var endpoints = CounterBank(width: EndpointState.allCases.count)
     var truncations = CounterBank(width: 1)
 
@@ -190,6 +193,8 @@ package struct ShardMetrics: Sendable {
         coolDowns.grow(to: backends.count)
         passings.grow(to: backends.count)
         circuits.grow(to: backends.count)
+        hedges.grow(to: backends.count)
+        hedgeTokens.grow(to: backends.count)
         endpoints.grow(to: backends.count)
         truncations.grow(to: backends.count)
         refusals.grow(to: errors.codes.count)

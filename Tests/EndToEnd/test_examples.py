@@ -91,6 +91,21 @@ def test_failover_serves_from_the_second_site(run_example):
     assert len(sims[9102].requests()) == 5
 
 
+def test_locality_serves_from_the_nearest_place(run_example):
+    gateway, sims = run_example("locality", {port: ["tiny"] for port in (9101, 9102, 9103)})
+    for _ in range(10):
+        assert gateway.chat("assistant", max_tokens=1)[0] == 200
+    assert len(sims[9101].requests()) == 10
+    assert sims[9102].requests() == sims[9103].requests() == []
+
+
+def test_locality_goes_to_the_region_next(run_example):
+    gateway, sims = run_example("locality", {9102: ["tiny"], 9103: ["tiny"]})
+    for _ in range(10):
+        assert gateway.chat("assistant", max_tokens=1)[0] == 200
+    assert sims[9102].requests() and not sims[9103].requests()
+
+
 def test_header_routing_sends_a_team_to_its_own_server(run_example):
     gateway, sims = run_example("header-routing", {9101: ["tiny"], 9102: ["tiny"]})
 

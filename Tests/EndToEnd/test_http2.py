@@ -11,7 +11,7 @@ import hpack
 import pytest
 
 from children import wait_until
-from configuration import ai_backend, backend, mesh, model, route, rule, target
+from configuration import ai_backend, backend, mesh, model, policy, route, rule, target, to
 from http2 import (
     ACK,
     DATA,
@@ -500,3 +500,49 @@ def test_malformed_requests_are_refused(gateway):
             refused += 1
     print(f"HTTP/2 downgrade: {refused} of {len(cases())} refused")
     assert wrong == []
+
+
+def test_health_of_a_server_of_http2_is_asked_in_http2(start, serve2):
+    """A server that speaks nothing else stays in use, and one that fails goes out of it."""
+    answers = {"/health": 200}
+
+    def answer(stream):
+        stream.respond(answers.get(stream.field(":path"), 200), end=True)
+
+    upstream = serve2(answer)
+    check = {"path": "/health", "interval": "100ms", "timeout": "1s", "unhealthyThreshold": 2}
+    gateway = start(
+        backend("echo", upstream.port, appProtocol="http2"),
+        route("all", rule("echo")),
+        policy("Backend", "echo", healthCheck=check),
+    )
+    wait_until(
+        lambda: sum(stream.field(":path") == "/health" for stream in upstream.streams) > 5, "probes"
+    )
+    assert gateway.metric("pinion_endpoints", state="healthy") == 1
+    assert gateway.request("GET", "/")[0] == 200
+    answers["/health"] = 503
+    wait_until(lambda: gateway.metric("pinion_endpoints", state="unhealthy") == 1, "unhealthy")
+    answers["/health"] = 200
+    wait_until(lambda: gateway.metric("pinion_endpoints", state="healthy") == 1, "healthy")
+
+
+def test_copies_reach_a_server_of_http2(start, serve, serve2):
+    plain, copies = serve(), serve2()
+    gateway = start(
+        backend("plain", plain.port),
+        backend("copies", copies.port, appProtocol="http2"),
+        route(
+            "all",
+            rule(
+                "plain",
+                filters=[
+                    {"type": "RequestMirror", "requestMirror": {"backendRef": to("copies")}}
+                ],
+            ),
+        ),
+    )
+    for number in range(3):
+        assert gateway.request("POST", f"/{number}", b"body")[0] == 200
+    wait_until(lambda: len(copies.streams) == 3, "copies")
+    assert copies.connections <= 2, "copies share a connection"

@@ -64,6 +64,7 @@ import Testing
     private static func isMeantToBeWrong(_ path: String) -> Bool {
         [
             "gateway-invalid-listeners-unsupported-protocol.yaml",
+            "backendtlspolicy-invalid-kind.yaml",
             "gateway-invalid-route-kind.yaml", "gateway-invalid-tls-configuration.yaml",
             "gateway-with-invalid-clientcertificate-validation.yaml",
             "gateway-optional-address-value.yaml",

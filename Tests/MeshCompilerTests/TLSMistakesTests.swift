@@ -8,7 +8,7 @@ import Testing
 @Suite struct TLSMistakesTests {
     @Test(
         "a mistake about certificates is reported where it is",
-        arguments: Self.listeners + Self.callers + Self.facts)
+        arguments: Self.listeners + Self.callers + Self.facts + Self.backends)
     func reported(mistake: Mistake) {
         let found = diagnose(mistake.plain)
         #expect(found.map(\.line) == mistake.lines, "\(found)")
@@ -173,6 +173,80 @@ import Testing
             "`source.namespace` is not known on Backend `web`",
             gateway(["protocol: HTTPS", tls]) + others
                 + access("source.namespace == 'x'", "pinion.dev, kind: Backend, name: web")),
+    ]
+
+    /// A mesh whose Backend `web` has `tls` and, where there are `fields`, a BackendTLSPolicy with
+    /// `validation` of them.
+    private static func encrypted(
+        _ fields: [String], tls: String = "", target: String = "web", more: String = ""
+    ) -> String {
+        let policy = """
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: BackendTLSPolicy
+            metadata: {name: secure}
+            spec:
+              targetRefs: [{group: pinion.dev, kind: Backend, name: \(target)}]
+              validation:
+            \(fields.map { "    " + $0 }.joined(separator: "\n"))
+            ---
+
+            """
+        let web = Piece.web.replacing("spec:\n", with: "spec:\n\(tls)")
+        return Piece.gateway + others.replacing(Piece.web, with: web)
+            + (fields.isEmpty ? "" : policy) + more
+    }
+
+    private static let vouched = "caCertificateRefs: [\(trusted)]"
+    private static let named = "subjectAltNames: [{type: URI, uri: spiffe://example.org/a}]"
+    private static let hostname = "hostname: web.test"
+
+    private static let backends: [Mistake] = [
+        Mistake(
+            "there is no Backend `wab`",
+            encrypted([hostname, "wellKnownCACertificates: System"], target: "wab")
+                .replacing("name: wab}]", with: "name: wab}]<<<")),
+        Mistake(
+            "nothing says who vouches",
+            encrypted([hostname]).replacing("name: secure}", with: "name: secure}<<<")),
+        Mistake(
+            "is written beside `caCertificateRefs`",
+            encrypted([hostname, vouched, named, "wellKnownCACertificates: System<<<"])),
+        Mistake(
+            "any workload of the TrustDomain could answer",
+            encrypted([hostname, vouched]).replacing("name: secure}", with: "name: secure}<<<")),
+        Mistake(
+            "the name is missing",
+            encrypted([
+                hostname, vouched, "subjectAltNames:",
+                "  - {type: URI, uri: spiffe://example.org/a}",
+                "  - {type: Hostname, uri: a.test}<<<",
+            ])),
+        Mistake(
+            "has no value `ca.crt`",
+            encrypted([hostname, "caCertificateRefs:", "  - {name: empty, group: \"\"}<<<"])),
+        Mistake(
+            "says already whose certificates are taken",
+            encrypted([hostname, vouched, named], tls: "  tls: {caFile: roots.pem}<<<\n")),
+        Mistake(
+            "is for Backend `web` already",
+            encrypted(
+                [hostname, vouched, named],
+                more: """
+                    apiVersion: gateway.networking.k8s.io/v1
+                    kind: BackendTLSPolicy
+                    metadata: {name: twice}
+                    spec:
+                      targetRefs: [{group: pinion.dev, kind: Backend, name: web}]<<<
+                      validation: {hostname: web.test, wellKnownCACertificates: System}
+                    ---
+
+                    """)),
+        Mistake(
+            "there is no Certificate `wab`",
+            encrypted(
+                [],
+                tls: "  tls: {serverName: web.test, certificateRef: "
+                    + "{group: pinion.dev, kind: Certificate, name: wab}}<<<\n")),
     ]
 
     @Test("with certificates of a TrustDomain rules may speak of workloads")

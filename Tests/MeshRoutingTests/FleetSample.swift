@@ -11,6 +11,10 @@ struct BackendSample {
     var balancing = Balancing.peakEWMA
     var outlier: OutlierPolicy? = OutlierPolicy()
     var coolDown: CoolDownPolicy? = CoolDownPolicy()
+    var locality: LocalityPolicy?
+    var slowStart = Nanoseconds.zero
+    /// How near each endpoint is; 0 where there is no element.
+    var tiers: [UInt8] = []
     var healthCheck: HealthCheck?
     /// The last byte of the first address; the others follow.
     var firstAddress = 0
@@ -24,16 +28,18 @@ func snapshot(_ samples: [BackendSample]) -> Snapshot {
         let first = EndpointID(endpoints.count)
         for (i, weight) in sample.weights.enumerated() {
             let last = sample.firstAddress + i
-            endpoints.append(
-                Endpoint(
-                    backend: BackendID(number), address: "10.0.\(last / 256).\(last % 256)",
-                    port: 8000, weight: weight))
+            var endpoint = Endpoint(
+                backend: BackendID(number), address: "10.0.\(last / 256).\(last % 256)",
+                port: 8000, weight: weight)
+            endpoint.tier = i < sample.tiers.count ? sample.tiers[i] : 0
+            endpoints.append(endpoint)
         }
         backends.append(
             Backend(
                 name: sample.name, endpoints: first..<EndpointID(endpoints.count),
                 balancing: sample.balancing, healthCheck: sample.healthCheck,
-                outlier: sample.outlier, coolDown: sample.coolDown))
+                outlier: sample.outlier, coolDown: sample.coolDown,
+                locality: sample.locality, slowStart: sample.slowStart))
     }
     return Snapshot(
         version: 1, ports: [], rules: [], backends: backends, endpoints: endpoints, models: [],

@@ -220,7 +220,7 @@ private struct Walk: ~Copyable {
         case .mirror: "copy"
         case .engine: "question"
         case .classifier: "text"
-        case .first, .retry, .fallback, .resume: "attempt"
+        case .first, .retry, .fallback, .resume, .hedge: "attempt"
         }
     }
 

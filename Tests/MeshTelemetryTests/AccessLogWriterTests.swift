@@ -90,7 +90,8 @@ struct AccessLogWriterTests {
         let copy = ResidencyReceipt.Hop(kind: .mirror, backend: "default/m", endpoint: "[::1]:80")
         record.residency = ResidencyReceipt(
             labels: ["phi", "pii"], policies: ["default/p@1", "default/q@2"])
-        record.residency = record.residency?.adding(first)?.adding(copy)?.sent()
+        record.residency = record.residency?.adding(first)?.adding(copy)?
+            .sent(to: first.endpoint, of: first.backend)
         #expect(
             line(record).contains(
                 """
@@ -100,6 +101,29 @@ struct AccessLogWriterTests {
                 "attestation":"e\\"1","sent":true},\
                 {"kind":"mirror","backend":"default/m","endpoint":"[::1]:80","sent":true}]},
                 """))
+    }
+
+    @Test("of two attempts at once it is known which one went out")
+    func race() {
+        let first = ResidencyReceipt.Hop(
+            kind: .first, backend: "default/b", endpoint: "10.0.0.1:80")
+        let second = ResidencyReceipt.Hop(
+            kind: .hedge, backend: "default/b", endpoint: "10.0.0.2:80")
+        let receipt = ResidencyReceipt(labels: ["phi"], policies: [], hops: [first, second])
+        let sent = receipt.sent(to: first.endpoint, of: first.backend)
+        #expect(sent.hops.map(\.wasSent) == [true, false])
+        #expect(receipt.sent(to: first.endpoint, of: "default/a").hops == receipt.hops)
+    }
+
+    @Test("what became of a second attempt is told, and what was told in vain")
+    func hedge() {
+        var record = Samples.plain()
+        record.flags = [.hedged]
+        record.hedge = .tookOver
+        #expect(line(record).contains(#""hedged":true,"hedge":"took_over","client""#))
+        record.hedge = .lost
+        record.tokensLeft = 12
+        #expect(line(record).contains(#""hedged":true,"hedge":"lost","tokens_left":12,"#))
     }
 
     @Test("a receipt is bounded, and the longest one is written whole")

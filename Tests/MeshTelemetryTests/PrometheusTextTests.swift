@@ -39,6 +39,8 @@ struct PrometheusTextTests {
         metrics.countCoolDown(.refused, backend: backend)
         metrics.countPassing(.cooling, backend: backend)
         metrics.countCircuit(backend: backend)
+        metrics.countHedge(.won, backend: backend)
+        metrics.countHedgeTokens(12, backend: backend)
         metrics.setEndpoints(1, .healthy, backend: backend)
         return metrics
     }

@@ -41,6 +41,8 @@ package struct MeshSketch: Sendable {
     package var usageLimits: [String] = []
     /// Where backends are, by name: `region` of their endpoints.
     package var regions: [String: String] = [:]
+    /// Where endpoints are, by the name of their backend: `zone` of each, in order.
+    package var zones: [String: [String]] = [:]
     /// Data labels, and the regions that each may go to; `x-data-label` names them.
     package var confined: [(label: String, regions: [String])] = []
     /// When the evidence about the endpoints of backends ends, by name; data labels of `confined`
@@ -263,8 +265,9 @@ package struct MeshSketch: Sendable {
             """
         if let region = regions[backend.name] { text += "  labels: {region: \(region)}\n" }
         text += "  endpoints:\n"
-        for endpoint in backend.endpoints {
-            text += "    - {address: 10.0.\(backend.subnet).\(endpoint), port: 8000}\n"
+        for (number, endpoint) in backend.endpoints.enumerated() {
+            let zone = zones[backend.name].map { ", labels: {zone: \($0[number])}" } ?? ""
+            text += "    - {address: 10.0.\(backend.subnet).\(endpoint), port: 8000\(zone)}\n"
         }
         return text
     }

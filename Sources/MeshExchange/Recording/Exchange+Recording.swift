@@ -68,8 +68,10 @@ extension Exchange {
         let summary = answerSummaryIfAny(tape)
         let (version, drawn) = (shard.snapshot.version, shard.random.state)
         let after = elapsed(at: now)
+        let number = lane == 0 ? nil : lane
         tape.begin {
             var event = RecordedEvent(kind, after: after, flags: flags)
+            event.lane = number
             event.random = RecordedEvent.text(drawn)
             event.snapshot = isOther ? version : nil
             event.answer = summary
@@ -84,8 +86,10 @@ extension Exchange {
         guard let tape else { return }
         let summary = answerSummaryIfAny(tape)
         let (flags, after) = (eventFlags(isDraining: false), elapsed(at: now))
+        let number = lane == 0 ? nil : lane
         tape.begin {
             var event = RecordedEvent(kind, after: after, flags: flags)
+            event.lane = number
             event.bytes = bytes
             event.answer = summary
             return event

@@ -90,6 +90,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var random: String?
     /// What the driver had set before.
     package var flags: EventFlags
+    /// Which of two attempts it is about; nil for the first, or the only one.
+    package var lane: UInt8?
     /// The version of the shard's snapshot when it is no longer the exchange's own.
     package var snapshot: UInt64?
     /// Bytes that the event is about.
@@ -130,6 +132,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var assignments: [RecordedAssignment]?
     /// What the answer's head said about limits of its server; nil when that was nothing.
     package var rateLimit: RateLimit?
+    /// How long answers usually take to begin, in nanoseconds, where that was asked and known.
+    package var usualWait: Int64?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
@@ -314,6 +318,8 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
     package var endpoint: String?
     /// The pause before that, in nanoseconds.
     package var delay: Int64?
+    /// The endpoint that is asked beside another one.
+    package var hedge: String?
     /// The backends that get copies.
     package var mirrors: [String] = []
     /// The policy engine that is asked.
@@ -328,7 +334,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
         let flags = [
             step.abandonsUpstream, step.collectsBody, step.needsFreshConnection, step.writes,
             step.writesBody, step.relaysBody, step.endsAnswer, step.closesClient, step.isDone,
-            step.awaitsKeys != nil, step.writesTrailers,
+            step.awaitsKeys != nil, step.writesTrailers, step.takesRival, step.leavesRival,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
         engine = step.asks?.question.engine.name
@@ -338,6 +344,9 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
             backend = snapshot.backends[Int(chosen.backend)].name
             endpoint = chosen.authority
             if step.delay.rawValue != 0 { delay = step.delay.rawValue }
+        }
+        if step.hedges, let pick = exchange.rivalPick {
+            hedge = exchange.snapshot.endpoints[Int(pick.endpoint)].authority
         }
         let backends = exchange.snapshot.backends
         mirrors = step.mirrors.map { backends[Int($0.backend)].name }

@@ -154,6 +154,9 @@ package struct Explanation: Codable, Hashable, Sendable {
         pool.endpoints.enumerated().map { number, endpoint in
             var words = ["\(endpoint.inFlight) in flight"]
             words.append("latency \(Nanoseconds(endpoint.latency).milliseconds)")
+            if let tier = endpoint.tier {
+                words.append(["in the proxy's zone", "in its region", "far"][min(max(tier, 0), 2)])
+            }
             if endpoint.weight != 1 { words.append("weight \(endpoint.weight)") }
             let score = Nanoseconds(Int64(PoolPicture.cost(endpoint)))
             words.append("score \(score.milliseconds)")

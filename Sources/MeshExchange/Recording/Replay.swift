@@ -161,6 +161,7 @@ private struct Stage: ~Copyable {
             exchange.keepsAlive = event.flags.contains(.keepsAlive)
             exchange.isPaused = event.flags.contains(.paused)
             exchange.canReplay = event.flags.contains(.canReplay)
+            exchange.enter(lane: event.lane ?? 0)
             if let summary = event.answer { exchange.install(summary) }
         }
         switch event.kind {
@@ -195,7 +196,9 @@ private struct Stage: ~Copyable {
         case .answerEnded: _ = exchange.answerEnded(shard: &shard, at: now)
         case .answerBroke: _ = exchange.answerBroke(shard: &shard, at: now)
         case .paused: exchange.answerPaused(at: now)
-        case .released: exchange.released(at: now)
+        case .released:
+            exchange.released(at: now)
+            if exchange.isRaceDecided { exchange.settleRace(shard: &shard, at: now) }
         case .keysSettled:
             let (head, headBytes, body) = (head, headBytes, body)
             let payload = body ?? []
@@ -327,6 +330,7 @@ extension RecordedOutcome {
         let names = [
             "leave the endpoint", "collect the body", "new connection", "write", "write a piece",
             "relay", "end the answer", "close", "done", "ask for keys", "end with fields",
+            "go on with the other attempt", "leave the other attempt",
         ]
         var words: [String] = []
         for (bit, name) in names.enumerated() where parts & 1 << UInt16(bit) != 0 {
@@ -334,6 +338,7 @@ extension RecordedOutcome {
         }
         if let endpoint { words.append("send to \(backend ?? "") at \(endpoint)") }
         if let engine { words.append("ask engine \(engine)") }
+        if let hedge { words.append("ask \(hedge) too") }
         if let delay { words.append("after \(Double(delay) / 1e6) ms") }
         if !mirrors.isEmpty { words.append("copy to \(mirrors.joined(separator: ", "))") }
         return words.isEmpty ? "nothing" : words.joined(separator: ", ")

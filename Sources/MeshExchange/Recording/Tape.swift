@@ -66,7 +66,9 @@ package final class Tape {
     }
 
     private func keep(_ event: RecordedEvent) {
-        if event.kind.isMerged, var last = recording.events.last, last.kind == event.kind {
+        if event.kind.isMerged, var last = recording.events.last, last.kind == event.kind,
+            last.lane == event.lane
+        {
             // Only the last of several such events matters, and the bytes of all.
             last.after = event.after
             last.flags = event.flags
@@ -306,6 +308,13 @@ package final class Tape {
         let limit = isReplay ? script?.rateLimit ?? RateLimit() : found
         if limit != RateLimit() { current?.rateLimit = limit }
         return limit
+    }
+
+    /// How long answers usually take to begin: `found` as the shard knows it, or as it did.
+    func wait(_ found: Nanoseconds?) -> Nanoseconds? {
+        let wait = isReplay ? script?.usualWait.map { Nanoseconds($0) } : found
+        current?.usualWait = wait?.rawValue
+        return wait
     }
 
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.

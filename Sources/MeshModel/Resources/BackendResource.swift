@@ -72,6 +72,8 @@ package struct BackendResource: Hashable, Sendable {
         package var serverName: String?
         /// A PEM file of authorities.
         package var caFile: String?
+        /// The certificate that it is shown.
+        package var certificate: Reference?
     }
 
     /// Where a credential is read; never the credential itself.
@@ -125,7 +127,8 @@ package struct BackendResource: Hashable, Sendable {
             Located(
                 Encryption(
                     serverName: cursor.text("serverName")?.value,
-                    caFile: cursor.text("caFile")?.value), at: cursor.place)
+                    caFile: cursor.text("caFile")?.value,
+                    certificate: Reference(cursor["certificateRef"])), at: cursor.place)
         }
         hostHeader = spec?.text("hostHeader")
         pathPrefix = spec?.text("pathPrefix")

@@ -31,3 +31,47 @@ package struct TrustDomainResource: Hashable, Sendable {
         bundleFile = spec?.text("bundleFile")?.value ?? ""
     }
 }
+
+/// A `BackendTLSPolicy`: who endpoints of Backends must prove to be.
+package struct BackendTLSPolicyResource: Hashable, Sendable {
+    /// Name and place.
+    package var metadata: Metadata
+    /// The Backends.
+    package var targets: [Reference]
+    /// Who vouches for them.
+    package var authorities: [Reference]
+    /// Where the system's authorities are named, or nil.
+    package var system: Place?
+    /// The host that is asked for.
+    package var hostname: Located<String>?
+    /// Names of which a certificate must have one.
+    package var names: [Name]
+
+    /// One name.
+    package struct Name: Hashable, Sendable {
+        /// Whether it is a URI, and no host.
+        package var isURI: Bool
+        /// The host, or nil.
+        package var hostname: Located<String>?
+        /// The URI, or nil.
+        package var uri: Located<String>?
+        /// Where it is written.
+        package var place: Place
+    }
+
+    init(metadata: Metadata, spec: Cursor?) {
+        self.metadata = metadata
+        targets = (spec?.elements("targetRefs") ?? []).compactMap { Reference($0) }
+        let validation = spec?["validation"]
+        authorities = (validation?.elements("caCertificateRefs") ?? []).compactMap {
+            Reference($0)
+        }
+        system = validation?["wellKnownCACertificates"]?.place
+        hostname = validation?.text("hostname")
+        names = (validation?.elements("subjectAltNames") ?? []).map { cursor in
+            Name(
+                isURI: cursor.text("type")?.value == "URI", hostname: cursor.text("hostname"),
+                uri: cursor.text("uri"), place: cursor.place)
+        }
+    }
+}

@@ -100,6 +100,18 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case continuationBuffer = "continuation.bufferBytes"
     /// Whether a model that cannot be told what was said may answer from the beginning.
     case continuationRestart = "continuation.restart"
+    /// The wait after which another endpoint is asked too; above zero.
+    case hedgeDelay = "hedging.delay"
+    /// The share of answers, in percent, that begin sooner than the wait.
+    case hedgePercentile = "hedging.percentile"
+    /// The shortest wait; above zero.
+    case hedgeDelayMin = "hedging.minDelay"
+    /// Second attempts in percent of requests, and their tokens in percent of those.
+    case hedgeBudget = "hedging.budgetPercent"
+    /// Requests with more tokens than these are never sent twice.
+    case hedgeInput = "hedging.maxInputTokens"
+    /// Whether a fallback is asked where there is no other endpoint.
+    case hedgeFallbacks = "hedging.fallbacks"
     /// What callers are told apart by, each of whom keeps its target of several.
     case stickyBy = "sticky.by"
     /// The share of copies, in percent, whose answers are compared with those of callers; 0 for
@@ -161,6 +173,20 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case coolDownMax = "coolDown.max"
     /// Who gets a pause: `Auto`, `Endpoint`, `Model` or `Backend`.
     case coolDownScope = "coolDown.scope"
+    /// The region that the proxy is in; nearer endpoints are then preferred.
+    case localityRegion = "locality.region"
+    /// The zone that the proxy is in.
+    case localityZone = "locality.zone"
+    /// What near endpoints carry, in percent of their share, before others help out.
+    case overprovisioning = "locality.overprovisioningPercent"
+    /// Requests in flight at a near endpoint from which others help out; 0 for never.
+    case spillRequests = "locality.spillRequests"
+    /// Regions whose endpoints get nothing new.
+    case drainedRegions = "drain.regions"
+    /// Zones whose endpoints get nothing new.
+    case drainedZones = "drain.zones"
+    /// How long an endpoint that was out takes to get its whole share again.
+    case slowStart = "slowStart.window"
     /// The most idle connections that are kept for each endpoint and event loop.
     case idleConnections = "connections.idle"
     /// How long an idle connection is kept; above zero.
@@ -174,16 +200,18 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         case .request, .backendRequest, .firstByte, .streamIdle, .attempts, .attemptsInAll,
             .retryOn,
             .retryStatuses, .backoffBase, .backoffMax, .budgetPercent, .budgetMinPerSecond,
-            .continuationAttempts, .continuationBuffer, .continuationRestart, .stickyBy,
-            .comparisonPercent, .comparisonBytes, .comparisonConcurrent, .comparisonTimeout,
-            .similarityModel, .similarityPercent, .similarityPerMinute:
+            .continuationAttempts, .continuationBuffer, .continuationRestart, .hedgeDelay,
+            .hedgePercentile, .hedgeDelayMin, .hedgeBudget, .hedgeInput, .hedgeFallbacks,
+            .stickyBy, .comparisonPercent, .comparisonBytes, .comparisonConcurrent,
+            .comparisonTimeout, .similarityModel, .similarityPercent, .similarityPerMinute:
             kind != .backend
         case .balancing, .balancingHeader, .healthPath, .healthInterval, .healthTimeout,
             .healthyThreshold, .unhealthyThreshold, .expectedStatuses, .consecutiveFailures,
             .successRatePercent, .successRateRequests, .outlierInterval, .baseEjectionTime,
             .maxEjectionTime, .maxEjectedPercent, .latencyPercent, .latencyRequests, .panicPercent,
             .coolDownBase, .coolDownMax,
-            .coolDownScope, .idleConnections, .idleTimeout:
+            .coolDownScope, .localityRegion, .localityZone, .overprovisioning, .spillRequests,
+            .drainedRegions, .drainedZones, .slowStart, .idleConnections, .idleTimeout:
             kind == .backend
         }
     }
@@ -202,7 +230,8 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .connect, .request, .backendRequest, .firstByte, .streamIdle, .backoffBase,
             .backoffMax, .healthInterval, .healthTimeout, .outlierInterval, .baseEjectionTime,
-            .maxEjectionTime, .idleTimeout, .coolDownBase, .coolDownMax, .comparisonTimeout:
+            .maxEjectionTime, .idleTimeout, .coolDownBase, .coolDownMax, .slowStart,
+            .hedgeDelay, .hedgeDelayMin, .comparisonTimeout:
             value = parent.duration(last).map { .duration($0.value) }
         case .attempts, .attemptsInAll, .budgetPercent, .budgetMinPerSecond, .healthyThreshold,
             .unhealthyThreshold, .consecutiveFailures, .successRatePercent, .successRateRequests,
@@ -212,12 +241,17 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
             value = parent.integer(last).map { .number($0.value) }
         case .continuationBuffer, .comparisonBytes:
             value = parent.byteSize(last).map { .number($0.value) }
-        case .continuationRestart: value = parent.boolean(last).map { .boolean($0.value) }
+        case .continuationRestart, .hedgeFallbacks:
+            value = parent.boolean(last).map { .boolean($0.value) }
         case .stickyBy: value = EmbeddedText(leaf).map { .expression($0) }
         case .retryStatuses: value = .numbers(leaf.elements.compactMap { $0.integer?.value })
+        case .overprovisioning, .spillRequests, .hedgePercentile, .hedgeBudget, .hedgeInput:
+            value = parent.integer(last).map { .number($0.value) }
+        case .drainedRegions, .drainedZones:
+            value = .texts(leaf.elements.compactMap { $0.text?.value })
         case .retryOn: value = .texts(leaf.elements.compactMap { $0.text?.value })
         case .balancing, .balancingHeader, .healthPath, .expectedStatuses, .coolDownScope,
-            .similarityModel:
+            .similarityModel, .localityRegion, .localityZone:
             value = leaf.text.map { .text($0.value) }
         }
         return value.map { Located($0, at: leaf.place) }

@@ -61,7 +61,12 @@ enum BackendShape {
         Field(
             "serverName", .text(.preciseHostname),
             "the name the certificate must have; absent for the name that is connected to"),
-        Field("caFile", .text(.line), "a PEM file of authorities; absent for the system's"),
+        Field(
+            "caFile", .text(.line),
+            "a PEM file of authorities, read again when it changes; absent for the system's"),
+        Field(
+            "certificateRef", .object(ReferenceShape.certificate),
+            "the Certificate, or the Secret with `tls.crt` and `tls.key`, that it is shown"),
     ]
 
     private static let credential: [Field] = [

@@ -26,3 +26,55 @@ enum TrustDomainShape {
             "a PEM file of its authorities; read again when it changes"),
     ]
 }
+
+/// The fields of `BackendTLSPolicy.spec`.
+///
+/// **Source** https://gateway-api.sigs.k8s.io/reference/spec/#backendtlspolicyspec
+enum BackendTLSPolicyShape {
+    static let spec: [Field] = [
+        Field(
+            "targetRefs", .someOf(.object(target), atMost: 16), required: true,
+            "the Backends that are spoken to in TLS"),
+        Field("validation", .object(validation), required: true, "who they must prove to be"),
+        .refused("options", "remove it: there are none"),
+    ]
+
+    private static let target: [Field] = [
+        Field(
+            "group",
+            .choice(
+                ["pinion.dev"], refused: [.init("", "write `group: pinion.dev` and a `Backend`")]),
+            required: true, "the API group"),
+        Field(
+            "kind",
+            .choice(
+                ["Backend"],
+                refused: [.init("Service", "write `group: pinion.dev` and `kind: Backend`")]),
+            required: true, "the kind"),
+        Field("name", .text(.subdomain), required: true, "its name"),
+        .refused("sectionName", "remove it: a Backend has no sections"),
+    ]
+
+    private static let validation: [Field] = [
+        Field(
+            "caCertificateRefs", .list(.object(ReferenceShape.authority), atMost: 8),
+            "who vouches for them: Secrets with `ca.crt`, or a TrustDomain; this or "
+                + "`wellKnownCACertificates` must be there"),
+        Field(
+            "wellKnownCACertificates", .choice(["System"]),
+            "`System` for the system's authorities"),
+        Field(
+            "hostname", .text(.preciseHostname), required: true,
+            "the host that is asked for (SNI) and, without `subjectAltNames`, that the "
+                + "certificate must be for"),
+        Field(
+            "subjectAltNames", .list(.object(name), atMost: 5),
+            "names of which the certificate must have one"),
+    ]
+
+    private static let name: [Field] = [
+        Field("type", .choice(["Hostname", "URI"]), required: true, "which of the two it is"),
+        Field("hostname", .text(.hostname), "a host"),
+        Field("uri", .text(.line), "a URI: `spiffe://example.org/ns/prod/sa/model`"),
+    ]
+}

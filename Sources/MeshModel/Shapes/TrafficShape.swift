@@ -9,6 +9,9 @@ enum TrafficShape {
             "continuation", .object(continuation),
             "whether a stream that broke off goes on elsewhere; for Gateways, routes and Models"),
         Field(
+            "hedging", .object(hedging),
+            "when another endpoint is asked beside a slow one; for Gateways, routes and Models"),
+        Field(
             "sticky", .object(sticky),
             "whether a caller keeps its target where several are chosen from by weight; for "
                 + "Gateways, routes and Models"),
@@ -24,6 +27,15 @@ enum TrafficShape {
         Field(
             "coolDown", .object(coolDown),
             "what becomes of pauses that model servers ask for (429, `Retry-After`); for Backend"),
+        Field(
+            "locality", .object(locality),
+            "where the proxy is, so that near endpoints are preferred; for Backend"),
+        Field(
+            "drain", .object(drain),
+            "regions and zones whose endpoints get nothing new; for Backend"),
+        Field(
+            "slowStart", .object(slowStart),
+            "how an endpoint that was out gets its share again; for Backend"),
         Field("connections", .object(connections), "idle connections that are kept; for Backend"),
     ]
 
@@ -80,6 +92,28 @@ enum TrafficShape {
             "restart", .boolean, fallback: "true",
             "whether a model without `prefill` answers from the beginning, and what was said "
                 + "before is left out"),
+    ]
+
+    private static let hedging: [Field] = [
+        Field(
+            "delay", .duration,
+            "the wait for an answer to begin after which another endpoint is asked too; with "
+                + "`percentile`, as long as too few answers are known"),
+        Field(
+            "percentile", .integer(50...99),
+            "asks after the time within which so many percent of the answers of that upstream "
+                + "model began lately"),
+        Field("minDelay", .duration, fallback: "50ms", "the shortest wait"),
+        Field(
+            "budgetPercent", .integer(0...100), fallback: "5",
+            "second attempts in percent of requests, and the tokens of their prompts in percent "
+                + "of those of all prompts"),
+        Field(
+            "maxInputTokens", .integer(1...100_000_000), fallback: "4096",
+            "longer requests are never sent twice, for their cost"),
+        Field(
+            "fallbacks", .boolean, fallback: "false",
+            "whether a fallback is asked where the Backend has no other endpoint"),
     ]
 
     private static let sticky: [Field] = [
@@ -168,6 +202,34 @@ enum TrafficShape {
         Field(
             "minRequests", .integer(1...1_000_000), fallback: "20",
             "requests below which the rate says nothing"),
+    ]
+
+    private static let locality: [Field] = [
+        Field(
+            "region", .text(.line),
+            "the proxy's region: endpoints with this `labels.region` come before all others"),
+        Field(
+            "zone", .text(.line),
+            "the proxy's zone: endpoints with this `labels.zone` come before those of the region"),
+        Field(
+            "overprovisioningPercent", .integer(100...1000), fallback: "140",
+            "what near endpoints carry, in percent of their share, before others help out"),
+        Field(
+            "spillRequests", .integer(0...1_000_000), fallback: "0",
+            "requests in flight at a near endpoint, for each unit of weight and on one event "
+                + "loop, from which others help out; 0 for never"),
+    ]
+
+    private static let drain: [Field] = [
+        Field("regions", .list(.text(.line), atMost: 64), "regions, as `labels.region` has them"),
+        Field("zones", .list(.text(.line), atMost: 64), "zones, as `labels.zone` has them"),
+    ]
+
+    private static let slowStart: [Field] = [
+        Field(
+            "window", .duration,
+            "the time in which its share grows from a tenth to the whole; `0s` for at once; absent "
+                + "for `10s` with `locality` and at once without")
     ]
 
     private static let latency: [Field] = [

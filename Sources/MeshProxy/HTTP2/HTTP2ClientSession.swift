@@ -38,6 +38,10 @@ final class HTTP2ClientSession: HTTP2Session {
     }
 
     private func connected(_ isGood: Bool, to address: InternetAddress) {
+        if !isGood, hasConnected, tls != nil {
+            let reason = problem.isEmpty ? "it was closed" : problem
+            loop.noteHandshake(with: address, tls, reason)
+        }
         var isGood = isGood
         if isGood, tls != nil, negotiated != "h2" {
             loop.note(
@@ -48,7 +52,8 @@ final class HTTP2ClientSession: HTTP2Session {
         }
         if isGood {
             isReady = true
-            loop.shard.metrics.mesh.upstreamOpened += 1
+            // A probe's is of no pool, and no request goes out on it.
+            if loop.presentPool(slot) != nil { loop.shard.metrics.mesh.upstreamOpened += 1 }
             idleUntil = loop.now + idleTimeout
             do {
                 try begin(asServer: false)
@@ -56,9 +61,6 @@ final class HTTP2ClientSession: HTTP2Session {
                 isGood = false
                 sockets.later { [self] in fail("\(error)") }
             }
-        } else if hasConnected, tls != nil, negotiated == nil {
-            let reason = problem.isEmpty ? "it was closed" : problem
-            loop.note("the TLS handshake with \(address) failed: \(reason)")
         }
         if !isGood {
             hasFailed = true

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshSnapshot
 import NIOCore
 import NIOSSL
 import NIOTLS
 
 /// How a connection to an endpoint is encrypted.
 struct TLSClient {
-    var context: NIOSSLContext
+    /// What is spoken, and who the endpoint must be.
+    var security: UpstreamSecurity
+
     /// The name that is asked for and checked; nil for an address.
-    var serverName: String?
+    var serverName: String? { security.settings.nameSent }
 }
 
 /// TLS between a `Connection` and its bytes: NIOSSL in a channel of its own.
@@ -20,6 +23,8 @@ class TLSLayer: Layer, ChannelHost {
     private final var channel: HostedChannel?
     private final var handler: NIOSSLHandler?
     private final var plain: ByteQueue
+    /// Towards an endpoint: who it must be.
+    private final var security: UpstreamSecurity?
     private(set) final var isUsable = false
     private final var isLeaving = false
     /// The protocol that both sides agreed on, once the handshake is over; nil for none.
@@ -28,8 +33,10 @@ class TLSLayer: Layer, ChannelHost {
     /// The side that connects.
     convenience init(_ settings: TLSClient, of connection: Connection) throws {
         self.init(on: connection)
+        security = settings.security
         try host(
-            NIOSSLClientHandler(context: settings.context, serverHostname: settings.serverName))
+            NIOSSLClientHandler(
+                context: settings.security.context, serverHostname: settings.serverName))
     }
 
     /// A side that is told later how to speak.
@@ -51,8 +58,17 @@ class TLSLayer: Layer, ChannelHost {
     /// The certificate that the peer showed, when it showed one.
     final var peerCertificate: NIOSSLCertificate? { handler?.peerCertificate }
 
-    /// The handshake is over. Overridden to look at the peer; false when it is refused.
-    func isAccepted() -> Bool { true }
+    /// The handshake is over: looks at who the peer is; false when it is refused.
+    func isAccepted() -> Bool {
+        guard let security, !security.settings.names.isEmpty else { return true }
+        let time = WallTime(
+            nanoseconds: Int64(LiveWorld.now().nanoseconds) + LiveWorld.wallOffset())
+        guard let objection = security.objection(to: peerCertificate, at: time) else {
+            return true
+        }
+        failed(objection)
+        return false
+    }
 
     /// Something went wrong. Overridden to tell somebody.
     func failed(_ reason: String) {

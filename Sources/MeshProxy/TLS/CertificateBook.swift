@@ -3,42 +3,76 @@
 import Glibc
 import MeshBasics
 import MeshSnapshot
+import NIOSSL
 
-/// The certificates that listeners show, each read once and again when its files change.
+/// The certificates that listeners and Backends need, each read once and again when its files
+/// change.
 ///
 /// What was read last and could be used stays in use until something better can: a file that is
 /// broken, or half written, changes nothing but a count and a line of the log.
 struct CertificateBook {
     /// What listeners use now.
     private(set) var securities: [ListenerTLS: ListenerSecurity] = [:]
+    /// What Backends use now.
+    private(set) var upstreams: [UpstreamTLS: UpstreamSecurity] = [:]
     /// Certificates that could not be used when they changed, since the start.
     private(set) var failures: UInt64 = 0
     /// The last fault of each that has one, so that it is told once.
-    private var faults: [ListenerTLS: String] = [:]
+    private var faults: [Owner: String] = [:]
+
+    /// Whose certificate it is.
+    private enum Owner: Hashable {
+        case listener(ListenerTLS)
+        case backend(UpstreamTLS)
+    }
 
     /// Reads a value of a Secret by the Secret's name and the value's.
     typealias ReadSecret = (String, String) -> Secret<[UInt8]>?
 
-    /// Reads all that `settings` name, and lets go of the rest.
+    /// Reads all that `settings` and `backends` name, and lets go of the rest.
     ///
     /// **Errors** the first that is new and cannot be used; then nothing has changed.
     /// **Shape** `report` is told, once, of what goes on with what was read before.
     mutating func prepare(
-        _ settings: [ListenerTLS], _ secret: ReadSecret, report: (String) -> Void
+        _ settings: [ListenerTLS], _ backends: [Backend], _ secret: ReadSecret,
+        report: (String) -> Void
     ) throws(CertificateFault) {
         var next = self
         next.securities = [:]
+        next.upstreams = [:]
         for tls in settings where next.securities[tls] == nil {
             do throws(CertificateFault) {
                 next.securities[tls] = try Self.read(tls, secret, unless: securities[tls])
-                next.faults[tls] = nil
+                next.faults[.listener(tls)] = nil
             } catch {
                 guard let former = securities[tls] else { throw error }
                 next.securities[tls] = former
-                next.note(error, of: tls, report)
+                next.note(error, of: .listener(tls), report)
             }
         }
-        next.faults = next.faults.filter { next.securities[$0.key] != nil }
+        for backend in backends {
+            guard let tls = backend.tls, next.upstreams[tls] == nil else { continue }
+            do throws(CertificateFault) {
+                let alike = next.upstreams.values.first {
+                    $0.settings.isPlain && $0.settings.version == tls.version
+                }
+                next.upstreams[tls] = try Self.read(
+                    tls, secret, unless: upstreams[tls], system: alike?.context)
+                next.faults[.backend(tls)] = nil
+            } catch {
+                guard let former = upstreams[tls] else {
+                    throw CertificateFault(error, of: "backend \(backend.name)")
+                }
+                next.upstreams[tls] = former
+                next.note(error, of: .backend(tls), report)
+            }
+        }
+        next.faults = next.faults.filter { owner, _ in
+            switch owner {
+            case .listener(let tls): next.securities[tls] != nil
+            case .backend(let tls): next.upstreams[tls] != nil
+            }
+        }
         self = next
     }
 
@@ -52,26 +86,55 @@ struct CertificateBook {
         for (tls, former) in securities {
             do throws(CertificateFault) {
                 let found = try Self.read(tls, secret, unless: former)
-                faults[tls] = nil
+                faults[.listener(tls)] = nil
                 guard found !== former else { continue }
                 securities[tls] = found
                 isNew = true
                 report("\(tls.certificate.label) was read anew and is in use")
             } catch {
                 isFaulty = true
-                if !isPatient { note(error, of: tls, report) }
+                if !isPatient { note(error, of: .listener(tls), report) }
+            }
+        }
+        for (tls, former) in upstreams {
+            do throws(CertificateFault) {
+                let found = try Self.read(tls, secret, unless: former)
+                faults[.backend(tls)] = nil
+                guard found !== former else { continue }
+                upstreams[tls] = found
+                isNew = true
+                report("what TLS towards `\(tls.serverName)` needs was read anew and is in use")
+            } catch {
+                isFaulty = true
+                if !isPatient { note(error, of: .backend(tls), report) }
             }
         }
         return (isNew, isFaulty)
     }
 
     private mutating func note(
-        _ fault: CertificateFault, of tls: ListenerTLS, _ report: (String) -> Void
+        _ fault: CertificateFault, of owner: Owner, _ report: (String) -> Void
     ) {
-        guard faults[tls] != fault.description else { return }
-        faults[tls] = fault.description
+        guard faults[owner] != fault.description else { return }
+        faults[owner] = fault.description
         failures += 1
-        report("\(fault); the certificate before it stays in use")
+        report("\(fault); what was read before it stays in use")
+    }
+
+    private static func read(
+        _ tls: UpstreamTLS, _ secret: ReadSecret, unless former: UpstreamSecurity?,
+        system: NIOSSLContext? = nil
+    ) throws(CertificateFault) -> UpstreamSecurity {
+        var material = UpstreamSecurity.Material(authorities: [])
+        if let file = tls.caFile { material.authorities = [try Self.file(file, of: "tls.caFile")] }
+        for source in tls.authorities {
+            material.authorities.append(try authorities(source, secret))
+        }
+        if let source = tls.certificate {
+            (material.chain, material.key) = try pair(source, secret)
+        }
+        if let former, former.isMade(of: material) { return former }
+        return try UpstreamSecurity(tls, material, system: system)
     }
 
     private static func read(
@@ -85,26 +148,29 @@ struct CertificateBook {
     private static func material(
         of tls: ListenerTLS, _ secret: ReadSecret
     ) throws(CertificateFault) -> ListenerSecurity.Material {
-        let label = tls.certificate.label
-        let chain: [UInt8]
-        let key: Secret<[UInt8]>
-        switch tls.certificate.place {
-        case .files(let chainFile, let keyFile):
-            chain = try file(chainFile, of: label)
-            key = Secret(try file(keyFile, of: label))
-        case .secret(let name):
-            guard let found = secret(name, "tls.crt"), let own = secret(name, "tls.key") else {
-                throw CertificateFault(
-                    "\(label) has no certificate", "write `tls.crt` and `tls.key`")
-            }
-            chain = found.reveal()
-            key = own
-        }
+        let (chain, key) = try pair(tls.certificate, secret)
         var authorities: [[UInt8]] = []
         for source in tls.callers?.authorities ?? [] {
             authorities.append(try Self.authorities(source, secret))
         }
         return ListenerSecurity.Material(chain: chain, key: key, authorities: authorities)
+    }
+
+    /// The certificate and its key.
+    private static func pair(
+        _ source: CertificateSource, _ secret: ReadSecret
+    ) throws(CertificateFault) -> ([UInt8], Secret<[UInt8]>) {
+        let label = source.label
+        switch source.place {
+        case .files(let chainFile, let keyFile):
+            return (try file(chainFile, of: label), Secret(try file(keyFile, of: label)))
+        case .secret(let name):
+            guard let chain = secret(name, "tls.crt"), let key = secret(name, "tls.key") else {
+                throw CertificateFault(
+                    "\(label) has no certificate", "write `tls.crt` and `tls.key`")
+            }
+            return (chain.reveal(), key)
+        }
     }
 
     /// What `source` names.

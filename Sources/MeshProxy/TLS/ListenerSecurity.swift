@@ -39,14 +39,7 @@ final class ListenerSecurity: Sendable {
         self.material = material
         let label = settings.certificate.label
         let chain = try Self.certificates(material.chain, of: label)
-        let key: NIOSSLPrivateKey
-        do {
-            key = try NIOSSLPrivateKey(bytes: material.key.reveal(), format: .pem)
-        } catch {
-            throw CertificateFault(
-                "the private key of \(label) cannot be read",
-                "write one key in PEM, without a passphrase")
-        }
+        let key = try Self.privateKey(material.key, of: label)
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
         configuration.minimumTLSVersion = settings.minimum == .tls13 ? .tlsv13 : .tlsv12
@@ -72,12 +65,7 @@ final class ListenerSecurity: Sendable {
         do {
             shared = try NIOSSLContext(configuration: configuration)
         } catch {
-            let isOther = "\(error)".contains("failedToLoadPrivateKey")
-            throw CertificateFault(
-                isOther
-                    ? "the private key of \(label) belongs to another certificate"
-                    : "\(label) cannot be used: \(error)",
-                "write the certificate first and its own private key")
+            throw Self.fault(error, of: label)
         }
     }
 
@@ -102,7 +90,31 @@ final class ListenerSecurity: Sendable {
         return try SVID(der: der, of: trustDomain, for: .client, at: now)
     }
 
-    private static func certificates(
+    /// The private key in `bytes`.
+    static func privateKey(
+        _ bytes: Secret<[UInt8]>, of label: String
+    ) throws(CertificateFault) -> NIOSSLPrivateKey {
+        do {
+            return try NIOSSLPrivateKey(bytes: bytes.reveal(), format: .pem)
+        } catch {
+            throw CertificateFault(
+                "the private key of \(label) cannot be read",
+                "write one key in PEM, without a passphrase")
+        }
+    }
+
+    /// Why the library made no context.
+    static func fault(_ error: any Error, of label: String) -> CertificateFault {
+        let isOther = "\(error)".contains("failedToLoadPrivateKey")
+        return CertificateFault(
+            isOther
+                ? "the private key of \(label) belongs to another certificate"
+                : "\(label) cannot be used: \(error)",
+            "write the certificate first and its own private key")
+    }
+
+    /// The certificates in `bytes`, at least one.
+    static func certificates(
         _ bytes: [UInt8], of label: String
     ) throws(CertificateFault) -> [NIOSSLCertificate] {
         let found = try? NIOSSLCertificate.fromPEMBytes(bytes)
@@ -120,4 +132,9 @@ struct CertificateFault: Error, CustomStringConvertible {
     let description: String
 
     init(_ what: String, _ remedy: String) { description = "\(what); \(remedy)" }
+
+    /// The same about `owner`.
+    init(_ fault: CertificateFault, of owner: String) {
+        description = "\(owner): \(fault.description)"
+    }
 }

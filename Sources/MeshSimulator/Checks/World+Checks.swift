@@ -36,7 +36,7 @@ extension World {
         var reservations = 0
         var active: Int64 = 0
         for client in loop.clients {
-            if client.exchange.hasAttempt { attempts += 1 }
+            attempts += client.exchange.attemptsRunning
             if client.exchange.hasReservation { reservations += 1 }
             if client.exchange.phase != .idle, client.exchange.phase != .done { active += 1 }
             check(client)

@@ -12,7 +12,7 @@ import MeshWire
 extension ProxyClient {
     /// Sends the request to `pick`, on a waiting connection or a new one.
     func dispatch(_ pick: Pick, after delay: Nanoseconds, fresh: Bool, at now: Instant) {
-        attempt &+= 1
+        countAttempt()
         keepSmallBody(at: now)
         guard delay.rawValue > 0 else {
             connect(pick, fresh: fresh, at: now)
@@ -39,7 +39,7 @@ extension ProxyClient {
         exchange.requestCompleted(bytes: Int(count), at: now)
     }
 
-    private func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
+    func connect(_ pick: Pick, fresh: Bool, at now: Instant) {
         askedPick = pick
         let snapshot = exchange.snapshot
         if exchange.record.attempts == 1 {
@@ -63,7 +63,7 @@ extension ProxyClient {
             to: snapshot.endpoints[Int(endpoint)].authority, slot: pick.slot,
             timeout: exchange.connectTimeout, at: now
         ) { [self] upstream, now in
-            guard token == attempt, !isClosed else {
+            guard !isClosed, looksAt(attempt: token) else {
                 // Too late for this exchange; another one may still use the connection.
                 if let upstream { loop.keep(upstream, policy: backend, at: now) }
                 return
@@ -126,7 +126,7 @@ extension ProxyClient {
 
     /// Gives up the present attempt's connection; keeps it when its answer was read whole.
     func abandonUpstream(at now: Instant) {
-        attempt &+= 1
+        countAttempt()
         guard let upstream else { return }
         self.upstream = nil
         drainSmallAnswer(of: upstream)
@@ -169,7 +169,7 @@ extension ProxyClient {
 
     /// The connection ended by itself.
     func upstreamClosed(_ upstream: ProxyUpstream, at now: Instant) {
-        guard self.upstream === upstream else { return }
+        guard looksAt(upstream) else { return }
         if upstream.hasHead {
             relayEnd(of: upstream, at: now)
         } else {
@@ -183,7 +183,7 @@ extension ProxyClient {
 
     /// What came is not an answer.
     func upstreamMalformed(_ upstream: ProxyUpstream, at now: Instant) {
-        guard self.upstream === upstream else { return }
+        guard looksAt(upstream) else { return }
         dropUpstream(at: now)
         perform(exchange.attemptFailed(.malformed, shard: &loop.shard, at: now), at: now)
         flushIfNeeded(at: now)

@@ -18,6 +18,7 @@ extension ProxyClient {
 
     /// More of the answer was read.
     func relay(from upstream: ProxyUpstream, at now: Instant) {
+        guard looksAt(upstream) else { return }
         if !upstream.isHeadTaken {
             guard passHead(of: upstream, at: now) else { return }
         }
@@ -39,6 +40,7 @@ extension ProxyClient {
         }
         answerFraming = exchange.answerFraming(upstream.head, clientMinorVersion: minor)
         answerUpstreamIsChunked = upstream.head.framing == .chunked
+        if step.leavesRival { leaveRival(at: now) }
         upstream.isHeadTaken = true
         upstream.inbound.drop(upstream.head.length)
         if step.writes { writeOutput() }
@@ -76,6 +78,10 @@ extension ProxyClient {
         let first = offset
         var outcome = ReadOutcome()
         consume(span, upstream, &offset, &outcome, at: now)
+        if exchange.isRaceDecided {
+            exchange.settleRace(shard: &loop.shard, at: now)
+            leaveRival(at: now)
+        }
         if exchange.isReleasing {
             socket.write(exchange.heldHead)
             needsFlush = true

@@ -13,6 +13,9 @@ extension ProxyClient {
     /// Performs what the exchange decided, in the order of `Step`'s fields.
     func perform(_ step: Step, at now: Instant) {
         if step.abandonsUpstream { abandonUpstream(at: now) }
+        if step.takesRival { takeRival() }
+        if step.leavesRival { leaveRival(at: now) }
+        if step.hedges, let pick = exchange.rivalPick { hedge(pick, at: now) }
         if step.collectsBody {
             reading = .collecting
             body = nil
@@ -116,7 +119,7 @@ extension ProxyClient {
         headBytes = []
         body = nil
         hasContinued = false
-        attempt &+= 1
+        countAttempt()
         request = -1
         reading = .head
         if loop.shard.isDraining || port < 0 {
@@ -135,7 +138,7 @@ extension ProxyClient {
     /// the end of our side, and throws away what comes until the caller closes too.
     private func closeAfterFlush(at now: Instant) {
         flushIfNeeded(at: now)
-        attempt &+= 1
+        countAttempt()
         guard !isClosed, reading != .lingering else { return }
         let flags = exchange.record.flags
         let isRead = exchange.isRequestComplete && inbound.isEmpty

@@ -52,12 +52,16 @@ final class ProxyClient: SocketHandler {
     var reader = BodyReader(.none, limits: HeadLimits())
 
     var upstream: ProxyUpstream?
+    /// The other of two attempts, which is not looked at.
+    var rival: Rival?
     /// The question to a policy engine that is waited for.
     var policyCall: PolicyCall?
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
-    /// Rises with every attempt, so that a connection that comes too late is recognised.
+    /// The number of the present attempt, so that a connection that comes too late is recognised.
     var attempt: UInt32 = 0
+    /// The highest number that was given to an attempt.
+    var lastAttempt: UInt32 = 0
     var answerFraming = AnswerFraming.none
     /// Whether the endpoint's answer comes in chunks.
     var answerUpstreamIsChunked = false
@@ -142,6 +146,7 @@ final class ProxyClient: SocketHandler {
         guard !isClosed, reading != .head, reading != .lingering else { return }
         if world.options.sabotage == .forgetsCallerLeft {
             abandonUpstream(at: now)
+            leaveRival(at: now)
             return
         }
         perform(exchange.clientGone(shard: &loop.shard, at: now), at: now)
@@ -230,6 +235,7 @@ final class ProxyClient: SocketHandler {
         case .waiting where exchange.phase == .asking:
             policyAnswered(.failed(.timeout), at: now)
         case .collecting, .streaming, .waiting:
+            if exchange.isRivalDue(at: now) { switchLanes() }
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }
         }
