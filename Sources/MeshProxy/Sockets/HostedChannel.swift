@@ -31,6 +31,9 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
     private let closed: EventLoopPromise<Void>
     /// Once its handlers are removed it holds nothing, and what is sent through it goes nowhere.
     private(set) lazy var pipeline = ChannelPipeline(channel: self)
+    /// Handlers speak as soon as they are there when the channel is active, so it must not be
+    /// before the connection is.
+    private var hasBegun = false
     private(set) var isEnded = false
     private(set) var isWritable = true
 
@@ -54,6 +57,7 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
 
     /// The connection is there.
     func begin() {
+        hasBegun = true
         pipeline.syncOperations.fireChannelRegistered()
         pipeline.syncOperations.fireChannelActive()
     }
@@ -110,7 +114,7 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
     var localAddress: SocketAddress? { nil }
     var remoteAddress: SocketAddress? { nil }
     var parent: (any Channel)? { nil }
-    var isActive: Bool { !isEnded }
+    var isActive: Bool { hasBegun && !isEnded }
     var _channelCore: any ChannelCore { self }
     var eventLoop: any EventLoop { loop }
 
