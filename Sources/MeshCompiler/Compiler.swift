@@ -27,6 +27,8 @@ package struct Compiler {
     var policies: PolicyBook
     /// What LimitPolicies say about which resource.
     let limits: LimitBook
+    /// What OverloadPolicies say about which Backend.
+    let overload: OverloadBook
     /// What AccessPolicies say about which resource.
     let access: AccessBook
     /// What ResidencyPolicies say.
@@ -69,11 +71,13 @@ package struct Compiler {
         let limits = LimitBook(catalog, &report)
         var access = AccessBook(catalog, &report)
         let residency = ResidencyBook(catalog, &access.layout, &report)
+        let overload = OverloadBook(catalog, &access.layout, &report)
         let identity = IdentityBook(catalog, &report)
         let evidence = EvidenceBook(catalog, files, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access, residency: residency, evidence: evidence,
+            limits: limits, overload: overload, access: access, residency: residency,
+            evidence: evidence,
             identity: identity)
         compiler.checkSecrets()
         compiler.compileBackends()
@@ -100,7 +104,7 @@ package struct Compiler {
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook, residency: ResidencyBook,
+        limits: LimitBook, overload: OverloadBook, access: AccessBook, residency: ResidencyBook,
         evidence: EvidenceBook, identity: IdentityBook
     ) {
         self.catalog = catalog
@@ -108,6 +112,7 @@ package struct Compiler {
         self.report = report
         self.policies = policies
         self.limits = limits
+        self.overload = overload
         self.access = access
         self.residency = residency
         self.evidence = evidence
@@ -143,9 +148,15 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
+            overload: overload.policies,
             access: access.table, residency: residency.table(backends, endpoints),
             identity: identity.providers, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
-            drainTimeout: mesh?.drainTimeout ?? .seconds(30))
+            drainTimeout: mesh?.drainTimeout ?? .seconds(30),
+            upgradeTimeout: mesh?.upgradeTimeout ?? .seconds(900),
+            retryBudget: mesh?.retryBudget.map { budget in
+                RetryBudgetPolicy(
+                    percent: budget.percent ?? 20, minPerSecond: budget.minPerSecond ?? 10)
+            })
     }
 }

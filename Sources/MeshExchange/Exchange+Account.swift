@@ -14,6 +14,7 @@ extension Exchange {
         guard phase != .done else { return }
         settleUsage(at: now)
         settleLimits(shard: &shard, at: now)
+        if turnstile != nil { leaveTurnstile(shard: &shard, at: now) }
         record.total = now - record.started
         tape?.say(.account, Self.summary(record))
         nameParties(shard)

@@ -85,6 +85,7 @@ extension Exchange {
         // Only the driver has at hand what the exchange needs to go on: it says that the engine
         // did not answer.
         case .idle, .asking, .done: return Step()
+        case .queued: return waitedTooLong(shard: &shard, at: now)
         case .identifying: return refuseUnidentified(shard: &shard, at: now)
         case .collecting:
             return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
@@ -225,6 +226,7 @@ extension Exchange {
     ) {
         guard isBegun, let pick else { return }
         isBegun = false
+        if turnstile != nil, result == .timeout { noteTimeout(shard: &shard, at: now) }
         shard.countAttempt(result, backend: shard.number(of: backend, in: snapshot))
         if let ejection = shard.fleet.end(pick.slot, outcome, at: now) {
             shard.countEjection(Self.metric(ejection.reason), backend: ejection.backend)

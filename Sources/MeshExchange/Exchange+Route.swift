@@ -81,17 +81,26 @@ extension Exchange {
             return refused
         }
         if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }
+        if !snapshot.overload.isEmpty { rank(head, bytes, body: body, shard: &shard) }
         hashForRing(head, bytes)
         if ringHash != nil { tape?.say(.route, "a header's value decides on the hash ring") }
         var step = dispatch(shard: &shard, at: now)
-        // After a swap the numbers of backends mean others to the fleet: no copy is then made.
-        if step.dispatch != nil, !rules[number].mirrors.isEmpty, snapshot === shard.snapshot {
-            for mirror in rules[number].mirrors
-            where shard.random.below(mirror.denominator) < mirror.numerator {
-                copy(to: mirror.backend, in: &step, shard: &shard, at: now)
-            }
-        }
+        if phase == .queued { turnstile?.owesCopies = !rules[number].mirrors.isEmpty }
+        sendCopies(&step, shard: &shard, at: now)
         return step
+    }
+
+    /// Orders the copies that go out with the first attempt.
+    mutating func sendCopies(_ step: inout Step, shard: inout Shard, at now: Instant) {
+        // After a swap the numbers of backends mean others to the fleet: no copy is then made.
+        let rules = snapshot.rules
+        let number = Int(rule)
+        guard step.dispatch != nil, !rules[number].mirrors.isEmpty, snapshot === shard.snapshot
+        else { return }
+        for mirror in rules[number].mirrors
+        where shard.random.below(mirror.denominator) < mirror.numerator {
+            copy(to: mirror.backend, in: &step, shard: &shard, at: now)
+        }
     }
 
     /// Orders a copy for `backend`, unless it may not have one or has no endpoint for it.
@@ -128,6 +137,11 @@ extension Exchange {
         if attemptsOnTarget == 0, !isResuming, modelTarget >= 0, model >= 0,
             snapshot.models[Int(model)].hasLimits, let target = currentTarget, !suits(target),
             let step = nextTarget(shard: &shard, at: now)
+        {
+            return step
+        }
+        if !snapshot.overload.isEmpty,
+            let step = enterTurnstile(after: delay, shard: &shard, at: now)
         {
             return step
         }

@@ -49,7 +49,7 @@ extension ClientHandler {
     private func relayBody(from upstream: UpstreamHandler, at now: Instant) {
         switch exchange.phase {
         case .relaying, .holding: break
-        case .idle, .identifying, .asking, .collecting, .dispatched, .sent, .done: return
+        case .idle, .identifying, .asking, .collecting, .queued, .dispatched, .sent, .done: return
         }
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras
@@ -100,6 +100,9 @@ extension ClientHandler {
                     let verdict = exchange.answerBody(
                         span.extracting(range.range), isLast: upstream.reader.isComplete,
                         into: &loop.piece, at: now)
+                    if exchange.owesFirstEvent {
+                        exchange.reportFirstEvent(shard: &loop.shard, at: now)
+                    }
                     switch verdict {
                     case .unchanged:
                         if outcome.isReplaced {

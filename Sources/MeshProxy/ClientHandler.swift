@@ -4,6 +4,7 @@ import Glibc
 import MeshBasics
 import MeshEngines
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -61,6 +62,8 @@ final class ClientHandler: Connection {
     var upstream: UpstreamHandler?
     /// The question to a policy engine that is waited for.
     var engineCall: EngineCall?
+    /// What it waits under at a turnstile, or 0.
+    var parked: UInt64 = 0
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
@@ -307,6 +310,7 @@ final class ClientHandler: Connection {
                     shard: &loop.shard, at: now), at: now)
             return true
         case .partial:
+            if loop.shard.pressure >= .slowsDown, !servesStream { loop.slow(self) }
             continueIfExpected()
             exchange.bodyProgressed(at: now)
             rearm(at: now)
@@ -414,6 +418,7 @@ final class ClientHandler: Connection {
         if step.endsAnswer { writeAnswerEnd() }
         if step.writesTrailers { writeAnswerEnd(trailers: loop.shard.output) }
         if step.isDone {
+            unpark()
             forgetQuestion()
             logRecord(at: now)
         }
@@ -427,8 +432,12 @@ final class ClientHandler: Connection {
             case .idle, .done: break
             case .identifying, .asking, .collecting, .dispatched, .sent, .holding, .relaying:
                 rearm(at: now)
+            case .queued:
+                park()
+                rearm(at: now)
             }
         }
+        if !loop.shard.turnstiles.calls.isEmpty { loop.answerTurnstileCalls() }
     }
 
     /// Lets the wheel know the exchange's deadline.
@@ -459,13 +468,17 @@ final class ClientHandler: Connection {
         hasContinued = false
         attempt &+= 1
         reading = .head
-        if servesStream || loop.shard.isDraining || port < 0 {
+        // Whoever was promised that the connection stays may have sent its next request already.
+        let isSpared = loop.sparesIdle && exchange.keepsAlive
+        if servesStream || loop.shard.isDraining && !isSpared || port < 0 {
             closeAfterFlush(at: now)
             return
         }
         setIdle(input.isEmpty)
         let limits = loop.shard.snapshot.limits
-        deadline = now + (input.isEmpty ? limits.idleTimeout : limits.headTimeout)
+        let isShort = loop.shard.pressure >= .slowsDown
+        let idle = isShort ? min(limits.idleTimeout, .seconds(5)) : limits.idleTimeout
+        deadline = now + (input.isEmpty ? idle : limits.headTimeout)
         loop.wheel.arm(self, at: now)
         resumeReads()
         if !input.isEmpty { advance() }

@@ -3,6 +3,7 @@
 import CLinux
 import MeshBasics
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -43,6 +44,77 @@ final class Loop: @unchecked Sendable {
     /// The fields of the request of HTTP/2 that is being read.
     var fields = RequestFields()
 
+    /// What all loops use together.
+    let board: PressureBoard
+    /// Its number among the loops.
+    let number: Int
+    /// Its listening sockets, while nothing is accepted for want of what it takes.
+    var listeners: [ObjectIdentifier: Listener] = [:]
+    private var looks = 0
+    /// More connections than these are very many.
+    private static let many = 5_000
+    /// Clients whose bodies are not read at present.
+    private var slowed: [ClientHandler] = []
+
+    /// Does not read the body of `client` until there is room again.
+    func slow(_ client: ClientHandler) {
+        client.pauseReads()
+        slowed.append(client)
+    }
+
+    /// Tells what is used here, and does what the level asks for.
+    private func relieve() {
+        let busy = activeUpstreams + pools.reduce(0) { $0 + $1.count }
+        // Of very many connections only every fourth look adds up what they hold.
+        looks &+= 1
+        if clients.count > Self.many, looks % 4 != 0 { return }
+        var waitingBytes = 0
+        var largest: (client: ClientHandler, bytes: Int)?
+        for client in clients.values {
+            let bytes = client.waitingBytes
+            waitingBytes += bytes
+            if bytes > largest?.bytes ?? 0 { largest = (client, bytes) }
+        }
+        for session in sessions.values {
+            for client in session.clients { waitingBytes += client.waitingBytes }
+        }
+        board.report(
+            number, descriptors: clients.count + sessions.count + busy, buffered: waitingBytes)
+        if number == 0 { board.update() }
+        let former = shard.pressure
+        shard.pressure = board.pressure
+        if former != shard.pressure, number == 0 {
+            note("pressure on memory, descriptors or room for bodies: \(shard.pressure.label)")
+        }
+        shard.metrics.mesh.pressure = Int64(shard.pressure.rawValue)
+        if (former >= .acceptsNothing) != (shard.pressure >= .acceptsNothing) {
+            for listener in listeners.values { listener.hold(shard.pressure >= .acceptsNothing) }
+        }
+        if shard.pressure >= .cuts, let largest, largest.client.isUnread { largest.client.cut() }
+        if shard.pressure < .slowsDown, !slowed.isEmpty {
+            let resumed = slowed
+            slowed = []
+            for client in resumed { client.resumeSlowed() }
+        }
+    }
+
+    /// Who waits at turnstiles, by ticket.
+    var waiting: [UInt64: ClientHandler] = [:]
+    private var isCalling = false
+
+    /// Tells whoever the turnstiles called.
+    func answerTurnstileCalls() {
+        // What one of them does may let in the next: it is told from here as well.
+        if isCalling { return }
+        isCalling = true
+        defer { isCalling = false }
+        while !shard.turnstiles.calls.isEmpty {
+            for call in shard.turnstiles.takeCalls() {
+                waiting[call.ticket]?.called(isLetIn: call.isLetIn)
+            }
+        }
+    }
+
     /// Access lines not handed over yet.
     var logLines: [UInt8] = []
     let log: AccessLog
@@ -60,13 +132,16 @@ final class Loop: @unchecked Sendable {
     private var drained: ((Bool) -> Void)?
 
     init(
-        sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
+        sockets: SocketLoop, number: Int, board: PressureBoard, seed: UInt64, loops: Int,
+        log: AccessLog,
         connections: ConnectionCount, checks: (any CheckClient)?,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Bool,
         wantKeys: @escaping @Sendable (String) -> Void
     ) {
         self.wantKeys = wantKeys
+        self.number = number
+        self.board = board
         self.connections = connections
         self.checks = checks
         self.report = report
@@ -95,6 +170,10 @@ final class Loop: @unchecked Sendable {
         headLimits.headBytesMax = snapshot.limits.headBytesMax
         headLimits.fieldCountMax = snapshot.limits.fieldCountMax
         connections.setMost(snapshot.limits.connectionsMax)
+        if number == 0 {
+            board.setMost(
+                memory: snapshot.limits.memoryBytesMax, buffered: snapshot.limits.waitingBytesMax)
+        }
         portIndex = publication.portIndex
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
         previousTLS = tls
@@ -219,13 +298,28 @@ final class Loop: @unchecked Sendable {
     /// Upstream connections that serve an exchange.
     var activeUpstreams = 0
 
-    /// Begins to stop: idle connections close now, the others with their present answer.
-    /// `done` is called once none is left, or `limit` has passed: with false then.
-    func drain(within limit: Nanoseconds, done: @escaping (Bool) -> Void) {
+    /// Whether connections may stay idle while the loop stops, until they are used once more.
+    private(set) var sparesIdle = false
+
+    /// Begins to stop: idle connections close now, unless it `sparesIdle`, the others with their
+    /// present answer. `done` is called once none is left, or `limit` has passed: with false then.
+    func drain(
+        within limit: Nanoseconds, sparesIdle: Bool, done: @escaping (Bool) -> Void
+    ) {
         shard.isDraining = true
+        self.sparesIdle = sparesIdle
         drained = done
-        for client in Array(clients.values) { client.drain() }
+        if !sparesIdle { for client in Array(clients.values) { client.drain() } }
         for session in Array(sessions.values) { session.drain() }
+        checkDrained()
+        sockets.schedule(at: now + limit) { [self] in endDraining(false) }
+    }
+
+    /// While it stops: spares nothing any more, and ends after `limit`.
+    func hurry(within limit: Nanoseconds) {
+        guard shard.isDraining else { return }
+        sparesIdle = false
+        for client in Array(clients.values) { client.drain() }
         checkDrained()
         sockets.schedule(at: now + limit) { [self] in endDraining(false) }
     }
@@ -265,6 +359,9 @@ final class Loop: @unchecked Sendable {
         // Tokens expire by the calendar, which may be set while the process runs.
         shard.wallOffset = LiveWorld.wallOffset()
         shard.fleet.tick(at: now)
+        shard.turnstiles.tick(at: now)
+        if !shard.turnstiles.calls.isEmpty { answerTurnstileCalls() }
+        relieve()
         for pool in pools { pool.prune(at: now) }
         engines.prune(at: now)
         for session in Array(sessions.values) { session.maintain(at: now) }

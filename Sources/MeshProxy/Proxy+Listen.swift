@@ -10,6 +10,14 @@ extension Proxy {
             guard let place = InternetAddress(address, port: port) else {
                 throw ListenFailure.notAnAddress
             }
+            let handed = takeHanded(address: address, port: port)
+            if !handed.isEmpty {
+                return handed.map { loop, descriptor in
+                    Listener(sockets: loop.sockets, adopting: descriptor) { accepted, peer in
+                        ClientHandler(loop: loop, socket: number, peer: peer).open(accepted)
+                    }
+                }
+            }
             // With SO_REUSEPORT alone the kernel would let two proxies share a port without a word.
             try Listener(sockets: loops[0].sockets, address: place, sharing: false) { _, _ in }
                 .closeUnused()
@@ -26,11 +34,23 @@ extension Proxy {
 
     /// Lets sockets accept, once every loop knows what to do with a connection.
     func startAccepting(_ listeners: [Listener]) {
-        for listener in listeners { listener.sockets.execute { listener.start() } }
+        for listener in listeners {
+            listener.sockets.execute { [loops] in
+                listener.start()
+                let loop = loops.first { $0.sockets === listener.sockets }
+                loop?.listeners[ObjectIdentifier(listener)] = listener
+            }
+        }
     }
 
     /// Closes listening sockets.
-    static func close(_ listeners: [Listener]) async {
-        for listener in listeners { await listener.sockets.run { listener.stop() } }
+    func close(_ listeners: [Listener]) async {
+        for listener in listeners {
+            await listener.sockets.run { [loops] in
+                let loop = loops.first { $0.sockets === listener.sockets }
+                loop?.listeners[ObjectIdentifier(listener)] = nil
+                listener.stop()
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 package import MeshBasics
 package import MeshExchange
 package import MeshLimits
@@ -14,6 +15,7 @@ import NIOSSL
 /// snapshot, the health of an endpoint, a scrape) is sent to each as a message by this actor.
 package actor Proxy {
     let loops: [Loop]
+    private let board: PressureBoard
     private let log: AccessLog
     private let checker: HealthChecker
     private var listeners: [ListenKey: Listening] = [:]
@@ -30,12 +32,45 @@ package actor Proxy {
     /// The snapshot in use.
     package private(set) var snapshot = Snapshot.empty
 
+    /// Sockets of a former process that no port was opened with yet.
+    private var handed: [HandedSocket]
+
+    /// Every open listening socket with its place.
+    var openListeners: [(key: ListenKey, sockets: [Listener])] {
+        listeners.map { ($0.key, $0.value.sockets) }
+    }
+
+    /// The sockets that listen on `port` of `address` in a former process, each with the loop that
+    /// takes it over; none when there are none.
+    ///
+    /// With more loops than there were some of them listen together, with fewer one listens on
+    /// several: every socket must be listened on, or what the kernel puts into its queue is lost.
+    func takeHanded(address: String, port: UInt16) -> [(loop: Loop, descriptor: Int32)] {
+        let found = handed.filter { $0.address == address && $0.port == port }.map(\.descriptor)
+        handed.removeAll { $0.address == address && $0.port == port }
+        guard !found.isEmpty else { return [] }
+        return (0..<max(found.count, loops.count)).map { number in
+            let loop = loops[number % loops.count]
+            if number < found.count {
+                _ = fcntl(found[number], F_SETFD, FD_CLOEXEC)
+                return (loop, found[number])
+            }
+            return (loop, fcntl(found[number % found.count], F_DUPFD_CLOEXEC, 3))
+        }
+    }
+
+    /// Closes the sockets of a former process that this configuration has no use for.
+    package func dropHanded() {
+        for socket in handed { Glibc.close(socket.descriptor) }
+        handed = []
+    }
+
     /// Reads a value of a Secret of the snapshot in use, by the Secret's name and the value's.
     private var readSecret: @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
     /// Credential values by backend of the snapshot in use.
     private var credentials: [Secret<[UInt8]>?] = []
 
-    private struct ListenKey: Hashable {
+    struct ListenKey: Hashable {
         var address: String
         var port: UInt16
     }
@@ -61,8 +96,10 @@ package actor Proxy {
         checks: (any CheckClient)? = nil, checkServer: (any CheckServer)? = nil,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Bool = { _ in true },
-        wantKeys: @escaping @Sendable (String) -> Void = { _ in }
+        wantKeys: @escaping @Sendable (String) -> Void = { _ in },
+        handed: [HandedSocket] = []
     ) throws {
+        self.handed = handed
         self.readCredential = readCredential
         self.checks = checks
         self.checkServer = checkServer
@@ -71,14 +108,17 @@ package actor Proxy {
         var random = SplitMix64(seed: seed)
         let connections = ConnectionCount()
         var loops: [Loop] = []
-        for _ in 0..<max(1, loopCount) {
+        let board = PressureBoard(loops: max(1, loopCount))
+        for number in 0..<max(1, loopCount) {
             loops.append(
                 Loop(
-                    sockets: try SocketLoop(), seed: random.next(), loops: max(1, loopCount),
+                    sockets: try SocketLoop(), number: number, board: board,
+                    seed: random.next(), loops: max(1, loopCount),
                     log: log, connections: connections, checks: checks, report: report,
                     record: record, wantKeys: wantKeys))
         }
         self.loops = loops
+        self.board = board
         let all = loops
         checker = HealthChecker(sockets: loops[0].sockets, seed: random.next()) {
             backend, authority, isHealthy in
@@ -117,7 +157,7 @@ package actor Proxy {
                     address: key.address, port: key.port, number: number, loops: loops)
                 opened.append((key, Listening(number: number, sockets: sockets)))
             } catch {
-                for (_, listening) in opened { await Self.close(listening.sockets) }
+                for (_, listening) in opened { await close(listening.sockets) }
                 for (_, listener) in openedChecks { await listener.close() }
                 throw error
             }
@@ -151,7 +191,7 @@ package actor Proxy {
             next.ports.filter { $0.speech != .extAuthzGRPC }
                 .map { ListenKey(address: $0.address, port: $0.number) })
         for (key, listening) in listeners where !kept.contains(key) {
-            await Self.close(listening.sockets)
+            await close(listening.sockets)
             listeners[key] = nil
         }
         for (key, listener) in checkListeners where !Self.isAsked(key, in: next) {
@@ -252,16 +292,31 @@ package actor Proxy {
         return all
     }
 
+    /// How short the process is of what it cannot do without.
+    package nonisolated var pressure: Pressure { board.pressure }
+
+    /// How the turnstiles of backends stand, as each loop sees its own.
+    package func turnstiles() async -> [[TurnstileStatistics]] {
+        var all: [[TurnstileStatistics]] = []
+        for loop in loops {
+            all.append(await loop.sockets.run { loop.shard.turnstiles.statistics })
+        }
+        return all
+    }
+
     /// Stops: accepts nothing more, lets running exchanges end until `timeout` has passed, then
     /// closes what is left. Answers whether every exchange ended by itself.
-    package func drain(timeout: Nanoseconds) async -> Bool {
+    ///
+    /// Idle connections are closed at once; with `sparesIdle` they may send one request more, so
+    /// that none is lost that is on its way, and close when they have been idle for too long.
+    package func drain(timeout: Nanoseconds, sparesIdle: Bool = false) async -> Bool {
         guard !isStopping else { return true }
         isStopping = true
-        for listening in listeners.values { await Self.close(listening.sockets) }
+        for listening in listeners.values { await close(listening.sockets) }
         listeners = [:]
         for listener in checkListeners.values { await listener.close() }
         checkListeners = [:]
-        let isClean = await waitUntilDrained(timeout)
+        let isClean = await waitUntilDrained(timeout, sparesIdle)
         let checker = checker
         await loops[0].sockets.run { checker.stop() }
         for loop in loops { await loop.sockets.run { loop.abortAll() } }
@@ -271,6 +326,11 @@ package actor Proxy {
             await withCheckedContinuation { ended in loop.sockets.stop { ended.resume() } }
         }
         return isClean
+    }
+
+    /// While it drains: closes idle connections now, and what is left when `timeout` has passed.
+    package func hurry(timeout: Nanoseconds) async {
+        for loop in loops { await loop.sockets.run { loop.hurry(within: timeout) } }
     }
 
     /// Where the engines of `snapshot` that speak gRPC may be reached.
@@ -287,13 +347,15 @@ package actor Proxy {
     }
 
     /// Whether every exchange ended before `timeout`.
-    private func waitUntilDrained(_ timeout: Nanoseconds) async -> Bool {
+    private func waitUntilDrained(_ timeout: Nanoseconds, _ sparesIdle: Bool) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             for loop in loops {
                 group.addTask {
                     await withCheckedContinuation { ended in
                         loop.sockets.execute {
-                            loop.drain(within: timeout) { ended.resume(returning: $0) }
+                            loop.drain(within: timeout, sparesIdle: sparesIdle) {
+                                ended.resume(returning: $0)
+                            }
                         }
                     }
                 }

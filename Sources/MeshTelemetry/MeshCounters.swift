@@ -30,6 +30,9 @@ package struct MeshCounters: Hashable, Sendable {
     /// Recorded exchanges not written because the disk was behind.
     package var recordingsDropped: UInt64 = 0
 
+    /// How short the process is of memory, descriptors or room, from 0 to 5.
+    package var pressure: Int64 = 0
+
     /// All zero.
     package init() {}
 
@@ -48,5 +51,6 @@ package struct MeshCounters: Hashable, Sendable {
         downstreamMalformed &+= other.downstreamMalformed
         accessLogDropped &+= other.accessLogDropped
         recordingsDropped &+= other.recordingsDropped
+        pressure = max(pressure, other.pressure)
     }
 }

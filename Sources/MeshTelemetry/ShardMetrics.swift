@@ -68,6 +68,9 @@ package struct ShardMetrics: Sendable {
     var ejections = CounterBank(width: EjectionReason.allCases.count)
     var endpoints = CounterBank(width: EndpointState.allCases.count)
     var truncations = CounterBank(width: 1)
+    /// By backend and `TurnstileResult`, and what its turnstile stands at: limit, inside, waiting.
+    var turnstileCounts = CounterBank(width: TurnstileResult.allCases.count)
+    var turnstileStates = CounterBank(width: 3)
 
     /// By number of the error code.
     var refusals = CounterBank(width: 1)
@@ -173,6 +176,8 @@ package struct ShardMetrics: Sendable {
         ejections.grow(to: backends.count)
         endpoints.grow(to: backends.count)
         truncations.grow(to: backends.count)
+        turnstileCounts.grow(to: backends.count)
+        turnstileStates.grow(to: backends.count)
         refusals.grow(to: errors.codes.count)
     }
 }

@@ -194,6 +194,13 @@ struct RandomWalk {
         case .idle, .done: return ("nothing", Step())
         case .identifying: return ("keys are settled", drive.keysSettled())
         case .asking: return askingEvent()
+        case .queued:
+            return (
+                "the turnstile calls",
+                drive.take(
+                    drive.exchange.turnstileOpened(
+                        isLetIn: true, shard: &drive.shard, at: drive.now))
+            )
         case .collecting:
             guard random.below(6) == 0 else { return ("the body is whole", drive.body(collected)) }
             return (

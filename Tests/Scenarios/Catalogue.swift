@@ -12,7 +12,7 @@ extension Scenario {
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
         .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
-        .answersBeginAnew, .roughSea,
+        .answersBeginAnew, .threefoldOverload, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

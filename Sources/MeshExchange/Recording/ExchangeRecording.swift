@@ -118,6 +118,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var engine: RecordedAnswer?
     /// Answers of engines that were kept and given again; nil when there were none.
     package var keptAnswers: [RecordedAnswer]?
+    /// What turnstiles of backends said, in order; nil when none was asked.
+    package var turnstiles: [RecordedTurnstile]?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.
@@ -165,6 +167,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case released
         /// Keys that were asked for are there, or could not be had.
         case keysSettled
+        /// Whoever waited at a turnstile was called: `text` is `in` or `out`.
+        case turnstileOpened
     }
 
     /// An event whose outcome is not known yet.
@@ -245,6 +249,10 @@ package struct EventFlags: OptionSet, Codable, Hashable, Sendable {
     package static let paused = EventFlags(rawValue: 4)
     /// The request may be sent again.
     package static let canReplay = EventFlags(rawValue: 8)
+    /// The process is so short of something that it sheds.
+    package static let sheds = EventFlags(rawValue: 16)
+    /// The process is so short of something that it refuses.
+    package static let refuses = EventFlags(rawValue: 32)
 }
 
 /// A refusal that the driver handed in.

@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshEngines
+import MeshLimits
 import MeshRouting
 package import MeshSnapshot
 import MeshWire
@@ -62,7 +63,7 @@ package struct Replay: Sendable {
             case .engine: continue
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
                 .clientGone, .cutOff, .answerHead, .answerTrailers, .answerEnded, .answerBroke,
-                .paused, .released:
+                .paused, .released, .turnstileOpened:
                 return Replay(
                     recording: stage.tape.recording,
                     decision: Decision(stage.exchange, usage: recording.usage))
@@ -155,6 +156,9 @@ private struct Stage: ~Copyable {
         tape.follow(event)
         if let state = event.randomState { shard.random.state = state }
         shard.isDraining = event.flags.contains(.draining)
+        shard.pressure =
+            event.flags.contains(.refuses)
+            ? .refuses : event.flags.contains(.sheds) ? .sheds : .none
         if event.kind != .begin, event.kind != .unread {
             exchange.keepsAlive = event.flags.contains(.keepsAlive)
             exchange.isPaused = event.flags.contains(.paused)
@@ -194,6 +198,8 @@ private struct Stage: ~Copyable {
         case .answerBroke: _ = exchange.answerBroke(shard: &shard, at: now)
         case .paused: exchange.answerPaused(at: now)
         case .released: exchange.released(at: now)
+        case .turnstileOpened:
+            _ = exchange.turnstileOpened(isLetIn: event.text == "in", shard: &shard, at: now)
         case .keysSettled:
             let (head, headBytes, body) = (head, headBytes, body)
             let payload = body ?? []

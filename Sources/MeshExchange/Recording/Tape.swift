@@ -252,6 +252,17 @@ package final class Tape {
         return verdict
     }
 
+    /// What the next turnstile said in the event that is played again; nil when none was asked.
+    func nextTurnstile() -> RecordedTurnstile? {
+        guard let known = script?.turnstiles, !known.isEmpty else { return nil }
+        return script?.turnstiles?.removeFirst()
+    }
+
+    /// Notes what a turnstile said.
+    func append(_ answer: RecordedTurnstile) {
+        if current?.turnstiles?.append(answer) == nil { current?.turnstiles = [answer] }
+    }
+
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.
     func budget(_ answer: Bool) -> Bool {
         var answer = answer
@@ -272,7 +283,7 @@ extension RecordedEvent.Kind {
         case .begin, .unread, .body, .bodyFailed, .engine, .requestCompleted, .sent,
             .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerTrailers,
             .answerEnded, .answerBroke, .released,
-            .keysSettled:
+            .keysSettled, .turnstileOpened:
             false
         }
     }

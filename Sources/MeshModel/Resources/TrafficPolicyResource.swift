@@ -34,6 +34,10 @@ package struct MeshResource: Hashable, Sendable {
     package var recording: Recording
     /// `drainTimeout`.
     package var drainTimeout: Nanoseconds?
+    /// `retryBudget`: percent and retries each second, each absent one nil; nil when absent.
+    package var retryBudget: RetryBudget?
+    /// `upgradeTimeout`.
+    package var upgradeTimeout: Nanoseconds?
     /// What holds where no policy says otherwise.
     package var defaults: TrafficSettings
 
@@ -55,6 +59,18 @@ package struct MeshResource: Hashable, Sendable {
         package var connections: Int?
         /// Of one event.
         package var eventBytes: Int?
+        /// Of memory in all.
+        package var memoryBytes: Int?
+        /// Of bodies and answers that wait.
+        package var waitingBytes: Int?
+    }
+
+    /// Bounds on retries in all.
+    package struct RetryBudget: Hashable, Sendable {
+        /// In percent of requests.
+        package var percent: Int?
+        /// Each second.
+        package var minPerSecond: Int?
     }
 
     /// Which exchanges are recorded.
@@ -80,7 +96,9 @@ package struct MeshResource: Hashable, Sendable {
             idleTimeout: limits?.duration("idleTimeout"),
             bodyIdleTimeout: limits?.duration("bodyIdleTimeout"),
             connections: limits?.integer("connections")?.value,
-            eventBytes: limits?.byteSize("eventBytes")?.value)
+            eventBytes: limits?.byteSize("eventBytes")?.value,
+            memoryBytes: limits?.byteSize("memoryBytes")?.value,
+            waitingBytes: limits?.byteSize("waitingBytes")?.value)
         let log = spec?["accessLog"]
         logOutput = log?.text("output")
         logPath = log?.text("path")
@@ -91,6 +109,12 @@ package struct MeshResource: Hashable, Sendable {
             keep: recording?.integer("keep")?.value, file: recording?.text("file")?.value,
             fileBytes: recording?.byteSize("fileBytes"))
         drainTimeout = spec?.duration("drainTimeout")?.value
+        retryBudget = spec?["retryBudget"].map { budget in
+            RetryBudget(
+                percent: budget.integer("percent")?.value,
+                minPerSecond: budget.integer("minPerSecond")?.value)
+        }
+        upgradeTimeout = spec?.duration("upgradeTimeout")?.value
         defaults = TrafficSettings(spec?["defaults"])
     }
 }

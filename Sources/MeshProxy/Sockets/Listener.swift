@@ -11,6 +11,7 @@ import MeshBasics
 final class Listener: Pollable, @unchecked Sendable {
     private let accept: (Int32, InternetAddress) -> Void
     private var isPaused = false
+    private var isHeld = false
 
     /// Binds `address`; nothing is accepted before `start`.
     ///
@@ -40,6 +41,20 @@ final class Listener: Pollable, @unchecked Sendable {
         }
         bound = descriptor
     }
+
+    /// Takes over `descriptor`, which listens already; nothing is accepted before `start`.
+    init(
+        sockets: SocketLoop, adopting descriptor: Int32,
+        accept: @escaping (Int32, InternetAddress) -> Void
+    ) {
+        self.accept = accept
+        super.init(sockets: sockets)
+        bound = descriptor
+    }
+
+    /// A copy of its descriptor that programs started from here inherit, or -1; on the loop's
+    /// thread.
+    func copyDescriptor() -> Int32 { fcntl(bound >= 0 ? bound : descriptor, F_DUPFD, 3) }
 
     private var bound: Int32 = -1
 
@@ -75,7 +90,7 @@ final class Listener: Pollable, @unchecked Sendable {
 
     override func ready(_ events: UInt32) {
         for _ in 0..<SocketLimits.acceptsMax {
-            guard descriptor >= 0, !isPaused else { return }
+            guard descriptor >= 0, !isPaused, !isHeld else { return }
             var accepted: Int32 = -1
             var code: Int32 = 0
             let peer = InternetAddress { address, length in
@@ -99,6 +114,13 @@ final class Listener: Pollable, @unchecked Sendable {
         }
     }
 
+    /// Accepts nothing while `isHeld`; what comes waits in the kernel.
+    func hold(_ isHeld: Bool) {
+        guard descriptor >= 0, isHeld != self.isHeld else { return }
+        self.isHeld = isHeld
+        if !isPaused { waitFor(isHeld ? 0 : EPOLLIN.rawValue) }
+    }
+
     /// There is no descriptor left for the connection that waits, and the kernel would report it
     /// again at once: it waits until others may have closed.
     private func pause() {
@@ -109,7 +131,7 @@ final class Listener: Pollable, @unchecked Sendable {
         ) { [weak self] in
             guard let self, isPaused else { return }
             isPaused = false
-            waitFor(EPOLLIN.rawValue)
+            if !isHeld { waitFor(EPOLLIN.rawValue) }
         }
     }
 }

@@ -110,6 +110,9 @@ extension ProxyClient {
                     let verdict = exchange.answerBody(
                         span.extracting(range.range), isLast: upstream.reader.isComplete,
                         into: &loop.piece, at: now)
+                    if exchange.owesFirstEvent {
+                        exchange.reportFirstEvent(shard: &loop.shard, at: now)
+                    }
                     switch verdict {
                     case .unchanged:
                         if outcome.isReplaced {

@@ -54,6 +54,8 @@ final class ProxyClient: SocketHandler {
     var upstream: ProxyUpstream?
     /// The question to a policy engine that is waited for.
     var policyCall: PolicyCall?
+    /// What it waits under at a turnstile, or 0.
+    var parked: UInt64 = 0
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.

@@ -41,6 +41,22 @@ final class ProxyLoop {
         if world.options.checkEvery == 0 { shard.recorder.stop() }
     }
 
+    /// Who waits at turnstiles, by ticket.
+    var waiting: [UInt64: ProxyClient] = [:]
+    private var isCalling = false
+
+    /// Tells whoever the turnstiles called.
+    func answerTurnstileCalls(at now: Instant) {
+        if isCalling { return }
+        isCalling = true
+        defer { isCalling = false }
+        while !shard.turnstiles.calls.isEmpty {
+            for call in shard.turnstiles.takeCalls() {
+                waiting[call.ticket]?.called(isLetIn: call.isLetIn, at: now)
+            }
+        }
+    }
+
     /// Starts what must happen even when no request comes.
     func start(at now: Instant) { maintainLater(at: now) }
 
@@ -48,6 +64,8 @@ final class ProxyLoop {
         world.schedule(at: now + Limits.maintenance) { [self] now in
             guard !world.isOver else { return }
             shard.fleet.tick(at: now)
+            shard.turnstiles.tick(at: now)
+            answerTurnstileCalls(at: now)
             for pool in pools { pool.prune(at: now) }
             maintainLater(at: now)
         }
@@ -210,6 +228,7 @@ final class ProxyLoop {
     /// Lets go of everything.
     func dissolve() {
         clients = []
+        waiting = [:]
         pools = []
     }
 }

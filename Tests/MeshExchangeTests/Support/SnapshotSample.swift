@@ -16,6 +16,7 @@ struct SnapshotSample {
     /// Names under which models are offered, with the model.
     var names: [(String, ModelID)] = []
     var usageLimits: [Limit] = []
+    var overload: [OverloadPolicy] = []
     var access = AccessTable()
     var residency = ResidencySample()
     var identity: [IdentityProvider] = []
@@ -56,7 +57,7 @@ struct SnapshotSample {
             version: version,
             ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
             rules: rules, backends: known, endpoints: endpoints, models: models,
-            usageLimits: usageLimits, access: access,
+            usageLimits: usageLimits, overload: overload, access: access,
             residency: residency.table(known, endpoints), identity: identity, limits: limits,
             telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
