@@ -16,6 +16,7 @@ fi
 
 Scripts/venv.sh || exit 1
 Scripts/glewlwyd.sh
+Scripts/nginx.sh
 export PINION=${PINION:-$PWD/.build/debug/pinion}
 export PYTHONDONTWRITEBYTECODE=1
 exec .build/venv/bin/python -m pytest -q --tb=short -p no:cacheprovider Tests/EndToEnd "$@"

@@ -14,7 +14,8 @@ extension Compiler {
             let rule = intern(
                 Rule(
                     route: Self.askedRoute, index: 0, action: .refuse(404),
-                    access: listeners[index].access, identity: listeners[index].identity))
+                    access: listeners[index].access,
+                    labels: listeners[index].labels, identity: listeners[index].identity))
             listeners[index].entries.append(
                 RouteEntry(
                     path: .prefix([UInt8(ascii: "/")]), rule: rule,

@@ -28,6 +28,8 @@ package struct AskedRequest: Sendable {
     package var body: [UInt8]?
     /// Bytes of the body, nil when that is not known.
     package var size: Int?
+    /// Whether the caller speaks HTTP/2 to the other proxy.
+    package var speaksHTTP2 = false
 
     /// A request of the given parts.
     package init(

@@ -107,7 +107,7 @@ package struct CheckQuestion: Hashable, Sendable {
     package var host = ""
     /// `http` or `https`.
     package var scheme = "http"
-    /// `HTTP/1.1`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`, as the caller speaks.
     package var version = "HTTP/1.1"
     /// Bytes of its body; -1 when the head does not say.
     package var size: Int64 = -1

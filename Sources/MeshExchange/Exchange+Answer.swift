@@ -116,6 +116,7 @@ extension Exchange {
             return route(
                 head, bytes, body: bytes.extracting(0..<0), shard: &shard, at: now)
         }
+        labelBody(head, bytes, body: nil, shard: &shard)
         return authorizeBody(
             head, bytes, body: nil, isLast: true, then: .listed, shard: &shard, at: now)
             ?? answerOffered(head, bytes, shard: &shard, at: now)

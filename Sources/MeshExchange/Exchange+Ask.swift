@@ -95,44 +95,105 @@ extension Exchange {
                 }
                 continue
             }
-            let engine = snapshot.access.engines[Int(rule.engine)]
-            var facts = shard.takeFacts(for: snapshot)
-            fill(&facts, of: engine, head, bytes, body: body)
-            let key = engine.cache.flatMap { cacheKey($0, facts) }
-            let kept = key.flatMap { shard.keptAnswer(of: rule.engine, $0, for: snapshot, at: now) }
-            let answer = tape?.keptAnswer(kept, of: engine.name) ?? kept
-            if let answer {
-                shard.putBack(&facts, of: snapshot)
-                shard.countEngine(.cached, after: nil, rule.engine, of: snapshot)
-                tape?.say(.authorize, "an answer of engine \(engine.name) is kept for this request")
-                notes.answers.append(.init(engine: rule.engine, outcome: .answered(answer)))
-                continue
+            if let step = ask(
+                rule, next, then: resumption, head, bytes, body: body, shard: &shard, at: now)
+            {
+                return step
             }
-            if isCredentialMissing(of: engine.backend) {
-                shard.putBack(&facts, of: snapshot)
-                tape?.say(.authorize, "the credential for engine \(engine.name) cannot be read")
-                notes.answers.append(
-                    .init(engine: rule.engine, outcome: .failed(.unreachable)))
-                continue
-            }
-            let question = question(for: engine, facts, head, bytes)
-            shard.putBack(&facts, of: snapshot)
-            tape?.say(
-                .authorize,
-                "rule \(rule.label) asks engine \(engine.name) (\(engine.speech.label)), for at "
-                    + "most \(engine.timeout.milliseconds)")
-            notes.asking = Asking(
-                engine: rule.engine, key: key, since: now, then: resumption,
-                former: phase == .identifying ? .idle : phase)
-            phase = .asking
-            waitDeadline = now + engine.timeout
-            updateDeadline()
-            var step = Step()
-            step.asks = question
-            return step
         }
         return nil
     }
+
+    /// Asks the engine of `rule`, or notes at once what came of it. Answers a step that asks, a
+    /// refusal, or nil when the next rule is to be looked at.
+    private mutating func ask(
+        _ rule: AccessRule, _ due: AccessNotes.Due, then resumption: Resumption,
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
+        at now: Instant
+    ) -> Step? {
+        let engine = snapshot.access.engines[Int(rule.engine)]
+        var facts = shard.takeFacts(for: snapshot)
+        defer { shard.putBack(&facts, of: snapshot) }
+        fill(&facts, of: engine, head, bytes, body: body)
+        let key = engine.cache.flatMap { cacheKey($0, facts) }
+        let kept = key.flatMap { shard.keptAnswer(of: rule.engine, $0, for: snapshot, at: now) }
+        let answer = tape?.keptAnswer(kept, of: engine.name) ?? kept
+        if let answer {
+            shard.countEngine(.cached, after: nil, rule.engine, of: snapshot)
+            tape?.say(.authorize, "an answer of engine \(engine.name) is kept for this request")
+            note(.answered(answer), of: rule)
+            return nil
+        }
+        if let refusal = refusal(toAsk: engine, carried(shard, at: now)) {
+            tape?.say(.residency, "engine \(engine.name) is no place for this data")
+            return bar(refusal, due, shard: &shard, at: now)
+        }
+        if isCredentialMissing(of: engine.backend) {
+            tape?.say(.authorize, "the credential for engine \(engine.name) cannot be read")
+            note(.failed(.unreachable), of: rule)
+            return nil
+        }
+        guard let place = pickEndpoint(ofEngine: engine.backend, shard: &shard, at: now) else {
+            // A place that the configuration of now bars is as good as none.
+            if !labels.isEmpty {
+                let refusal = Refusal(.residencyDenied, message: Self.barredMeanwhile)
+                return bar(refusal, due, shard: &shard, at: now)
+            }
+            shard.countEngine(.unreachable, after: nil, rule.engine, of: snapshot)
+            tape?.say(.authorize, "engine \(engine.name) has no endpoint")
+            note(.failed(.unreachable), of: rule)
+            return nil
+        }
+        guard noteHop(place, .engine) else {
+            return refuse(
+                Refusal(.residencyDenied, message: Self.fullReceipt), shard: &shard, at: now)
+        }
+        tape?.say(
+            .authorize,
+            "rule \(rule.label) asks engine \(engine.name) (\(engine.speech.label)), for at "
+                + "most \(engine.timeout.milliseconds)")
+        var step = Step()
+        step.asks = EngineOrder(question(for: engine, facts, head, bytes), for: place)
+        wait(for: rule.engine, keyedBy: key, then: resumption, at: now)
+        return step
+    }
+
+    /// Waits for the answer of `engine`.
+    private mutating func wait(
+        for engine: EngineID, keyedBy key: [UInt8]?, then resumption: Resumption, at now: Instant
+    ) {
+        accessNotes?.asking = Asking(
+            engine: engine, key: key, since: now, then: resumption,
+            former: phase == .identifying ? .idle : phase)
+        phase = .asking
+        waitDeadline = now + snapshot.access.engines[Int(engine)].timeout
+        updateDeadline()
+    }
+
+    private func note(_ outcome: EngineOutcome, of rule: AccessRule) {
+        accessNotes?.answers.append(.init(engine: rule.engine, outcome: outcome))
+    }
+
+    /// An engine must not be asked about this data: the request is refused, whatever the failure
+    /// mode says, or counted where its policy only counts.
+    private mutating func bar(
+        _ refusal: Refusal, _ due: AccessNotes.Due, shard: inout Shard, at now: Instant
+    ) -> Step? {
+        let policy = snapshot.access.policies[due.policy]
+        shard.countAccess(.failed, due.policy, due.rule, of: snapshot)
+        if policy.isAudit {
+            accessNotes?.due.removeFirst()
+            return audit(due, policy, &shard)
+        }
+        shard.countAccess(.denied, due.policy, due.rule, of: snapshot)
+        noteRefusal(by: policy.rules[due.rule])
+        keepLabels()
+        return refuse(refusal, shard: &shard, at: now)
+    }
+
+    private static let barredMeanwhile =
+        "this request carries a data label, a policy engine must be asked about it, and the "
+        + "present configuration has no place for it; try again"
 
     /// The engine that `Step.asks` named answered, or did not: the driver also tells that
     /// `deadline` passed while the phase is `asking`, as `.failed(.timeout)`.

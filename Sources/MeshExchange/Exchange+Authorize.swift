@@ -37,7 +37,8 @@ extension Exchange {
         let ids = snapshot.rules[Int(rule)].access
         if ids.isEmpty { return nil }
         var facts = shard.takeFacts(for: snapshot)
-        let scope = AccessScope(stage: .head, floor: .head)
+        let scope = AccessScope(
+            stage: .head, floor: .head, asksEngines: !snapshot.labelsComeLate)
         fill(&facts, for: ids, in: scope, head, bytes, body: nil)
         let denial = judge(ids, but: [], in: scope, facts, &shard)
         if denial == nil { noteEngines(ids, but: [], in: scope, facts, &shard) }
@@ -59,8 +60,10 @@ extension Exchange {
         let ofModel = model >= 0 ? snapshot.models[Int(model)].access : []
         if ofRule.isEmpty, ofModel.isEmpty { return nil }
         var facts = shard.takeFacts(for: snapshot)
-        let inherited = AccessScope(stage: .body, floor: .head, isLast: isLast)
-        let own = AccessScope(stage: .body, floor: .body, isLast: isLast)
+        let inherited = AccessScope(
+            stage: .body, floor: .head, isLast: isLast, asksEngines: true,
+            asksLateEngines: snapshot.labelsComeLate)
+        let own = AccessScope(stage: .body, floor: .body, isLast: isLast, asksEngines: true)
         fill(&facts, for: ofRule, in: inherited, head, bytes, body: body)
         fill(&facts, for: ofModel, in: own, head, bytes, body: body)
         let denial =
@@ -233,10 +236,20 @@ struct AccessScope {
     var floor: FactStage
     /// Whether no later moment comes.
     var isLast = false
+    /// Whether engines are asked that are due.
+    var asksEngines = false
+    /// Whether engines are asked, too, that were due before the labels of the data were known.
+    var asksLateEngines = false
 
     /// Whether it is now that `rule` of `policy` is asked.
     func asks(_ rule: AccessRule, of policy: AccessPolicy) -> Bool {
-        rule.action == .allow ? settles(policy) : max(rule.stage, floor) == stage
+        switch rule.action {
+        case .allow: return settles(policy)
+        case .deny, .require: return max(rule.stage, floor) == stage
+        case .custom:
+            let due = max(rule.stage, floor)
+            return due == stage && asksEngines || due < stage && asksLateEngines
+        }
     }
 
     /// Whether it is now that the `allow` rules of `policy` and its default are settled.

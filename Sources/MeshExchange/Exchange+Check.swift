@@ -73,7 +73,8 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
         at now: Instant
     ) -> Step {
-        authorizeBody(
+        labelBody(head, bytes, body: body, shard: &shard)
+        return authorizeBody(
             head, bytes, body: body, isLast: true, then: .judged, shard: &shard, at: now)
             ?? sayYes(shard: &shard, at: now)
     }

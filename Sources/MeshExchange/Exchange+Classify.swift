@@ -46,11 +46,13 @@ extension Exchange {
         return examine(head, bytes, shard: &shard, at: now)
     }
 
-    /// Asks the rules about the head of a request whose caller is known.
+    /// Labels a request whose caller is known, and asks the rules about its head: in this order,
+    /// because an engine that is asked must be a place for it.
     mutating func examine(
         _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step {
-        authorizeHead(head, bytes, shard: &shard, at: now)
+        labelHead(head, bytes, shard: &shard, at: now)
+            ?? authorizeHead(head, bytes, shard: &shard, at: now)
             ?? proceed(head, bytes, shard: &shard, at: now)
     }
 
@@ -60,7 +62,6 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
     ) -> Step {
         if isAsked { return check(head, bytes, shard: &shard, at: now) }
-        if let refused = labelHead(head, bytes, shard: &shard, at: now) { return refused }
         let rules = snapshot.rules
         let number = Int(rule)
         let needsFacts = rules[number].needsFacts
@@ -68,6 +69,7 @@ extension Exchange {
         case .refuse(let status):
             return refuse(Refusal(.noBackend, status: status), shard: &shard, at: now)
         case .redirect:
+            labelBody(head, bytes, body: nil, shard: &shard)
             return authorizeBody(
                 head, bytes, body: nil, isLast: true, then: .redirected, shard: &shard, at: now)
                 ?? answerRedirect(head, bytes, shard: &shard, at: now)

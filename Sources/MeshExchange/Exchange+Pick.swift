@@ -7,7 +7,10 @@ import MeshSnapshot
 extension Exchange {
     /// An endpoint of the present backend, numbered as in `snapshot`; nil when there is none.
     mutating func pickEndpoint(shard: inout Shard, at now: Instant) -> Pick? {
-        guard snapshot === shard.snapshot else { return pickAcrossSwap(shard: &shard, at: now) }
+        guard snapshot === shard.snapshot else {
+            return pickAcrossSwap(
+                of: backend, hash: ringHash, tried: tried, shard: &shard, at: now)
+        }
         return pick(
             of: backend, carrying: carried(shard, at: now), hash: ringHash, tried: tried,
             shard: &shard, at: now)
@@ -20,6 +23,18 @@ extension Exchange {
         ofMirror backend: BackendID, shard: inout Shard, at now: Instant
     ) -> Pick? {
         pick(
+            of: backend, carrying: carried(shard, at: now), hash: nil, tried: Tried(),
+            shard: &shard, at: now)
+    }
+
+    /// An endpoint of `backend` for a question to the engine that is reached there.
+    mutating func pickEndpoint(
+        ofEngine backend: BackendID, shard: inout Shard, at now: Instant
+    ) -> Pick? {
+        guard snapshot === shard.snapshot else {
+            return pickAcrossSwap(of: backend, hash: nil, tried: Tried(), shard: &shard, at: now)
+        }
+        return pick(
             of: backend, carrying: carried(shard, at: now), hash: nil, tried: Tried(),
             shard: &shard, at: now)
     }
@@ -44,18 +59,21 @@ extension Exchange {
     /// and endpoints are then recognised by their names. An endpoint that `snapshot` does not
     /// have cannot be used, for the driver looks addresses up there. Both snapshots must have
     /// their gate open for what the request carries.
-    private mutating func pickAcrossSwap(shard: inout Shard, at now: Instant) -> Pick? {
+    private mutating func pickAcrossSwap(
+        of backend: BackendID, hash: UInt64?, tried: borrowing Tried, shard: inout Shard,
+        at now: Instant
+    ) -> Pick? {
         let known = shard.number(of: backend, in: snapshot)
         guard known >= 0 else { return nil }
         let own = snapshot.backends[Int(backend)].endpoints
-        var passed = tried
+        var passed = copy tried
         let carried = carried(shard, at: now)
         let names = snapshot.residency.names(labels)
         let theirs = Carried(shard.snapshot.residency.labels(named: names), at: carried.time)
         for _ in 0..<Self.strangersMax {
             guard
                 let found = pick(
-                    of: known, carrying: theirs, hash: ringHash, tried: passed, shard: &shard,
+                    of: known, carrying: theirs, hash: hash, tried: passed, shard: &shard,
                     at: now)
             else { return nil }
             let name = shard.endpointNames[Int(found.endpoint)]

@@ -56,7 +56,8 @@ extension Exchange {
         question.method = bytes.extracting(head.methodRange.range).text
         question.path = String(decoding: target(head, bytes), as: UTF8.self)
         question.host = bytes.extracting(head.hostRange.range).text
-        question.version = head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"
+        question.version =
+            speaksHTTP2 ? "HTTP/2" : head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"
         switch head.framing {
         case .none: question.size = 0
         case .length(let count): question.size = Int64(clamping: count)

@@ -75,7 +75,7 @@ extension Exchange {
             carry(snapshot.models[Int(model)].labels, because: "the model")
         }
         if !snapshot.residency.readsBody { return }
-        guard !snapshot.rules[Int(rule)].needsFacts, head.framing != .none else {
+        if knowsBody(head, body) {
             return label(from: \.readsBody, head, bytes, body: body, shard: &shard)
         }
         // What was not read cannot be known.
@@ -84,6 +84,14 @@ extension Exchange {
                 DataLabels(number: source.label),
                 because: "\(source.name), which needs the body, and that is not read here")
         }
+    }
+
+    /// Whether it is known what the body says: it was read for its facts, or there is none.
+    private func knowsBody(_ head: borrowing RequestHead, _ body: RawSpan?) -> Bool {
+        if body != nil, isAsked || snapshot.rules[Int(rule)].needsFacts { return true }
+        guard head.framing == .none else { return false }
+        // A proxy that asks may leave out that there is one.
+        return !isAsked || method != .post && method != .put && method != .patch
     }
 
     /// Whether some endpoint of `backend` may have what the request carries; true of a backend
@@ -122,6 +130,18 @@ extension Exchange {
             }
         }
         return refuse(residencyRefusal(carried), shard: &shard, at: now)
+    }
+
+    /// Why `engine` may not be asked about the request: what it would be told may not be where it
+    /// is. Nil when it may.
+    func refusal(toAsk engine: PolicyEngine, _ carried: Carried) -> Refusal? {
+        if mayReach(engine.backend, carried) { return nil }
+        let names = snapshot.residency.names(carried.labels).joined(separator: ", ")
+        let reason = snapshot.reason(against: engine.backend, carried) ?? ""
+        return Refusal(
+            .residencyDenied,
+            message: "this request carries the data label \(names), policy engine "
+                + "\(engine.name) must be asked about it, and there is no place for it: \(reason)")
     }
 
     /// Why the request may not go to the present backend, nor to any fallback behind it.
@@ -170,7 +190,7 @@ extension Exchange {
     }
 
     /// Begins the receipt, or brings its labels up to date.
-    private mutating func keepLabels() {
+    mutating func keepLabels() {
         let names = snapshot.residency.names(labels)
         if record.residency?.labels == names { return }
         record.residency = ResidencyReceipt(

@@ -327,7 +327,7 @@ extension Exchange {
         return modelTarget < 0 ? .fallback : .first
     }
 
-    private static let fullReceipt =
+    static let fullReceipt =
         "the request was sent as often as can be written down for labelled data, and is not sent "
         + "again"
 

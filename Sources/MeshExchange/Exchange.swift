@@ -83,6 +83,8 @@ package struct Exchange: ~Copyable {
     package var keepsAlive = true
     /// Whether the request was read to its end.
     package var isRequestComplete = false
+    /// Whether the caller speaks HTTP/2, set once for a connection.
+    package var speaksHTTP2 = false
     /// The caller's address as text, set once for a connection.
     package var peer: [UInt8] = []
 

@@ -59,20 +59,11 @@ extension Shard {
         metrics.countEngine(result, after: waited, series)
     }
 
-    /// An endpoint of the present snapshot for a question to `backend` of `asked`; counted as an
-    /// attempt until `endQuestion`.
-    package mutating func beginQuestion(
-        to backend: BackendID, of asked: Snapshot, at now: Instant
-    ) -> Pick? {
-        let backend = number(of: backend, in: asked)
-        guard backend >= 0 else { return nil }
-        let pick = fleet.pick(
-            backend: backend, carrying: .nothing, hash: nil, tried: Tried(), using: &random,
-            at: now)
-        guard let pick else { return nil }
-        fleet.countRequest(backend: backend, at: now)
+    /// A question to the endpoint `pick` of `asked` goes out: an attempt until `endQuestion`.
+    package mutating func beginQuestion(_ pick: Pick, of asked: Snapshot, at now: Instant) {
+        let backend = number(of: asked.endpoints[Int(pick.endpoint)].backend, in: asked)
+        if backend >= 0 { fleet.countRequest(backend: backend, at: now) }
         fleet.begin(pick.slot, at: now)
-        return pick
     }
 
     /// The question that was sent to `pick` has ended.

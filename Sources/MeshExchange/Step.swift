@@ -13,7 +13,7 @@ package struct Step: Sendable {
     package var collectsBody = false
     /// Ask a policy engine, then call `engineAnswered`; when `deadline` passes first, with
     /// `.failed(.timeout)`.
-    package var asks: EngineQuestion?
+    package var asks: EngineOrder?
     /// Send the request to this endpoint, or nil.
     package var dispatch: Pick?
     /// Use a new connection for the dispatch, not one that has waited in a pool.
@@ -43,6 +43,22 @@ package struct Step: Sendable {
 
     /// A step that does nothing.
     package init() {}
+}
+
+/// A policy engine that is to be asked, and where.
+///
+/// An object, because it is in every step and in most of them nil.
+package final class EngineOrder: Sendable {
+    /// What is asked.
+    package let question: EngineQuestion
+    /// The endpoint that the question is for, and no other: it may have what the request carries.
+    package let pick: Pick
+
+    /// `question` for the endpoint `pick`.
+    init(_ question: EngineQuestion, for pick: Pick) {
+        self.question = question
+        self.pick = pick
+    }
 }
 
 /// A copy of the request that is sent without waiting for an answer.

@@ -37,11 +37,13 @@ extension CheckMessages {
             }
         }
         let body = http.rawBody.isEmpty ? Array(http.body.utf8) : Array(http.rawBody)
-        return AskedRequest(
+        var asked = AskedRequest(
             method: Array(http.method.utf8), target: Array(http.path.utf8),
             host: Array(http.host.utf8), fields: fields, isMerged: isMerged,
             source: Array(attributes.source.address.socketAddress.address.utf8),
             body: body.isEmpty ? nil : body, size: http.size < 0 ? nil : Int(clamping: http.size))
+        asked.speaksHTTP2 = http.protocol.hasPrefix("HTTP/2")
+        return asked
     }
 
     /// The answer that says `verdict`.

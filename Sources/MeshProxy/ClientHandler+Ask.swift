@@ -7,8 +7,8 @@ import MeshExchange
 extension ClientHandler {
     /// Asks a policy engine for the present exchange; nothing more of it is read until it
     /// answers, but for what fills a buffer.
-    func ask(_ question: EngineQuestion) {
-        engineCall = loop.engines.ask(question, of: exchange.snapshot) { [unowned self] outcome in
+    func ask(_ order: EngineOrder) {
+        engineCall = loop.engines.ask(order, of: exchange.snapshot) { [unowned self] outcome in
             engineCall = nil
             engineAnswered(outcome)
         }

@@ -114,6 +114,7 @@ final class ClientHandler: Connection {
         body = ByteQueue(loop.sockets.blocks)
         super.init(sockets: loop.sockets)
         exchange.peer = peer
+        exchange.speaksHTTP2 = true
     }
 
     // MARK: Connection
@@ -408,7 +409,7 @@ final class ClientHandler: Connection {
             body.clear()
             hasBody = exchange.isRequestComplete
         }
-        if let question = step.asks { ask(question) }
+        if let order = step.asks { ask(order) }
         if let pick = step.dispatch {
             for order in step.mirrors { mirror(order) }
             dispatch(pick, after: step.delay, fresh: step.needsFreshConnection, at: now)

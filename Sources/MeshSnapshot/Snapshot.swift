@@ -44,6 +44,9 @@ package final class Snapshot: Sendable {
     package let identity: [IdentityProvider]
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
+    /// Whether a request may come by labels that its head alone does not give: no engine is asked
+    /// about it before they are known.
+    package let labelsComeLate: Bool
     /// Bounds that hold for every connection.
     package let limits: ConnectionLimits
     /// What is written about every exchange.
@@ -81,6 +84,10 @@ package final class Snapshot: Sendable {
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }
+        let namesCallers = models.contains { !$0.identity.isEmpty }
+        labelsComeLate =
+            residency.readsBody || models.contains { !$0.labels.isEmpty }
+            || namesCallers && residency.sources.contains { $0.readsCaller }
         self.limits = limits
         self.telemetry = telemetry
         self.drainTimeout = drainTimeout

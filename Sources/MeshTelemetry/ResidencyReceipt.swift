@@ -30,7 +30,8 @@ package final class ResidencyReceipt: Sendable {
         package var provider: String?
         /// The evidence that let the data go there, or nil where none is asked for.
         package var attestation: String?
-        /// Whether the request went out there; of a copy nobody knows, and it counts as sent.
+        /// Whether the request went out there; of a copy and of a question nobody knows, and they
+        /// count as sent.
         package var wasSent: Bool
 
         /// Why a request is about to go somewhere.
@@ -45,6 +46,8 @@ package final class ResidencyReceipt: Sendable {
             case resume
             /// A copy for a mirror.
             case mirror
+            /// A question to a policy engine, which is told of the request.
+            case engine
 
             /// The word in records.
             package var label: StaticString {
@@ -54,8 +57,12 @@ package final class ResidencyReceipt: Sendable {
                 case .fallback: "fallback"
                 case .resume: "resume"
                 case .mirror: "mirror"
+                case .engine: "engine"
                 }
             }
+
+            /// Whether it is an attempt, of which it is known whether it went out.
+            var isAttempt: Bool { self != .mirror && self != .engine }
         }
 
         /// A hop of the given parts.
@@ -70,7 +77,7 @@ package final class ResidencyReceipt: Sendable {
             self.jurisdiction = jurisdiction
             self.provider = provider
             self.attestation = attestation
-            wasSent = kind == .mirror
+            wasSent = !kind.isAttempt
         }
     }
 
@@ -89,7 +96,7 @@ package final class ResidencyReceipt: Sendable {
 
     /// The receipt with the last attempt as one that went out.
     package func sent() -> ResidencyReceipt {
-        guard let last = hops.lastIndex(where: { $0.kind != .mirror }) else { return self }
+        guard let last = hops.lastIndex(where: { $0.kind.isAttempt }) else { return self }
         var hops = hops
         hops[last].wasSent = true
         return ResidencyReceipt(labels: labels, policies: policies, hops: hops)

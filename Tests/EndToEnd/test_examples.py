@@ -7,6 +7,7 @@ import re
 import pytest
 
 from children import free_port, wait_until
+from engines import OPA
 from pinion import ROOT, run
 
 EXAMPLES = ROOT / "Examples"
@@ -14,13 +15,15 @@ EXAMPLES = ROOT / "Examples"
 
 @pytest.fixture
 def run_example(start, simulate):
-    """run_example(folder, servers): the example with `servers`, {port: models}, simulated."""
+    """run_example(folder, servers): the example with `servers`, {port: models}, simulated, and
+    with `others`, {port: the port that stands for it}."""
 
-    def make(folder, servers, **options):
+    def make(folder, servers, others=None, **options):
         sims = {port: simulate(*models) for port, models in servers.items()}
 
         def text(gateway):
             ports = {8080: gateway.port, **{port: sim.port for port, sim in sims.items()}}
+            ports.update(others or {})
             return re.sub(
                 r"\b(8080|91\d\d)\b",
                 lambda found: str(ports.setdefault(int(found[1]), free_port())),
@@ -182,3 +185,22 @@ def test_identity_knows_keys_and_tokens_and_counts_each_caller(start, simulate, 
         pass
     assert ask(chat) == 429
     assert ask(issuer.token(groups=["staff"])) == 200
+
+
+def test_policy_engine_bounds_a_team_by_rego(run_example):
+    policy = (EXAMPLES / "policy-engine" / "policy.rego").read_text(encoding="utf-8")
+    opa = OPA(policy)
+    try:
+        gateway, sims = run_example(
+            "policy-engine", {9101: ["tiny"]}, others={9181: opa.port, 9180: free_port()}
+        )
+        assert gateway.chat("assistant", max_tokens=1)[0] == 403
+        assert opa.asked == []
+        assert gateway.chat("assistant", {"x-team": "research"}, max_tokens=500)[0] == 200
+        status, _, body = gateway.chat("assistant", {"x-team": "support"}, max_tokens=500)
+        assert status == 403
+        assert "more than your team's allowance" in json.loads(body)["error"]["message"]
+        assert gateway.chat("assistant", {"x-team": "support"}, max_tokens=50)[0] == 200
+        assert len(sims[9101].requests()) == 2
+    finally:
+        opa.end()

@@ -11,6 +11,7 @@ import pytest
 from children import free_port, request, wait_until
 from configuration import access_policy, ai_backend, model, resource, route, rule, target
 from engines import OPA, GRPCAuthz, HTTPAuthz, asks, engine
+from http2 import Http2
 from pinion import run
 
 REGO = """
@@ -433,3 +434,95 @@ def test_a_credential_and_listings(start, serve, stand_up, tmp_path):
         assert code == 0, problem
         assert "default/opa" in output and "engine-secret" not in output
     assert "engine-secret" not in gateway.output()
+
+
+def test_a_request_of_http2_is_asked_about_as_what_it_is(start, serve, stand_up):
+    upstream = serve()
+
+    def verdict(message, answer, context):
+        if message.attributes.request.http.path == "/no":
+            answer.status.code = 7
+            answer.denied_response.status.code = 402
+            answer.denied_response.body = "no"
+        else:
+            allow(message, answer, context)
+
+    judge = stand_up(GRPCAuthz(verdict))
+    gateway = start(*plain(upstream, *engine("judge", "ExtAuthzGRPC", judge.port, timeout="5s")))
+    with Http2(gateway.port) as client:
+        # Several streams are asked about at once; a body waits for the answer.
+        first = client.begin("POST", "/a", [("x-a", "1")], end=False)
+        second = client.begin("GET", "/no")
+        client.data(first, b"y" * 20_000, end=True)
+        assert client.wait(first).status == 200
+        assert client.wait(second).status == 402
+    told = {question.attributes.request.http.path: question for question in judge.asked}
+    assert set(told) == {"/a", "/no"}
+    for question in told.values():
+        http = question.attributes.request.http
+        assert http.protocol == "HTTP/2" and http.host == "a.test"
+        assert http.headers[":method"] == http.method
+    assert told["/a"].attributes.request.http.headers["x-a"] == "1"
+    assert [seen.target for seen in upstream.requests] == ["/a"]
+    assert len(upstream.requests[0].body) == 20_000
+
+
+@pytest.mark.parametrize("mode", ["deny", "allow"])
+def test_an_engine_outside_of_the_region_is_not_told(start, serve, stand_up, mode):
+    upstream = serve()
+    judge = stand_up(HTTPAuthz(lambda _handler: (200, [], b"")))
+    opa = stand_up(OPA("package mesh\nallow := true\n"))
+    resources = plain(
+        upstream,
+        *engine("judge", "ExtAuthzHTTP", judge.port, timeout="5s", failureMode=mode),
+        *engine("opa", "OPA", opa.port, path="/v1/data/mesh/allow", timeout="5s"),
+        rules=[asks("judge", when="request.path == '/judge'"), asks("opa", rule="rego")],
+    )
+    resources.append(
+        resource(
+            "pinion.dev/v1alpha1",
+            "ResidencyPolicy",
+            "phi",
+            {
+                "label": "phi",
+                "sources": [{"header": "x-label"}],
+                "allow": {"regions": ["eu-*"]},
+            },
+        )
+    )
+
+    def place(name, region):
+        for entry in resources:
+            if entry["metadata"]["name"] == name:
+                entry["spec"]["labels"] = {"region": region}
+
+    place("web", "eu-1")
+    place("opa-engine", "eu-2")
+    place("judge-engine", "us-1")
+    gateway = start(*resources)
+    phi = {"x-label": "phi"}
+    assert gateway.request("GET", "/judge")[0] == 200
+    assert (len(judge.asked), len(opa.asked)) == (1, 1)
+    status, _, body = gateway.request("GET", "/judge", headers=phi)
+    problem = json.loads(body)
+    assert (status, problem["code"]) == (403, "residency-denied")
+    assert "policy engine default/judge must be asked" in problem["detail"]
+    assert "default/judge-engine (region us-1 is not allowed" in problem["detail"]
+    assert len(judge.asked) == 1
+    # The one in the region is told, and the receipt says where.
+    assert gateway.request("GET", "/open", headers=phi)[0] == 200
+    assert len(opa.asked) == 2 and len(upstream.requests) == 2
+    receipt = wait_until(
+        lambda: [r for r in gateway.access_log() if r["path"] == "/open"], "the record"
+    )[0]["residency"]
+    assert [(h["kind"], h["region"], h["sent"]) for h in receipt["hops"]] == [
+        ("engine", "eu-2", True), ("first", "eu-1", True),
+    ]
+    code, output, _ = run("prove", "residency", "-f", gateway.folder)
+    assert code == 1
+    assert "question to PolicyEngine default/judge: backend default/judge-engine" in output
+    assert "region us-1 is not allowed" in output
+    place("judge-engine", "eu-1")
+    gateway.write(resources)
+    code, output, problem = run("prove", "residency", "-f", gateway.folder)
+    assert code == 0, output + problem

@@ -145,6 +145,100 @@ struct ResidencyProofTests {
         }
     }
 
+    /// An engine on the Backend `us`, and an AccessPolicy on `target` that asks it.
+    private func engine(_ target: String, behind backend: String = "us") -> String {
+        """
+        apiVersion: pinion.dev/v1alpha1
+        kind: PolicyEngine
+        metadata: {name: judge}
+        spec: {protocol: ExtAuthzGRPC, backendRef: {name: \(backend)}}
+        ---
+        apiVersion: pinion.dev/v1alpha1
+        kind: AccessPolicy
+        metadata: {name: ask}
+        spec:
+          targetRefs: [\(target)]
+          rules: [{name: ask, action: custom, engineRef: {name: judge}}]
+        ---
+
+        """
+    }
+
+    @Test("a question to an engine is a way like any other")
+    func engines() throws {
+        let gateway = "{group: gateway.networking.k8s.io, kind: Gateway, name: main}"
+        let cases: [(target: String, steps: [String])] = [
+            (
+                gateway,
+                [
+                    "listener default/main/http",
+                    "rule 0 of route models (POST /v1/chat/completions "
+                        + "and 8 more)", "Model default/m (`m`)",
+                    "question to PolicyEngine default/judge: backend default/us",
+                    "endpoint 10.0.0.2:80 (region us-1)",
+                ]
+            ),
+            (
+                to("Model", "m"),
+                [
+                    "listener default/main/http",
+                    "rule 0 of route models (POST /v1/chat/completions "
+                        + "and 8 more)", "Model default/m (`m`)",
+                    "question to PolicyEngine default/judge: backend default/us",
+                    "endpoint 10.0.0.2:80 (region us-1)",
+                ]
+            ),
+        ]
+        for (target, steps) in cases {
+            let proof = try proof(mesh(more: engine(target)))
+            #expect(proof.counterexamples.contains { $0.steps == steps })
+            let first = try #require(proof.counterexamples.first)
+            #expect(first.verdict == .stopped && first.steps.count <= steps.count)
+            #expect(first.steps[first.steps.count - 2].hasPrefix("question to PolicyEngine"))
+            #expect(try self.proof(mesh(more: engine(target)), reliesOnFilter: true).isProved)
+            #expect(try self.proof(mesh(more: engine(target, behind: "eu"))).isProved)
+        }
+        // The list of models is asked about, too, and has the shortest way.
+        let first = try #require(try proof(mesh(more: engine(gateway))).counterexamples.first)
+        #expect(first.steps.count == 4 && first.steps[1].hasPrefix("rule 1 of route models"))
+    }
+
+    @Test("a gate that lets a question out by mistake is found")
+    func openForEngines() throws {
+        let text = mesh(more: engine(to("Model", "m")))
+        let us = try #require(try snapshot(text).endpoints.firstIndex { $0.region == "us-1" })
+        let open = try changed(text) { table, _, _ in table.gates[us] = ResidencyGate() }
+        let leak = ResidencyProof.of(open, at: now, reliesOnFilter: true)
+        #expect(leak.counterexamples.map(\.verdict) == [.escapes])
+        #expect(leak.counterexamples[0].steps[3].hasPrefix("question to PolicyEngine"))
+    }
+
+    @Test("an engine that labelled requests never meet is no way")
+    func otherEngines() throws {
+        let policy = "targetRefs: [{group: pinion.dev, kind: Model, name: m}]"
+        let open = route("r", "backendRefs: [\(to("Backend", "us"))]")
+        let ofRoute = "{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}"
+        #expect(try proof(mesh(policy: policy, more: open + engine(ofRoute))).isProved)
+        #expect(try !proof(mesh(policy: policy, more: engine(to("Model", "m")))).isProved)
+    }
+
+    @Test("where other proxies ask, questions are the only way, and a Gateway's label is known")
+    func askedFor() throws {
+        let asked = Piece.gateway.replacing(
+            "protocol: HTTP", with: "protocol: pinion.dev/auth-request"
+        )
+        .replacing("name: main", with: "name: asked").replacing("8080", with: "8082")
+        let policy =
+            "targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: asked}]"
+        let target = "{group: gateway.networking.k8s.io, kind: Gateway, name: asked}"
+        let proof = try proof(mesh(policy: policy, more: asked + engine(target)))
+        #expect(proof.pathCount == 2 && proof.stoppedCount == 2)
+        #expect(proof.counterexamples[0].steps[0] == "listener default/asked/http")
+        #expect(
+            try self.proof(mesh(policy: policy, more: asked + engine(target, behind: "eu")))
+                .isProved)
+    }
+
     @Test("what takes no traffic is no way")
     func closed() throws {
         let backends =
@@ -257,7 +351,7 @@ struct ResidencyProofTests {
         try change(&table, &endpoints, &models)
         return Snapshot(
             version: 1, ports: sound.ports, rules: sound.rules, backends: sound.backends,
-            endpoints: endpoints, models: models, residency: table, limits: sound.limits,
-            telemetry: sound.telemetry, drainTimeout: sound.drainTimeout)
+            endpoints: endpoints, models: models, access: sound.access, residency: table,
+            limits: sound.limits, telemetry: sound.telemetry, drainTimeout: sound.drainTimeout)
     }
 }

@@ -47,7 +47,7 @@ struct EngineTests {
     }
 
     private func check(_ step: Step) throws -> CheckQuestion {
-        guard case .check(let question)? = step.asks?.form else {
+        guard case .check(let question)? = step.asks?.question.form else {
             throw EngineFailure.malformed
         }
         return question
@@ -160,8 +160,8 @@ struct EngineTests {
         ]
         sample.access = access.table
         let drive = Drive(sample)
-        #expect(try drive.get("/").asks?.engine.name == "default/a")
-        #expect(drive.heard(allows: true).asks?.engine.name == "default/b")
+        #expect(try drive.get("/").asks?.question.engine.name == "default/a")
+        #expect(drive.heard(allows: true).asks?.question.engine.name == "default/b")
         #expect(drive.heard(allows: true).dispatch != nil)
         drive.gone()
         try drive.get("/")
@@ -224,7 +224,7 @@ struct EngineTests {
 
         let opa = try model(.opa(path: bytes("/v1/data/m/allow")))
         let asked = try opa.post(chat, #"{"model":"small"}"#)
-        guard case .http(let question)? = asked.asks?.form else {
+        guard case .http(let question)? = asked.asks?.question.form else {
             Issue.record("no question")
             return
         }
@@ -383,7 +383,7 @@ struct EngineTests {
         try without.get("/")
         #expect(without.refusal == "policy-engine-unavailable" && without.unsettled == nil)
         let drive = Drive(sample, credentials: [nil, Secret(bytes("engine-secret"))])
-        guard case .http(let question)? = try drive.get("/").asks?.form else {
+        guard case .http(let question)? = try drive.get("/").asks?.question.form else {
             Issue.record("no question")
             return
         }

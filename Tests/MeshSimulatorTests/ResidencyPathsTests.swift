@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshCompiler
+import MeshEngines
 import MeshExchange
 import MeshModel
 import MeshRouting
@@ -33,7 +34,8 @@ struct ResidencyPathsTests {
             known.insert(
                 Ends(
                     label: path.label, rule: path.steps[1].prefix { $0 != "(" }.description,
-                    isCopy: hop.hasPrefix("copy"),
+                    kind: hop.hasPrefix("copy")
+                        ? "copy" : hop.hasPrefix("question") ? "question" : "attempt",
                     backend: String(hop.split(separator: " ").last ?? ""),
                     endpoint: String(end[1])))
         }
@@ -45,14 +47,15 @@ struct ResidencyPathsTests {
                 hops += 1
             }
         }
-        #expect(hops > 0 || known.isEmpty)
+        // An engine that is no place for anything lets nothing out.
+        #expect(hops > 0 || known.isEmpty || text.contains("PolicyEngine"))
     }
 
     /// The rule, the hop and the endpoint of a path.
     struct Ends: Hashable {
         var label: String
         var rule: String
-        var isCopy: Bool
+        var kind: String
         var backend: String
         var endpoint: String
     }
@@ -103,12 +106,47 @@ struct ResidencyPathsTests {
 
                 """
         }
-        return text + others(using: &random)
+        return text + others(using: &random) + asking(using: &random)
+    }
+
+    /// Engines that are asked for the Gateway, the route or a Model.
+    private static func asking(using random: inout SplitMix64) -> String {
+        let targets = [
+            "{group: gateway.networking.k8s.io, kind: Gateway, name: g}",
+            "{group: gateway.networking.k8s.io, kind: HTTPRoute, name: r}",
+            "{group: pinion.dev, kind: Model, name: m}",
+        ]
+        var text = ""
+        for number in 0..<random.below(3) {
+            let mode = random.below(2) == 0 ? "deny" : "allow"
+            let facts = random.below(2) == 0 ? "" : "\n  facts: [ai.model]"
+            text += """
+                ---
+                apiVersion: pinion.dev/v1alpha1
+                kind: PolicyEngine
+                metadata: {name: e\(number)}
+                spec:
+                  protocol: ExtAuthzHTTP
+                  backendRef: {name: b\(random.below(5))}
+                  failureMode: \(mode)\(facts)
+                ---
+                apiVersion: pinion.dev/v1alpha1
+                kind: AccessPolicy
+                metadata: {name: a\(number)}
+                spec:
+                  targetRefs: [\(targets[random.below(3)])]
+                  rules: [{name: ask, action: custom, engineRef: {name: e\(number)}}]
+
+                """
+        }
+        return text
     }
 
     /// A route with a copy, and two policies.
     private static func others(using random: inout SplitMix64) -> String {
-        """
+        // A label that only the body gives.
+        let late = ", {expression: ai.max_tokens == 1}"
+        return """
         ---
         apiVersion: gateway.networking.k8s.io/v1
         kind: HTTPRoute
@@ -128,7 +166,10 @@ struct ResidencyPathsTests {
         apiVersion: pinion.dev/v1alpha1
         kind: ResidencyPolicy
         metadata: {name: eu}
-        spec: {label: eu, sources: [{header: x-label}], allow: {regions: ["eu-*"]}}
+        spec:
+          label: eu
+          sources: [{header: x-label}\(random.below(2) == 0 ? "" : late)]
+          allow: {regions: ["eu-*"]}
         ---
         apiVersion: pinion.dev/v1alpha1
         kind: ResidencyPolicy
@@ -157,13 +198,22 @@ private struct Walk: ~Copyable {
             snapshot, credentials: Array(repeating: nil, count: snapshot.backends.count), at: now)
     }
 
+    private static func kind(of kind: ResidencyReceipt.Hop.Kind) -> String {
+        switch kind {
+        case .mirror: "copy"
+        case .engine: "question"
+        case .first, .retry, .fallback, .resume: "attempt"
+        }
+    }
+
     /// Where it was about to go, once for each label that its receipt names.
     mutating func run(
         using random: inout SplitMix64
     ) throws -> [ResidencyPathsTests.Ends] {
         let label = ["", "x-label: eu\r\n", "x-label: one, eu\r\n"][random.below(3)]
         let path = random.below(2) == 0 ? "/v1/chat/completions" : "/r"
-        let body = Array(#"{"model":"\#(random.below(2) == 0 ? "m" : "n")"}"#.utf8)
+        let model = random.below(2) == 0 ? "m" : "n"
+        let body = Array(#"{"model":"\#(model)","max_tokens":\#(random.below(3))}"#.utf8)
         let text =
             "POST \(path) HTTP/1.1\r\nhost: h\r\n\(label)content-length: \(body.count)\r\n\r\n"
         let bytes = Array(text.utf8)
@@ -173,6 +223,19 @@ private struct Walk: ~Copyable {
         if step.collectsBody {
             step = exchange.bodyCollected(
                 body.span.bytes, head, bytes.span.bytes, shard: &shard, at: now)
+        }
+        while step.asks != nil, !step.isDone {
+            let outcome: EngineOutcome =
+                random.below(3) == 0
+                ? .failed(.timeout) : .answered(EngineAnswer(allows: random.below(4) > 0))
+            let isRead = exchange.isRequestComplete
+            step = exchange.engineAnswered(
+                outcome, head, bytes.span.bytes, body: isRead ? body.span.bytes : nil,
+                shard: &shard, at: now)
+            if step.collectsBody {
+                step = exchange.bodyCollected(
+                    body.span.bytes, head, bytes.span.bytes, shard: &shard, at: now)
+            }
         }
         while step.dispatch != nil, !step.isDone {
             exchange.requestSent(at: now)
@@ -184,7 +247,7 @@ private struct Walk: ~Copyable {
         return receipt.hops.flatMap { hop in
             receipt.labels.map { label in
                 ResidencyPathsTests.Ends(
-                    label: label, rule: rule, isCopy: hop.kind == .mirror, backend: hop.backend,
+                    label: label, rule: rule, kind: Self.kind(of: hop.kind), backend: hop.backend,
                     endpoint: hop.endpoint)
             }
         }

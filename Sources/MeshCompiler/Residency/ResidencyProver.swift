@@ -10,7 +10,8 @@ import MeshWire
 /// ```
 ///  listener ──> rule ──> backend ───────────────────────────────> endpoint
 ///                 │ └──> Model ──> target or fallback: backend ──> endpoint
-///                 └────> copy: backend ───────────────────────────> endpoint
+///                 ├────> copy: backend ───────────────────────────> endpoint
+///                 └────> question to a PolicyEngine: backend ─────> endpoint
 /// ```
 ///
 /// A retry goes to the endpoints of its backend, as a first try does, and so is no path of its
@@ -33,6 +34,8 @@ struct ResidencyProver {
         var rule: Rule
         /// What leads to the rule.
         var match: String
+        /// Whether other proxies ask there about requests that they send on themselves.
+        var isAsked: Bool
 
         /// What people call the rule.
         var name: String { "\(rule.index) of route \(rule.route)" }
@@ -123,7 +126,9 @@ struct ResidencyProver {
 
     /// Every rule that some listener leads to, each once a listener.
     private var places: [Place] {
-        snapshot.ports.flatMap(\.listeners).flatMap { listener in
+        snapshot.ports.flatMap { port in port.listeners.map { (port.speech.isAsked, $0) } }.flatMap
+        {
+            isAsked, listener in
             var entries: [RuleID: [RouteEntry]] = [:]
             for entry in listener.routes.entries { entries[entry.rule, default: []].append(entry) }
             return entries.keys.sorted().map { rule in
@@ -131,12 +136,51 @@ struct ResidencyProver {
                 let more = own.count > 1 ? " and \(own.count - 1) more" : ""
                 return Place(
                     listener: listener, rule: snapshot.rules[Int(rule)],
-                    match: (own.first.map(Self.match) ?? "") + more)
+                    match: (own.first.map(Self.match) ?? "") + more, isAsked: isAsked)
             }
         }
     }
 
     private func ways(of place: Place) -> [Way] {
+        if place.isAsked { return questions(of: place.rule.access, about: nil) }
+        let sent = waysOut(of: place)
+        let copies = place.rule.mirrors.filter { $0.numerator > 0 }.map { mirror in
+            Way(step: "copy for backend \(name(mirror.backend))", backend: mirror.backend)
+        }
+        // Every model that the rule leads to, and nil where it leads past them.
+        var models: [Model?] = []
+        for way in sent where !models.contains(where: { $0?.resource == way.model?.resource }) {
+            models.append(way.model)
+        }
+        if models.isEmpty { models = [nil] }
+        return sent + copies
+            + models.flatMap { model in
+                questions(of: place.rule.access, about: model)
+                    + questions(
+                        of: (model?.access ?? []).filter { !place.rule.access.contains($0) },
+                        about: model)
+            }
+    }
+
+    /// The questions that rules of `policies` ask about requests for `model`.
+    private func questions(of policies: [AccessID], about model: Model?) -> [Way] {
+        var asked: [EngineID] = []
+        for id in policies {
+            for rule in snapshot.access.policies[Int(id)].rules
+            where rule.action == .custom && !asked.contains(rule.engine) {
+                asked.append(rule.engine)
+            }
+        }
+        return asked.map { id in
+            let engine = snapshot.access.engines[Int(id)]
+            return Way(
+                model: model,
+                step: "question to PolicyEngine \(engine.name): backend \(name(engine.backend))",
+                backend: engine.backend)
+        }
+    }
+
+    private func waysOut(of place: Place) -> [Way] {
         var found: [Way] = []
         switch place.rule.action {
         case .redirect, .refuse: return []
@@ -160,10 +204,6 @@ struct ResidencyProver {
                 }
                 found += ways(of: model)
             }
-        }
-        for mirror in place.rule.mirrors where mirror.numerator > 0 {
-            found.append(
-                Way(step: "copy for backend \(name(mirror.backend))", backend: mirror.backend))
         }
         return found
     }

@@ -306,7 +306,7 @@ package struct RecordedOutcome: Codable, Hashable, Sendable {
             step.awaitsKeys != nil, step.writesTrailers,
         ]
         for (bit, flag) in flags.enumerated() where flag { parts |= 1 << UInt16(bit) }
-        engine = step.asks?.engine.name
+        engine = step.asks?.question.engine.name
         if let pick = step.dispatch {
             let snapshot = exchange.snapshot
             let chosen = snapshot.endpoints[Int(pick.endpoint)]

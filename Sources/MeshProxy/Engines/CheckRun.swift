@@ -30,6 +30,7 @@ final class CheckRun: @unchecked Sendable {
     func start(at place: (address: String, port: UInt16)) {
         let now = loop.now
         exchange.peer = asked.source
+        exchange.speaksHTTP2 = asked.speaksHTTP2
         guard let bytes = asked.head() else {
             perform(
                 exchange.refuseUnread(
@@ -60,8 +61,8 @@ final class CheckRun: @unchecked Sendable {
     private func perform(_ step: Step, at now: Instant) {
         if step.collectsBody {
             collect(at: now)
-        } else if let question = step.asks {
-            call = loop.engines.ask(question, of: exchange.snapshot) { [self] outcome in
+        } else if let order = step.asks {
+            call = loop.engines.ask(order, of: exchange.snapshot) { [self] outcome in
                 call = nil
                 let now = loop.now
                 let (bytes, body) = (headBytes, asked.body ?? [])

@@ -9,9 +9,10 @@ import MeshSnapshot
 /// The questions to policy engines that one loop has on their way, and its idle connections to
 /// them.
 ///
-/// Endpoints are those of the engine's Backend, chosen as for requests: with its balancing, health
-/// checks and ejection. An engine that hangs holds back the requests that must ask it and nothing
-/// else: what waits is bounded, and what comes above that is answered at once.
+/// Endpoints are those of the engine's Backend, chosen by the exchange as for requests: with its
+/// balancing, health checks and ejection, and where the data may be. An engine that hangs holds back
+/// the requests that must ask it and nothing else: what waits is bounded, and what comes above that
+/// is answered at once.
 final class EngineCalls {
     /// Questions to one engine that may be on their way at once on one loop.
     static let questionsMax = 1_024
@@ -30,21 +31,21 @@ final class EngineCalls {
         self.checks = checks
     }
 
-    /// Asks `question` for an exchange of the snapshot `asked`; `done` is called once, later,
+    /// Performs `order` for an exchange of the snapshot `asked`; `done` is called once, later,
     /// unless the call is cancelled before.
     func ask(
-        _ question: EngineQuestion, of asked: Snapshot,
+        _ order: EngineOrder, of asked: Snapshot,
         done: @escaping (EngineOutcome) -> Void
     ) -> EngineCall {
-        let call = EngineCall(question, self, done)
-        let name = question.engine.name
+        let call = EngineCall(order.question, self, done)
+        let name = order.question.engine.name
         guard onTheirWay[name, default: 0] < Self.questionsMax else {
             call.finishLater(.busy)
             return call
         }
         onTheirWay[name, default: 0] += 1
         call.isCounted = true
-        call.start(of: asked, checks: checks)
+        call.start(at: order.pick, of: asked, checks: checks)
         return call
     }
 
@@ -137,23 +138,17 @@ final class EngineCall: @unchecked Sendable {
         loop.sockets.later { [self] in finish(.failed(failure)) }
     }
 
-    fileprivate func start(of asked: Snapshot, checks: (any CheckClient)?) {
+    fileprivate func start(at pick: Pick, of asked: Snapshot, checks: (any CheckClient)?) {
         let now = loop.now
         self.asked = now
         limit = loop.sockets.schedule(at: now + question.engine.timeout) { [unowned self] in
             limit = nil
             finish(.failed(.timeout))
         }
-        guard
-            let pick = loop.shard.beginQuestion(to: question.engine.backend, of: asked, at: now)
-        else {
-            finishLater(.unreachable)
-            return
-        }
+        loop.shard.beginQuestion(pick, of: asked, at: now)
         self.pick = pick
-        let snapshot = loop.shard.snapshot
-        let endpoint = snapshot.endpoints[Int(pick.endpoint)]
-        let backend = snapshot.backends[Int(endpoint.backend)]
+        let endpoint = asked.endpoints[Int(pick.endpoint)]
+        let backend = asked.backends[Int(endpoint.backend)]
         switch question.form {
         case .http(let http):
             let bytes = http.bytes(

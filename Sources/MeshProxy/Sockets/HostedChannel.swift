@@ -29,7 +29,8 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
     private unowned(unsafe) var host: (any ChannelHost)?
     private let loop: LoopOfNIO
     private let closed: EventLoopPromise<Void>
-    private var storedPipeline: ChannelPipeline?
+    /// Once its handlers are removed it holds nothing, and what is sent through it goes nowhere.
+    private(set) lazy var pipeline = ChannelPipeline(channel: self)
     private(set) var isEnded = false
     private(set) var isWritable = true
 
@@ -40,8 +41,6 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
         self.host = host
         loop = sockets.nio
         closed = loop.makePromise()
-        let pipeline = ChannelPipeline(channel: self)
-        storedPipeline = pipeline
         do {
             for handler in handlers { try pipeline.syncOperations.addHandler(handler) }
             try pipeline.syncOperations.addHandler(EventObserver(self))
@@ -96,7 +95,6 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
             self.host = nil
             removeHandlers(pipeline: pipeline)
             closed.succeed()
-            storedPipeline = nil
             withExtendedLifetime(host) {}
         }
     }
@@ -109,11 +107,6 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
 
     var allocator: ByteBufferAllocator { ByteBufferAllocator() }
     var closeFuture: EventLoopFuture<Void> { closed.futureResult }
-    var pipeline: ChannelPipeline {
-        // It is there until the connection has ended and the turn after that is over.
-        guard let storedPipeline else { fatalError("a channel was used after its end") }
-        return storedPipeline
-    }
     var localAddress: SocketAddress? { nil }
     var remoteAddress: SocketAddress? { nil }
     var parent: (any Channel)? { nil }

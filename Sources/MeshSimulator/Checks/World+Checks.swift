@@ -167,6 +167,15 @@ extension World {
         }
     }
 
+    /// A question about request `number` goes to the endpoint `pick` of `snapshot`.
+    func checkQuestion(_ pick: Pick, of snapshot: Snapshot, request number: Int) {
+        guard !options.confined.isEmpty, requests.indices.contains(number),
+            let label = requests[number]?.item.dataLabel
+        else { return }
+        let authority = snapshot.endpoints[Int(pick.endpoint)].authority
+        checkPlace(of: label, server: authority, request: number)
+    }
+
     /// Every server that got labelled data of `request` stands in the receipt of its `record`.
     private func checkReceipt(_ request: SimulatedRequest, _ record: ExchangeRecord) {
         guard !options.confined.isEmpty, let label = request.item.dataLabel else { return }

@@ -19,7 +19,7 @@ extension ProxyClient {
             body = nil
             if exchange.isRequestComplete { body = [] }
         }
-        if let question = step.asks { ask(question, at: now) }
+        if let order = step.asks { ask(order, at: now) }
         if let pick = step.dispatch {
             if world.options.sabotage == .forgetsSettlement { loop.forgetSettlement(at: now) }
             for order in step.mirrors { mirror(order, at: now) }
@@ -81,8 +81,9 @@ extension ProxyClient {
     }
 
     /// Asks a policy engine for the present exchange.
-    private func ask(_ question: EngineQuestion, at now: Instant) {
-        policyCall = loop.ask(question, of: exchange.snapshot, at: now) { [self] outcome, now in
+    private func ask(_ order: EngineOrder, at now: Instant) {
+        world.checkQuestion(order.pick, of: exchange.snapshot, request: request)
+        policyCall = loop.ask(order, of: exchange.snapshot, at: now) { [self] outcome, now in
             policyAnswered(outcome, at: now)
         }
     }

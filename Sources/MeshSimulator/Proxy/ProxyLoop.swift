@@ -177,19 +177,15 @@ final class ProxyLoop {
     /// Questions that are on their way.
     private(set) var questions = 0
 
-    /// Asks `question` for an exchange of `asked`; `done` is called once, later, unless the call
+    /// Performs `order` for an exchange of `asked`; `done` is called once, later, unless the call
     /// is cancelled before.
     func ask(
-        _ question: EngineQuestion, of asked: Snapshot, at now: Instant,
+        _ order: EngineOrder, of asked: Snapshot, at now: Instant,
         done: @escaping (EngineOutcome, Instant) -> Void
     ) -> PolicyCall {
         let call = PolicyCall(self, done: done)
-        guard
-            let pick = shard.beginQuestion(to: question.engine.backend, of: asked, at: now)
-        else {
-            world.schedule(at: now) { now in call.finish(.failed(.unreachable), at: now) }
-            return call
-        }
+        let (question, pick) = (order.question, order.pick)
+        shard.beginQuestion(pick, of: asked, at: now)
         questions += 1
         call.settle = { [self] outcome, now in
             questions -= 1
