@@ -143,6 +143,7 @@ extension Exchange {
         callerField = .other
         accessNotes = nil
         labels = []
+        turnstile = nil
         reservation = nil
         wasAsked = false
         requestDeadline = .distantFuture

@@ -55,6 +55,10 @@ final class PressureBoard: Sendable {
             reading.buffered = parts.reduce(0) { $0 + $1.buffered }
         }
         reading.descriptorsMax = Self.descriptorLimit()
+        if reading.descriptorsMax <= Self.countedMost {
+            // Where there are few, each counts.
+            reading.descriptors = Self.countDescriptors() ?? reading.descriptors
+        }
         reading.memory = Self.residentBytes()
         let next = state.withLock { state in
             reading.memoryMax = state.memoryMax
@@ -67,6 +71,18 @@ final class PressureBoard: Sendable {
 
     /// Descriptors that are no connections: loops, listeners, files.
     private static let ownDescriptors = 32
+
+    /// Up to such a bound descriptors are counted one by one; that takes too long for more.
+    private static let countedMost = 4_096
+
+    private static func countDescriptors() -> Int? {
+        guard let folder = opendir("/proc/self/fd") else { return nil }
+        defer { closedir(folder) }
+        var count = 0
+        while readdir(folder) != nil { count += 1 }
+        // Without `.`, `..` and the folder itself.
+        return max(0, count - 3)
+    }
 
     private static func descriptorLimit() -> Int {
         var limit = rlimit()

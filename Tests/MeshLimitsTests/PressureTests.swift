@@ -50,12 +50,4 @@ import Testing
         #expect(more <= 3 && more >= 3 - loops, "\(more)")
         #expect(after.allSatisfy { $0.ledger.invariants() == nil })
     }
-
-    @Test("limits that are no longer there are passed over")
-    func absent() {
-        let sample = LedgerSample([Limit.of(.requests, 5, per: .seconds(60))])
-        sample.ledger.take(
-            [LimitUsage(limit: "default/other", key: [], used: 5)], at: sample.now)
-        #expect(sample.enters())
-    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
-import MeshSimulator
+package import MeshSimulator
 
 extension Scenario {
     /// Three times as many requests as the servers can answer: who is worth more is served, the
