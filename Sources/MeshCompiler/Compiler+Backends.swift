@@ -26,6 +26,7 @@ extension Compiler {
                 dialect: resource.isOpenAI ? .openAI : .http,
                 endpoints: first..<EndpointID(endpoints.count), balancing: settings.balancing,
                 healthCheck: settings.healthCheck, outlier: settings.outlier,
+                coolDown: settings.coolDown,
                 version: version(of: resource), tls: encryption(of: resource, url),
                 pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },

@@ -85,6 +85,7 @@ extension Report {
         for (smaller, larger) in [
             (TrafficField.backendRequest, TrafficField.request), (.backoffBase, .backoffMax),
             (.baseEjectionTime, .maxEjectionTime), (.healthTimeout, .healthInterval),
+            (.coolDownBase, .coolDownMax),
         ] {
             guard let low = settings[smaller], let high = settings[larger],
                 case .duration(let lowValue) = low.value,
@@ -115,7 +116,7 @@ extension TrafficField {
     /// Durations that cannot be absent.
     fileprivate static let nonZero: [TrafficField] = [
         .connect, .backoffMax, .healthInterval, .healthTimeout, .outlierInterval,
-        .baseEjectionTime, .maxEjectionTime, .idleTimeout,
+        .baseEjectionTime, .maxEjectionTime, .idleTimeout, .coolDownBase,
     ]
 }
 
@@ -154,9 +155,13 @@ extension TrafficSettings {
     var retry: RetryPolicy {
         var retry = RetryPolicy()
         if let value = number(.attempts) { retry.attempts = value }
+        retry.attemptsInAll =
+            number(.attemptsInAll) ?? max(retry.attemptsInAll, retry.attempts)
         if case .texts(let conditions)? = self[.retryOn]?.value {
             retry.onConnectFailure = conditions.contains("connect-failure")
             retry.onReset = conditions.contains("reset")
+            retry.onTimeout = conditions.contains("timeout")
+            retry.onInvalidAnswer = conditions.contains("invalid-answer")
         }
         if case .numbers(let statuses)? = self[.retryStatuses]?.value {
             retry.statuses = statuses.ascending
@@ -214,7 +219,25 @@ extension TrafficSettings {
         policy.ejectionTimeMax =
             duration(.maxEjectionTime) ?? max(policy.ejectionTimeMax, policy.baseEjectionTime)
         if let value = number(.maxEjectedPercent) { policy.ejectedPercentMax = value }
+        if let value = number(.latencyPercent) { policy.latencyPercentMax = value }
+        if let value = number(.latencyRequests) { policy.latencyRequestsMin = value }
+        if let value = number(.panicPercent) { policy.panicPercent = value }
         return policy
+    }
+
+    /// What becomes of pauses that servers ask for, or nil when nothing does.
+    var coolDown: CoolDownPolicy? {
+        var policy = CoolDownPolicy()
+        if let value = duration(.coolDownBase) { policy.base = value }
+        policy.longest = duration(.coolDownMax) ?? max(policy.longest, policy.base)
+        policy.scope =
+            switch text(.coolDownScope) {
+            case "Endpoint": .endpoint
+            case "Model": .model
+            case "Backend": .backend
+            default: nil
+            }
+        return policy.longest > .zero ? policy : nil
     }
 
     /// Bounds on connections.

@@ -24,6 +24,9 @@ extension SnapshotDump {
         if backend.outlier != OutlierPolicy() {
             members.append(.init("outlier", backend.outlier.map(outlier) ?? .null))
         }
+        if backend.coolDown != CoolDownPolicy() {
+            members.append(.init("coolDown", backend.coolDown.map(coolDown) ?? .null))
+        }
         if backend.version == .http2 { members.append(.init("appProtocol", .text("http2"))) }
         if let tls = backend.tls {
             var parts: [JSONText.Member] = [.init("serverName", .text(tls.serverName))]
@@ -99,10 +102,27 @@ extension SnapshotDump {
             .init("consecutiveFailures", .number(policy.consecutiveFailures)),
             .init("successRatePercentMin", .number(policy.successRatePercentMin)),
             .init("successRateRequestsMin", .number(policy.successRateRequestsMin)),
+            .init("latencyPercentMax", .number(policy.latencyPercentMax)),
+            .init("latencyRequestsMin", .number(policy.latencyRequestsMin)),
             .init("intervalNanoseconds", duration(policy.interval)),
             .init("baseEjectionTimeNanoseconds", duration(policy.baseEjectionTime)),
             .init("ejectionTimeMaxNanoseconds", duration(policy.ejectionTimeMax)),
             .init("ejectedPercentMax", .number(policy.ejectedPercentMax)),
+            .init("panicPercent", .number(policy.panicPercent)),
+        ])
+    }
+
+    private func coolDown(_ policy: CoolDownPolicy) -> JSONText {
+        let scope =
+            switch policy.scope {
+            case nil: "Auto"
+            case .endpoint: "Endpoint"
+            case .model: "Model"
+            case .backend: "Backend"
+            }
+        return .object([
+            .init("baseNanoseconds", duration(policy.base)),
+            .init("maxNanoseconds", duration(policy.longest)), .init("scope", .text(scope)),
         ])
     }
 

@@ -127,8 +127,11 @@ extension SnapshotDump {
     private func retry(_ retry: RetryPolicy) -> JSONText {
         .object([
             .init("attempts", .number(retry.attempts)),
+            .init("attemptsInAll", .number(retry.attemptsInAll)),
             .init("onConnectFailure", .boolean(retry.onConnectFailure)),
             .init("onReset", .boolean(retry.onReset)),
+            .init("onTimeout", .boolean(retry.onTimeout)),
+            .init("onInvalidAnswer", .boolean(retry.onInvalidAnswer)),
             .init("statuses", .list(retry.statuses.map { .number($0) })),
             .init("backoffBaseNanoseconds", duration(retry.backoffBase)),
             .init("backoffMaxNanoseconds", duration(retry.backoffMax)),

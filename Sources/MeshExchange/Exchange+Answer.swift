@@ -21,8 +21,8 @@ extension Exchange {
         record.fault = refusal.code.scope
         if grpc != nil { return refuseCall(refusal, shard: &shard, at: now) }
         var body: [UInt8] = []
-        let isAI = speaksAI
-        appendError(refusal, isAI: isAI, to: &body)
+        let spoken = speaksAI ? Tongue.openAI : tongue
+        appendError(refusal, in: spoken, to: &body)
         var fields: [UInt8] = []
         HeaderEdits.append(edits, fields: [], bytes: RawSpan(), to: &fields)
         let saysWhen = edits.contains { $0.name.elementsEqual("retry-after".utf8) }
@@ -31,11 +31,13 @@ extension Exchange {
             fields.appendDecimal(Int(refusal.retryAfter?.wholeSeconds ?? 1))
             fields.append("\r\n")
         }
+        if let line = refusal.answer.field(spoken) { fields.append(line) }
         if let quota { QuotaFields.append(quota, to: &fields) }
         let challenges = edits.contains { $0.name.elementsEqual("www-authenticate".utf8) }
         if !challenges { Challenge.append(for: refusal, to: &fields) }
         return answer(
-            refusal.status, type: isAI ? "application/json" : "application/problem+json",
+            refusal.status,
+            type: spoken == .plain ? "application/problem+json" : "application/json",
             fields: fields, body: body, shard: &shard, at: now)
     }
 
@@ -82,15 +84,15 @@ extension Exchange {
 
     /// Appends the error as the caller's dialect has it; `type` is that of an event of its own.
     func appendError(
-        _ refusal: Refusal, isAI: Bool, type: StaticString? = nil, to out: inout [UInt8]
+        _ refusal: Refusal, in tongue: Tongue, type: StaticString? = nil, to out: inout [UInt8]
     ) {
         var id = callerRequestID ?? []
         if callerRequestID == nil { record.requestID.append(to: &id) }
         let answer = refusal.answer
-        if isAI {
+        if tongue == .openAI {
             answer.appendOpenAI(requestID: unsafe id.span.bytes, type: type, to: &out)
         } else {
-            answer.appendProblem(requestID: unsafe id.span.bytes, to: &out)
+            answer.append(tongue, requestID: unsafe id.span.bytes, to: &out)
         }
     }
 

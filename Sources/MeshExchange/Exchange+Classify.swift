@@ -23,6 +23,7 @@ extension Exchange {
             tape?.say(
                 .classify, "the path is read as \(String(decoding: path, as: UTF8.self))")
         }
+        tongue = spoken(head, bytes)
         rule = matchRule(head, bytes)
         guard rule >= 0 else {
             return refuse(Refusal(.noRoute), shard: &shard, at: now)
@@ -44,6 +45,14 @@ extension Exchange {
             return step
         }
         return examine(head, bytes, shard: &shard, at: now)
+    }
+
+    /// The API that the path is one of, where it is not OpenAI's.
+    private func spoken(_ head: borrowing RequestHead, _ bytes: RawSpan) -> Tongue {
+        guard let canonicalPath else {
+            return Tongue(path: bytes.extracting(head.pathRange.range)) ?? .plain
+        }
+        return Tongue(path: unsafe canonicalPath.span.bytes) ?? .plain
     }
 
     /// Labels a request whose caller is known, and asks the rules about its head: in this order,

@@ -61,9 +61,13 @@ extension Exchange {
             case .reset: (.reset, .upstreamReset, retry.onReset, .reset)
             case .malformed:
                 // Only a model is known to do nothing twice that matters when it is asked twice.
-                (.protocolError, .upstreamMalformed, model >= 0 && retry.onReset, .invalidAnswer)
+                (
+                    .protocolError, .upstreamMalformed, model >= 0 && retry.onInvalidAnswer,
+                    .invalidAnswer
+                )
             }
         endAttempt(.failure, result, shard: &shard, at: now)
+        silence = failure == .connectTimeout ? .upstreamUnreachable : nil
         if var step = tryAgain(
             allowed: allowed, reason, retryAfter: nil, shard: &shard, at: now)
         {
@@ -123,8 +127,9 @@ extension Exchange {
             let code: Refusal.Code =
                 now >= attemptDeadline ? .upstreamTimeout : .firstByteTimeout
             endAttempt(.failure, .timeout, shard: &shard, at: now)
+            silence = code
             if var step = tryAgain(
-                allowed: retry.onReset, .timeout, retryAfter: nil, shard: &shard, at: now)
+                allowed: retry.onTimeout, .timeout, retryAfter: nil, shard: &shard, at: now)
             {
                 step.abandonsUpstream = true
                 return step
@@ -166,14 +171,51 @@ extension Exchange {
     ) -> Step? {
         switch kind {
         case .never: return nil
+        case .sameEndpoint:
+            if let step = trySame(reason, shard: &shard, at: now) { return step }
+            return tryAgain(
+                allowed: isRetried(reason), reason, retryAfter: nil, shard: &shard, at: now)
         case .otherEndpoint:
             return tryAgain(
-                allowed: retry.onReset, reason, retryAfter: nil, shard: &shard, at: now)
+                allowed: isRetried(reason), reason, retryAfter: nil, shard: &shard, at: now)
         case .otherTarget: break
         case .largerContext: contextFloor = currentTarget?.capabilities.contextTokens ?? 0
         }
         guard now < requestDeadline else { return nil }
         return nextTarget(shard: &shard, at: now)
+    }
+
+    /// Whether the policy wants another attempt after a failure of an answer that was kept back.
+    private func isRetried(_ reason: RetryReason) -> Bool {
+        switch reason {
+        case .timeout: retry.onTimeout
+        case .invalidAnswer: retry.onInvalidAnswer
+        case .connectFailure, .reset, .status, .fallback, .hedge, .resume: retry.onReset
+        }
+    }
+
+    /// Another attempt at the same endpoint, on a connection of its own, which did not look at the
+    /// request; nil when that was tried before or may not be.
+    private mutating func trySame(
+        _ reason: RetryReason, shard: inout Shard, at now: Instant
+    ) -> Step? {
+        guard let pick, canReplay, retry.onReset, attemptsOnTarget < retry.attempts,
+            !usedFreshConnectionAfterReset, now < requestDeadline, mayAttempt,
+            isStillAdmitted(pick, shard, at: now), noteHop(pick, .retry)
+        else { return nil }
+        let known = shard.number(of: backend, in: snapshot)
+        let isAllowed = shard.fleet.allowRetry(backend: known, policy: retry, at: now)
+        guard tape?.budget(isAllowed) ?? isAllowed else {
+            tape?.say(.forward, "the retry budget of the backend is used up")
+            shard.metrics.mesh.retryBudgetExhausted += 1
+            return nil
+        }
+        usedFreshConnectionAfterReset = true
+        shard.countRetry(reason, backend: known)
+        record.flags.insert(.retried)
+        var step = send(to: pick, after: .zero, shard: &shard, at: now)
+        step.needsFreshConnection = true
+        return step
     }
 
     /// Another attempt on this target, or on the next one; nil when there is none to make.
@@ -189,6 +231,7 @@ extension Exchange {
                     : "the body is gone, so the request cannot be sent again")
             return nil
         }
+        guard mayAttempt else { return nil }
         if !allowed {
             tape?.say(.forward, "\(reason.label) is not retried by this policy")
         } else if attemptsOnTarget >= retry.attempts {
@@ -227,14 +270,17 @@ extension Exchange {
         guard isBegun, let pick else { return }
         isBegun = false
         if turnstile != nil, result == .timeout { noteTimeout(shard: &shard, at: now) }
-        shard.countAttempt(result, backend: shard.number(of: backend, in: snapshot))
-        if let ejection = shard.fleet.end(pick.slot, outcome, at: now) {
+        let known = shard.number(of: backend, in: snapshot)
+        shard.countAttempt(result, backend: known)
+        if let ejection = shard.fleet.end(pick.slot, outcome, trial, at: now) {
             shard.countEjection(Self.metric(ejection.reason), backend: ejection.backend)
         }
+        endModelAttempt(outcome, on: known, shard: &shard, at: now)
+        trial = []
     }
 
     /// Whether the gate of `pick` is open still: evidence may have expired since it was picked.
-    private func isStillAdmitted(
+    func isStillAdmitted(
         _ pick: Pick, _ shard: borrowing Shard, at now: Instant
     ) -> Bool {
         labels.isEmpty
@@ -245,6 +291,8 @@ extension Exchange {
         switch reason {
         case .consecutiveFailures: .consecutiveErrors
         case .successRate: .errorRate
+        case .latency: .latency
+        case .trial: .trial
         }
     }
 

@@ -251,6 +251,7 @@ extension Exchange {
             report = (found.status, found.body)
         }
         endAttempt(.failure, result, shard: &shard, at: now)
+        silence = result == .timeout ? code : nil
         let reason: RetryReason =
             result == .timeout ? .timeout : reading.fault == nil ? .reset : .invalidAnswer
         if var step = tryElsewhere(kind, reason, shard: &shard, at: now) {
@@ -293,7 +294,7 @@ extension Exchange {
 
     /// Whether an answer with this status is the fault of the caller, whose own credential the
     /// endpoint was shown.
-    private func isOwnFault(_ kind: ErrorClass, status: Int) -> Bool {
+    func isOwnFault(_ kind: ErrorClass, status: Int) -> Bool {
         guard kind == .otherTarget, backend >= 0, modelTarget >= 0 else { return false }
         let isAboutCredential = status == 401 || status == 402 || status == 403
         return isAboutCredential && snapshot.backends[Int(backend)].credential == nil

@@ -25,12 +25,15 @@ extension Exchange {
         clientMinorVersion = UInt8(truncatingIfNeeded: head.minorVersion)
         keepsAlive = head.keepAlive && !shard.isDraining && shard.pressure < .sheds
         isRequestComplete = head.framing == .none
+        hasCredential = !head.present.isDisjoint(with: Self.ownCredentials)
         identify(head, bytes, shard: &shard, at: now)
         startTape(.begin, drawn: drawn, port: port, shard: &shard, at: now)
         keepHead(head, bytes)
         if head.present.contains(.te) { readCall(head, bytes) }
         return noted(receive(head, bytes, port: port, shard: &shard, at: now), &shard)
     }
+
+    private static let ownCredentials = FieldSet(names: [.authorization, .xAPIKey, .apiKey])
 
     private mutating func receive(
         _ head: borrowing RequestHead, _ bytes: RawSpan, port: Int, shard: inout Shard,
@@ -124,6 +127,7 @@ extension Exchange {
         listener = -1
         rule = -1
         operation = .none
+        tongue = .plain
         facts = nil
         canonicalPath = nil
         callerRequestID = nil
@@ -134,6 +138,9 @@ extension Exchange {
         ruleTarget = -1
         pick = nil
         isBegun = false
+        trial = []
+        silence = nil
+        soonest = .distantFuture
         tried = Tried()
         attemptsOnTarget = 0
         ringHash = nil

@@ -16,6 +16,18 @@ extension Exchange {
             shard: &shard, at: now)
     }
 
+    /// The endpoint that asked to be asked again after `delay`, where there is no other; nil
+    /// without a delay.
+    func pickAgain(
+        after delay: Nanoseconds, _ shard: borrowing Shard, at now: Instant
+    ) -> Pick? {
+        guard delay > .zero, snapshot === shard.snapshot, let pick,
+            snapshot.endpoints[Int(pick.endpoint)].backend == backend,
+            isStillAdmitted(pick, shard, at: now)
+        else { return nil }
+        return pick
+    }
+
     /// An endpoint of `backend` for a copy of the request.
     ///
     /// **Shape** the snapshot is the shard's present one.

@@ -145,7 +145,11 @@ extension Exchange {
         {
             return step
         }
-        guard let chosen = pickEndpoint(shard: &shard, at: now) else {
+        if let step = avoid(after: delay, shard: &shard, at: now) { return step }
+        guard
+            let chosen = pickEndpoint(shard: &shard, at: now)
+                ?? pickAgain(after: delay, shard, at: now)
+        else {
             return passOver(shard: &shard, at: now)
         }
         if tried.contains(chosen.slot) {
@@ -154,6 +158,13 @@ extension Exchange {
                 "every endpoint of \(snapshot.backends[Int(backend)].name) was tried")
             // A fallback is better than the same one again.
             if let step = nextTarget(shard: &shard, at: now) { return step }
+            if let silence {
+                // Who waited once in vain should not wait twice as long for the same.
+                tape?.say(.route, "it said nothing, and there is no other")
+                var refusal = failureRefusal(silence)
+                if silence != .upstreamUnreachable { refusal.status = 504 }
+                return refuse(refusal, shard: &shard, at: now)
+            }
         }
         if let missing = missingCredential() {
             tape?.say(.route, missing.message)
@@ -166,6 +177,14 @@ extension Exchange {
         }
         pick = chosen
         if isResuming { beginResumption() }
+        return send(to: chosen, after: delay, shard: &shard, at: now)
+    }
+
+    /// Begins an attempt at `chosen`.
+    mutating func send(
+        to chosen: Pick, after delay: Nanoseconds, shard: inout Shard, at now: Instant
+    ) -> Step {
+        silence = nil
         if attemptsOnTarget == 0 {
             let known = shard.number(of: backend, in: snapshot)
             shard.fleet.countRequest(backend: known, at: now)
@@ -177,8 +196,7 @@ extension Exchange {
             "attempt \(record.attempts): backend \(snapshot.backends[Int(backend)].name), "
                 + "endpoint \(snapshot.endpoints[Int(chosen.endpoint)].authority)"
                 + (delay > .zero ? ", after \(delay.milliseconds)" : ""))
-        shard.fleet.begin(chosen.slot, at: now)
-        isBegun = true
+        beginAttempt(chosen, shard: &shard, at: now)
         phase = .dispatched
         attemptStarted = now + delay
         waitDeadline = attemptStarted + timeouts.connect
@@ -214,13 +232,18 @@ extension Exchange {
     /// Sends the request to the model's next fallback, or nil when there is none that may have
     /// what it carries.
     mutating func nextTarget(shard: inout Shard, at now: Instant) -> Step? {
-        guard model >= 0, canReplay else { return nil }
+        guard model >= 0, canReplay, mayAttempt else { return nil }
         let fallbacks = snapshot.models[Int(model)].fallbacks
         var next = modelTarget >= 0 ? 0 : -modelTarget
+        var broken: Int?
         let carried = carried(shard, at: now)
         while next < fallbacks.count {
             if mayReach(fallbacks[next].backend, carried) {
-                if suits(fallbacks[next]) { break }
+                if suits(fallbacks[next]) {
+                    let standing = standing(of: fallbacks[next], &shard, at: now)
+                    if standing.isClear { break }
+                    if case .cooling = standing {} else { broken = broken ?? next }
+                }
             } else {
                 tape?.say(
                     .residency,
@@ -230,6 +253,7 @@ extension Exchange {
             }
             next += 1
         }
+        if next == fallbacks.count, let broken { next = broken }
         guard next < fallbacks.count else { return nil }
         shard.countRetry(.fallback, backend: shard.number(of: backend, in: snapshot))
         modelTarget = -1 - next
@@ -241,6 +265,13 @@ extension Exchange {
         tried = Tried()
         record.flags.insert(.fallback)
         return dispatch(shard: &shard, at: now)
+    }
+
+    /// Whether one more attempt is within what the policy allows for all targets together.
+    var mayAttempt: Bool {
+        if isResuming || Int(record.attempts) < retry.attemptsInAll { return true }
+        tape?.say(.forward, "all \(retry.attemptsInAll) attempts of the policy were made")
+        return false
     }
 
     /// The upstream model of the present target; nil keeps the caller's name.
@@ -307,7 +338,8 @@ extension Exchange {
         of targets: [ModelTarget], shard: inout Shard, at now: Instant
     ) -> Int? {
         let hasLimits = snapshot.models[Int(model)].hasLimits
-        if labels.isEmpty, !hasLimits {
+        let asks = targets.count > 1 && mayBeInTrouble(shard)
+        if labels.isEmpty, !hasLimits, !asks {
             return WeightedSplit.choose(targets, using: &shard.random)
         }
         let carried = carried(shard, at: now)
@@ -315,6 +347,14 @@ extension Exchange {
         for target in targets {
             let isFit = mayReach(target.backend, carried) && (!hasLimits || suits(target))
             weights.append(isFit ? target.weight : 0)
+        }
+        if asks {
+            let all = weights
+            for (number, target) in targets.enumerated()
+            where weights[number] > 0 && !standing(of: target, &shard, at: now).isClear {
+                weights[number] = 0
+            }
+            if !weights.contains(where: { $0 > 0 }) { weights = all }
         }
         return WeightedSplit.choose(weights, using: &shard.random)
             ?? WeightedSplit.choose(targets, using: &shard.random)

@@ -40,10 +40,11 @@ extension Exchange {
         if turnstile != nil, head.status == 429 || head.status == 503 {
             noteAnswer(head.status, shard: &shard, at: now)
         }
+        let limit = heedRateLimit(head, bytes, shard: &shard, at: now)
         if answeredHead { return resumeAnswer(head, bytes, shard: &shard, at: now) }
         // That of an answer that was left.
         reading = .nothing
-        if let step = retryStatus(head, bytes, shard: &shard, at: now) { return step }
+        if let step = retryStatus(head, bytes, limit, shard: &shard, at: now) { return step }
         if isForeign(head, bytes),
             let step = failed(.malformed, status: head.status, shard: &shard, at: now)
         {
@@ -181,8 +182,8 @@ extension Exchange {
     mutating func settleAttempt(shard: inout Shard, at now: Instant) {
         let isFailure = record.status >= 500 || reading.sawReport || isCallFailed
         endAttempt(
-            isFailure ? .failure : .success, isFailure ? .serverError : .success, shard: &shard,
-            at: now)
+            isFailure ? .failure : Self.outcome(ofStatus: Int(record.status)),
+            isFailure ? .serverError : .success, shard: &shard, at: now)
     }
 
     /// The answer's body stopped before its framing says it ends, or is not what it must be.
@@ -246,10 +247,10 @@ extension Exchange {
             out.append(contentsOf: report.body)
         } else if operation == .responses {
             out.append("event: error\ndata: ")
-            appendError(refusal, isAI: true, type: "error", to: &out)
+            appendError(refusal, in: .openAI, type: "error", to: &out)
         } else {
             out.append("data: ")
-            appendError(refusal, isAI: true, to: &out)
+            appendError(refusal, in: .openAI, to: &out)
         }
         out.append("\n\n")
     }
@@ -279,35 +280,65 @@ extension Exchange {
         updateDeadline()
     }
 
+    /// Asks again or elsewhere after a status that is no success; nil when the answer passes, or
+    /// its body must be read first.
     private mutating func retryStatus(
-        _ head: borrowing ResponseHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+        _ head: borrowing ResponseHead, _ bytes: RawSpan, _ limit: Heeded?,
+        shard: inout Shard, at now: Instant
     ) -> Step? {
         let status = effectiveStatus(head, bytes)
-        guard status >= 400 else { return nil }
+        guard status >= 400, canReplay else { return nil }
         let listed = retry.statuses.contains(status)
-        let failsOver = model >= 0 && (status == 429 || status >= 500)
-        guard listed || failsOver, canReplay else { return nil }
-        var wait: Nanoseconds?
-        if let field = head.first(.retryAfter),
-            let seconds = bytes.extracting(field.valueRange.range).decimal
-        {
-            wait = .seconds(Int64(min(seconds, 86_400)))
-        }
+        let kind = kind(ofStatus: status, head, bytes)
+        guard listed || kind != .never else { return nil }
+        // What one endpoint does not take now, another may.
+        let isOtherFree = limit?.leavesOthers == true && status == 429
+        let isElsewhere =
+            kind == .otherEndpoint && status != 429 && !retry.statuses.isEmpty && retry.onReset
+        let allowed = listed || isOtherFree || isElsewhere
         let before = (pick, backend, modelTarget)
-        guard listed && attemptsOnTarget < retry.attempts || nextFallback != nil else { return nil }
+        guard
+            (allowed || kind == .sameEndpoint) && attemptsOnTarget < retry.attempts
+                || nextFallback != nil
+        else { return refuseCooling(status, limit, shard: &shard, at: now) }
         endAttempt(
-            status >= 500 ? .failure : .success, status >= 500 ? .serverError : .success,
+            Self.outcome(ofStatus: status), status >= 500 ? .serverError : .success,
             shard: &shard, at: now)
-        if var step = tryAgain(
-            allowed: listed, .status, retryAfter: wait, shard: &shard, at: now)
-        {
+        let next =
+            kind == .sameEndpoint && !listed
+            ? tryElsewhere(kind, .status, shard: &shard, at: now)
+            : tryAgain(
+                allowed: allowed, .status, retryAfter: isOtherFree ? nil : limit?.wait,
+                shard: &shard, at: now)
+        if var step = next {
             // When the next try found no endpoint it has refused already; that is its answer.
             step.abandonsUpstream = true
             return step
         }
         // Nothing else to try: this answer is what the caller gets.
         (pick, backend, modelTarget) = before
-        return nil
+        return refuseCooling(status, limit, shard: &shard, at: now)
+    }
+
+    /// What an answer with `status` says of its endpoint: one that takes nothing for now says
+    /// nothing.
+    static func outcome(ofStatus status: Int) -> Outcome {
+        status >= 500 ? .failure : status == 429 ? .cancelled : .success
+    }
+
+    /// What an answer of a model server with `status` means, where its body has no say in that.
+    private func kind(
+        ofStatus status: Int, _ head: borrowing ResponseHead, _ bytes: RawSpan
+    ) -> ErrorClass {
+        guard model >= 0 else { return .never }
+        if ErrorClass.dependsOnBody(status), operation.hasUsage,
+            head.first(.contentEncoding) == nil, let type = head.first(.contentType),
+            Self.isType(bytes.extracting(type.valueRange.range), "application/json")
+        {
+            return .never
+        }
+        let kind = ErrorClass(status: status, body: nil)
+        return isOwnFault(kind, status: status) ? .never : kind
     }
 
     /// Whether an answer cannot be one to the request, whatever its body says: a redirect, a page,
@@ -390,6 +421,11 @@ extension Exchange {
             HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
         }
         if let quota { QuotaFields.append(quota, to: &shard.output) }
+        if head.status == 429, soonest != .distantFuture, head.first(.retryAfter) == nil {
+            shard.output.append("retry-after: ")
+            shard.output.appendDecimal(Int((soonest - now).wholeSeconds))
+            shard.output.append("\r\n")
+        }
         appendRequestID(to: &shard.output)
         if isAI { appendPath(to: &shard.output) }
         if isOpen {
@@ -405,7 +441,7 @@ extension Exchange {
 
     /// Who answers, where that is not the one that was asked first.
     private func appendPath(to out: inout [UInt8]) {
-        guard record.attempts > 1, backend >= 0 else { return }
+        guard record.attempts > 1 || modelTarget < 0, backend >= 0 else { return }
         out.append("x-pinion-attempts: ")
         out.appendDecimal(Int(record.attempts))
         out.append("\r\nx-pinion-backend: ")

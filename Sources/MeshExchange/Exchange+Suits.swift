@@ -73,7 +73,7 @@ extension Exchange {
     func hasAlternative(for kind: ErrorClass) -> Bool {
         switch kind {
         case .never: false
-        case .otherEndpoint: hasAlternative
+        case .otherEndpoint, .sameEndpoint: hasAlternative
         case .otherTarget: canReplay && nextFallback != nil
         case .largerContext:
             canReplay && model >= 0

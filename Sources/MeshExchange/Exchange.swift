@@ -97,6 +97,8 @@ package struct Exchange: ~Copyable {
     var listener: Int32 = -1
     var rule: RuleID = -1
     var operation = Operation.none
+    /// The API that the caller speaks, where that is not OpenAI's.
+    var tongue = Tongue.plain
     var facts: RequestFacts?
     /// The path in its canonical spelling when the caller wrote another.
     var canonicalPath: [UInt8]?
@@ -113,6 +115,14 @@ package struct Exchange: ~Copyable {
     var ruleTarget = -1
     var pick: Pick?
     var isBegun = false
+    /// What the last attempt is refused with when it ended because its endpoint said nothing.
+    var silence: Refusal.Code?
+    /// Whether the caller sent a credential of its own.
+    var hasCredential = false
+    /// What the present attempt finds out for others.
+    var trial: Trial = []
+    /// When the first of the targets is back that were passed over because they cool down.
+    var soonest = Instant.distantFuture
     var tried = Tried()
     var attemptsOnTarget = 0
     var ringHash: UInt64?

@@ -78,6 +78,8 @@ package struct Refusal: Error, Sendable, Hashable {
         case answerTruncated
         /// The endpoint reported a failure in the place of an answer.
         case upstreamFailed
+        /// Every server that could take the request asked for a pause.
+        case upstreamRateLimited
         /// The process is stopping.
         case draining
         /// More connections than `limits.connections`.
@@ -133,6 +135,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .streamMalformed: "stream-malformed"
             case .answerTruncated: "answer-truncated"
             case .upstreamFailed: "upstream-failed"
+            case .upstreamRateLimited: "upstream-rate-limited"
             case .draining: "draining"
             case .tooManyConnections: "too-many-connections"
             case .requestLimit: "request-limit"
@@ -161,7 +164,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .requestTimeout: 408
             case .bodyTooLarge: 413
             case .encodedBody: 415
-            case .requestLimit, .tokenLimit, .costLimit: 429
+            case .requestLimit, .tokenLimit, .costLimit, .upstreamRateLimited: 429
             case .headTooLarge: 431
             case .noBackend: 500
             case .methodNotSupported: 501
@@ -190,7 +193,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .tooManyConnections, .overloaded, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
                 .upstreamTimeout, .streamTruncated, .streamStalled, .streamMalformed,
-                .answerTruncated, .upstreamFailed:
+                .answerTruncated, .upstreamFailed, .upstreamRateLimited:
                 .upstream
             }
         }
@@ -258,6 +261,10 @@ package struct Refusal: Error, Sendable, Hashable {
                 "the endpoint stopped before its answer was complete; try again"
             case .upstreamFailed:
                 "the model server reported a failure in the place of an answer; try again"
+            case .upstreamRateLimited:
+                "every model server that could take the request asked to be left alone for a "
+                    + "while, and is; wait as long as Retry-After says, or add a fallback to the "
+                    + "Model"
             case .draining: "this proxy is stopping; try again at once"
             case .tooManyConnections: "this proxy has no connection left; try again later"
             case .requestLimit:

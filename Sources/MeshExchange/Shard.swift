@@ -220,10 +220,24 @@ package struct Shard: Sendable {
         metrics.countRetry(reason, backend: backendSeries[Int(backend)])
     }
 
+    /// The series of `backend`, or nil when the present snapshot has no such backend.
+    func series(of backend: BackendID) -> BackendSeriesID? {
+        backend >= 0 && Int(backend) < backendSeries.count ? backendSeries[Int(backend)] : nil
+    }
+
     /// Counts an ejection against `backend`, if the present snapshot still has it.
     mutating func countEjection(_ reason: MeshTelemetry.EjectionReason, backend: BackendID) {
         guard backend >= 0, Int(backend) < backendSeries.count else { return }
         metrics.countEjection(reason, backend: backendSeries[Int(backend)])
+    }
+
+    /// Takes back endpoints whose time is over, and leaves those out that are far slower than
+    /// their peers. Called a few times a second.
+    package mutating func maintain(at now: Instant) {
+        fleet.tick(at: now)
+        for ejection in fleet.sweep(at: now) {
+            countEjection(Exchange.metric(ejection.reason), backend: ejection.backend)
+        }
     }
 
     /// States the endpoint gauges from the fleet; called before a scrape.
@@ -239,6 +253,7 @@ package struct Shard: Sendable {
             metrics.setEndpoints(state.healthy, .healthy, backend: backendSeries[id])
             metrics.setEndpoints(state.unhealthy, .unhealthy, backend: backendSeries[id])
             metrics.setEndpoints(state.ejected, .ejected, backend: backendSeries[id])
+            metrics.setEndpoints(state.cooling, .cooling, backend: backendSeries[id])
         }
     }
 

@@ -25,6 +25,7 @@ extension ClientHandler {
         let step = exchange.answerHead(
             upstream.head, bytes.bytes, clientMinorVersion: minor,
             shard: &loop.shard, at: now)
+        loop.shareCoolDowns()
         guard step.relaysBody else {
             perform(step, at: now)
             flushIfNeeded()

@@ -289,6 +289,15 @@ final class Loop: @unchecked Sendable {
         report(text)
     }
 
+    /// Tells the other loops which servers asked to be left alone.
+    var tellCoolDowns: ([CoolDown]) -> Void = { _ in }
+
+    /// Does so when there is anything new.
+    func shareCoolDowns() {
+        guard shard.fleet.hasNews else { return }
+        tellCoolDowns(shard.fleet.takeNews())
+    }
+
     private var nextNote = Instant(nanoseconds: 0)
 
     /// Clients between two requests.
@@ -358,7 +367,7 @@ final class Loop: @unchecked Sendable {
     private func maintain(at now: Instant) {
         // Tokens expire by the calendar, which may be set while the process runs.
         shard.wallOffset = LiveWorld.wallOffset()
-        shard.fleet.tick(at: now)
+        shard.maintain(at: now)
         shard.turnstiles.tick(at: now)
         if !shard.turnstiles.calls.isEmpty { answerTurnstileCalls() }
         relieve()

@@ -130,6 +130,15 @@ package actor Proxy {
             }
         }
         for loop in loops {
+            loop.tellCoolDowns = { news in
+                for other in all where other !== loop {
+                    other.sockets.execute {
+                        for coolDown in news {
+                            other.shard.fleet.adopt(coolDown, at: other.now)
+                        }
+                    }
+                }
+            }
             loop.sockets.start()
             loop.sockets.execute { loop.start() }
         }

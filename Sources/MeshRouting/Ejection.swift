@@ -20,6 +20,10 @@ package struct Ejection: Hashable, Sendable {
         case consecutiveFailures(Int)
         /// So many percent of the requests within the interval succeeded.
         case successRate(percent: Int)
+        /// Its mean time to the first byte was so many percent of the median.
+        case latency(percentOfMedian: Int)
+        /// The one request failed that was to find out whether it works again.
+        case trial
     }
 
     /// An ejection of the given parts.

@@ -13,6 +13,16 @@ struct EndpointState: Sendable {
     var isHealthy = true
     /// Whether it is left out because of its answers.
     var isEjected = false
+    /// Whether its server asked for a pause that is not over.
+    var isCooling = false
+    /// Whether it was ejected and one request must succeed before it is one of the others again.
+    var isOnTrial = false
+    /// Whether that request is on its way.
+    var isTried = false
+    /// Pauses in a row for which no length was named.
+    var unhinted: Int32 = 0
+    /// When the pause ends or ended.
+    var coolUntil = Instant(nanoseconds: 0)
     /// The endpoint in the snapshot, or -1 when it has gone and only its requests remain.
     var endpoint: EndpointID
     /// Its backend in the snapshot, or -1.
@@ -36,6 +46,10 @@ struct EndpointState: Sendable {
         var requests: Int32 = 0
         /// Those of them that failed.
         var failures: Int32 = 0
+        /// Answers that began in the window of the times.
+        var answers: Int32 = 0
+        /// How long all of them together took to begin, in nanoseconds.
+        var waited: Int64 = 0
         /// Ejections that were not yet lived down.
         var ejections: Int32 = 0
         /// When the last ejection ends or ended.
@@ -49,7 +63,17 @@ struct EndpointState: Sendable {
             failuresInRow = 0
             requests = 0
             failures = 0
+            answers = 0
+            waited = 0
             windowStart = now
+        }
+
+        /// Counts one answer that began after `latency`.
+        mutating func count(answerAfter latency: Nanoseconds) {
+            let sum = waited.addingReportingOverflow(max(0, latency.rawValue))
+            guard answers < .max, !sum.overflow else { return }
+            answers += 1
+            waited = sum.partialValue
         }
 
         /// Counts one request.
@@ -96,7 +120,7 @@ struct EndpointState: Sendable {
     }
 
     /// Whether requests may go there when all is well.
-    var isAvailable: Bool { isHealthy && !isEjected && isUsable }
+    var isAvailable: Bool { isHealthy && !isEjected && !isCooling && !isTried && isUsable }
     /// Whether requests may go there at all.
     var isUsable: Bool { weight > 0 && endpoint >= 0 }
 

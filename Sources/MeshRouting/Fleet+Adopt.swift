@@ -37,10 +37,14 @@ extension Fleet {
             if let predecessor {
                 pool.budget = predecessor.budget
                 pool.turn = predecessor.turn
+                pool.nextSweep = predecessor.nextSweep
+                pool.troubles =
+                    pool.outlier == nil && pool.coolDown == nil ? [] : predecessor.troubles
             }
             pools.append(pool)
             settle(backend, number: number, replacing: predecessor, at: now)
         }
+        troubleCount = pools.reduce(0) { $0 + $1.troubles.count }
         forgetVanished()
         collectEjected(at: now)
     }
@@ -56,7 +60,12 @@ extension Fleet {
             states[place].backend = BackendID(number)
             states[place].weight = max(weight, 0)
             if backend.healthCheck == nil { states[place].isHealthy = true }
-            if backend.outlier == nil || weight <= 0 { states[place].isEjected = false }
+            if backend.outlier == nil || weight <= 0 {
+                states[place].isEjected = false
+                states[place].isOnTrial = false
+                states[place].isTried = false
+            }
+            if backend.coolDown == nil || weight <= 0 { states[place].isCooling = false }
             guard weight > 0 else { continue }
             pools[number].members.append(Int32(place))
             guard gates.indices.contains(Int(id)) else { continue }
@@ -109,6 +118,9 @@ extension Fleet {
     private mutating func forgetVanished() {
         for place in states.indices where states[place].isUsed && states[place].endpoint < 0 {
             states[place].isEjected = false
+            states[place].isCooling = false
+            states[place].isOnTrial = false
+            states[place].isTried = false
             if states[place].inFlight == 0 { release(place) }
         }
     }
@@ -124,6 +136,7 @@ extension Fleet {
     /// Keeps the list of the ejected true, and within what the policies allow now.
     private mutating func collectEjected(at now: Instant) {
         ejected.removeAll { !states[Int($0)].isUsed || !states[Int($0)].isEjected }
+        cooled.removeAll { !states[Int($0)].isUsed || !states[Int($0)].isCooling }
         for number in pools.indices {
             let percent = pools[number].outlier?.ejectedPercentMax ?? 0
             while pools[number].ejectedCount * 100 > percent * pools[number].members.count {

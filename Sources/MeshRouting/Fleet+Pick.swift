@@ -6,10 +6,13 @@ package import MeshSnapshot
 extension Fleet {
     /// An endpoint of `backend` for the next attempt; nil when it has none that takes traffic.
     ///
-    /// Endpoints that are unhealthy, ejected or `tried` are left out. When every endpoint is
-    /// unhealthy or ejected, all of them count as fit: a request that may fail is better than one
-    /// that must (panic). When every fit endpoint was tried, one of them is chosen again; a caller
-    /// that would rather go elsewhere asks `tried.contains(pick.slot)`.
+    /// Endpoints that are unhealthy, ejected or `tried` are left out, and those that are on trial
+    /// once a request tries them. When every endpoint is unhealthy or ejected, or more than the
+    /// policy's `panicPercent` of them, all of them count as fit: a request that may fail is
+    /// better than one that must (panic). One that cools down said itself that it takes nothing:
+    /// it is no choice even then, and there is none when all do. When every fit endpoint was
+    /// tried, one of them is chosen again; a caller that would rather go elsewhere asks
+    /// `tried.contains(pick.slot)`.
     ///
     /// An endpoint whose gate is shut for what is `carried` does not exist for the pick: not in
     /// panic, not when all others were tried. Nothing that is sent anywhere gets an endpoint but
@@ -65,8 +68,11 @@ extension Fleet {
     /// Makes the list anew that picks draw from.
     private mutating func refresh(_ number: Int) {
         let members = pools[number].members
-        let panics = pools[number].availableCount == 0
-        let slots = panics ? members : members.filter { states[Int($0)].isAvailable }
+        let panics = pools[number].panics
+        let slots = members.filter { place in
+            let state = states[Int(place)]
+            return state.isAvailable || (panics && !state.isCooling)
+        }
         pools[number].sampler = Sampler(
             slots: slots, weights: slots.map { states[Int($0)].weight })
         pools[number].isStale = false
@@ -77,7 +83,9 @@ extension Fleet {
     private func admitted(_ number: Int, _ carried: Carried) -> Sampler {
         let open = pools[number].members.filter { admits($0, carried) }
         let available = open.filter { states[Int($0)].isAvailable }
-        let slots = available.isEmpty ? open : available
+        let slots =
+            available.isEmpty || pools[number].panics
+            ? open.filter { !states[Int($0)].isCooling } : available
         return Sampler(slots: slots, weights: slots.map { states[Int($0)].weight })
     }
 
@@ -152,11 +160,12 @@ extension Fleet {
         guard let hash, let ring = pools[number].ring else {
             return pools[number].sampler.slots[untried(number, tried, using: &random)]
         }
-        let panics = pools[number].availableCount == 0
+        let panics = pools[number].panics
         let start = ring.place(of: StableHash.mix(hash))
         for step in 0..<min(ring.count, Limits.ringSteps) {
             let owner = ring.owner(at: start &+ step)
-            guard panics || states[Int(owner)].isAvailable else { continue }
+            let state = states[Int(owner)]
+            guard state.isAvailable || (panics && !state.isCooling) else { continue }
             if let carried, !admits(owner, carried) { continue }
             if !isTried(owner, tried) { return owner }
         }

@@ -13,6 +13,8 @@ package struct BackendStatistics: Hashable, Sendable {
     package var unhealthy = 0
     /// Endpoints that are left out because of their answers; not those that are unhealthy too.
     package var ejected = 0
+    /// Endpoints that asked for a pause and are neither unhealthy nor ejected.
+    package var cooling = 0
     /// Every endpoint, in the snapshot's order.
     package var endpoints: [EndpointStatistics] = []
 }
@@ -38,6 +40,10 @@ package struct EndpointStatistics: Hashable, Sendable {
         case unhealthy
         /// It is left out until then because of its answers.
         case ejected(until: Instant)
+        /// It asked for a pause until then.
+        case cooling(until: Instant)
+        /// It was ejected, and one request must succeed before it is used as before.
+        case onTrial
     }
 }
 
@@ -59,8 +65,11 @@ extension Fleet {
             } else if state.isEjected {
                 condition = .ejected(until: state.record.until)
                 result.ejected += 1
+            } else if state.isCooling {
+                condition = .cooling(until: state.coolUntil)
+                result.cooling += 1
             } else {
-                condition = .healthy
+                condition = state.isOnTrial ? .onTrial : .healthy
                 result.healthy += 1
             }
             result.endpoints.append(

@@ -20,8 +20,18 @@ package import MeshSnapshot
 /// A report under a slot that is no longer alive, or about an attempt that never began, changes
 /// nothing but `misuses`.
 ///
+/// ```
+///  fit ──(failures)──> ejected ──(its time is over)──> on trial ──(one success)──> fit
+///   │                     ^                               │
+///   │                     └─────────(that one failed)─────┘
+///   └──(429, Retry-After)──> cooling ──(its time is over)──> fit
+/// ```
+///
+/// Upstream models have the same two circuits on each backend (`Trouble`), which decide whether a
+/// target is asked at all.
+///
 /// Invariant: a fleet never reads a clock, draws no chance that it was not handed, and learns
-/// nothing from other shards but health, by message.
+/// nothing from other shards but health and cool-downs, by message.
 package struct Fleet: Sendable {
     /// One for each place that was ever used.
     var states: [EndpointState] = []
@@ -35,7 +45,13 @@ package struct Fleet: Sendable {
     var pools: [Pool] = []
     /// Ejected endpoints, in order of ejection.
     var ejected: [Int32] = []
-    /// When the first of `ejected` returns.
+    /// Endpoints that cool down, in order of beginning.
+    var cooled: [Int32] = []
+    /// Troubles of all pools together.
+    var troubleCount = 0
+    /// Cool-downs that other shards have not heard of.
+    var outbox: [CoolDown] = []
+    /// When the first of `ejected` and `cooled` returns.
     var nextReturn = Instant.distantFuture
     /// The backends and endpoints that were adopted last.
     var backends: [Backend] = []
@@ -92,10 +108,19 @@ package struct Fleet: Sendable {
             if members.filter(\.isEjected).count != pool.ejectedCount {
                 return "\(pool.name) miscounts its ejected endpoints"
             }
+            if members.contains(where: { $0.isTried && !$0.isOnTrial }) {
+                return "\(pool.name) tries a member that is not on trial"
+            }
+            if pool.troubles.count > Limits.troubles { return "\(pool.name) has too many troubles" }
             let percent = pool.outlier?.ejectedPercentMax ?? 0
             if pool.ejectedCount * 100 > percent * pool.members.count {
                 return "\(pool.name) ejects too many"
             }
+        }
+        let cooling = states.indices.filter { states[$0].isCooling }
+        if Set(cooling) != Set(cooled.map(Int.init)) { return "cool-downs were lost" }
+        if pools.reduce(0, { $0 + $1.troubles.count }) != troubleCount {
+            return "troubles are miscounted"
         }
         return nil
     }
@@ -120,6 +145,8 @@ package struct Fleet: Sendable {
             pools[pool].availableCount += after.isAvailable ? 1 : -1
             pools[pool].isStale = true
         }
+        // In panic the others count as fit, but not those that cool down.
+        if before.isCooling != after.isCooling { pools[pool].isStale = true }
         if before.isEjected != after.isEjected {
             pools[pool].ejectedCount += after.isEjected ? 1 : -1
         }

@@ -27,6 +27,15 @@ enum Limits {
     /// Endpoints of a backend whose states one recording keeps with each pick: about 100 bytes
     /// each.
     static var picturedEndpoints: Int { 64 }
+    /// Upstream models of one backend that are known to be in trouble; a wildcard lets callers
+    /// name any.
+    static var troubles: Int { 64 }
+    /// Cool-downs that wait to be told to other shards; the rest they find out themselves.
+    static var news: Int { 64 }
+    /// The longest pause for a server that asks for one without saying for how long.
+    static var unhintedCoolDown: Nanoseconds { .seconds(30) }
+    /// Endpoints whose times are known, below which none is called slow.
+    static var comparedEndpoints: Int { 3 }
     /// Seconds that a retry budget looks back.
     static var budgetSeconds: Int { 10 }
 }

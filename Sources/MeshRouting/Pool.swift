@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
 import MeshSnapshot
 
 /// What a shard knows of one backend of the current snapshot.
@@ -10,10 +11,16 @@ struct Pool: Sendable {
     var choice: Choice
     /// When endpoints are left out.
     var outlier: OutlierPolicy?
+    /// Whether and how long servers get the pauses that they ask for.
+    var coolDown: CoolDownPolicy?
+    /// What speaks against upstream models, or against all of them.
+    var troubles: [Trouble] = []
     /// The slots of its endpoints whose weight is above 0, in the snapshot's order.
     var members: [Int32] = []
     /// Data labels that some member is not for, or not at every time.
     var gated: DataLabels = []
+    /// When the times of its members are compared next.
+    var nextSweep = Instant(nanoseconds: 0)
     /// What is drawn from: the available members, or all of them when none is.
     var sampler = Sampler()
     /// Whether `sampler` no longer tells the truth.
@@ -40,6 +47,7 @@ struct Pool: Sendable {
     init(_ backend: Backend) {
         name = backend.name
         outlier = backend.outlier
+        coolDown = backend.coolDown
         choice =
             switch backend.balancing {
             case .peakEWMA: .latency
@@ -54,5 +62,11 @@ struct Pool: Sendable {
     func mayEject(under policy: OutlierPolicy) -> Bool {
         availableCount > 1
             && (ejectedCount + 1) * 100 <= policy.ejectedPercentMax * members.count
+    }
+
+    /// Whether so few members are available that all count as fit.
+    var panics: Bool {
+        availableCount == 0
+            || availableCount * 100 < (outlier?.panicPercent ?? 0) * members.count
     }
 }

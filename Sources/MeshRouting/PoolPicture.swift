@@ -27,6 +27,10 @@ package struct PoolPicture: Codable, Hashable, Sendable {
         package var isHealthy: Bool
         /// When its ejection ends, on the proxy's clock; nil when it is not ejected.
         package var ejectedUntil: UInt64?
+        /// When the pause ends that it asked for, on the proxy's clock; nil when there is none.
+        package var coolsUntil: UInt64?
+        /// Whether it was on trial, and a request was trying it; nil when it was not.
+        package var isTrial: Bool?
         /// Whether its gate was shut for what the request carries; nil when it was not.
         package var isBarred: Bool?
         /// Whether the exchange had tried it before.
@@ -69,6 +73,8 @@ extension Fleet {
                     authority: identities[Int(place)].authority, weight: state.weight,
                     isHealthy: state.isHealthy,
                     ejectedUntil: state.isEjected ? state.record.until.nanoseconds : nil,
+                    coolsUntil: state.isCooling ? state.coolUntil.nanoseconds : nil,
+                    isTrial: state.isOnTrial ? state.isTried : nil,
                     isBarred: isGated && !admits(place, carried) ? true : nil,
                     isTried: tried.contains(slot), inFlight: state.inFlight,
                     latency: Int64(state.latency.value(at: now)), estimate: state.latency.words))
@@ -108,7 +114,14 @@ extension Fleet {
         for (place, endpoint) in zip(members, picture.endpoints) {
             guard identities[Int(place)].authority == endpoint.authority else { return false }
             ejected.removeAll { $0 == place }
+            cooled.removeAll { $0 == place }
             update(Int(place)) { state in
+                state.isCooling = endpoint.coolsUntil != nil
+                if let until = endpoint.coolsUntil {
+                    state.coolUntil = Instant(nanoseconds: until)
+                }
+                state.isOnTrial = endpoint.isTrial != nil
+                state.isTried = endpoint.isTrial == true
                 state.isHealthy = endpoint.isHealthy
                 state.isEjected = endpoint.ejectedUntil != nil
                 state.inFlight = endpoint.inFlight
@@ -118,6 +131,7 @@ extension Fleet {
                 }
             }
             if endpoint.ejectedUntil != nil { ejected.append(place) }
+            if endpoint.coolsUntil != nil { cooled.append(place) }
         }
         scheduleReturn()
         return true

@@ -18,6 +18,8 @@ package struct Backend: Sendable, Hashable {
     package var healthCheck: HealthCheck?
     /// When one of them is left out because of its answers, or nil.
     package var outlier: OutlierPolicy?
+    /// What becomes of the pauses that servers ask for; nil for nothing.
+    package var coolDown: CoolDownPolicy?
     /// The version of HTTP that they are spoken to in.
     package var version: HTTPVersion
     /// How connections to them are encrypted, or nil for cleartext.
@@ -59,6 +61,7 @@ package struct Backend: Sendable, Hashable {
         name: String, provider: String = "", dialect: Dialect = .http,
         endpoints: Range<EndpointID>, balancing: Balancing = .peakEWMA,
         healthCheck: HealthCheck? = nil, outlier: OutlierPolicy? = OutlierPolicy(),
+        coolDown: CoolDownPolicy? = CoolDownPolicy(),
         version: HTTPVersion = .http1, tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [],
         pathPrefix: [UInt8] = [],
         hostHeader: [UInt8]? = nil, credential: Credential? = nil,
@@ -72,6 +75,7 @@ package struct Backend: Sendable, Hashable {
         self.balancing = balancing
         self.healthCheck = healthCheck
         self.outlier = outlier
+        self.coolDown = coolDown
         self.version = version
         self.tls = tls
         self.pathStrip = pathStrip
@@ -183,7 +187,12 @@ package struct OutlierPolicy: Sendable, Hashable {
     package var successRatePercentMin: Int
     /// Requests within `interval` below which the success rate says nothing.
     package var successRateRequestsMin: Int
-    /// The window of the success rate.
+    /// A mean time to the first byte above this many percent of the median of all endpoints
+    /// ejects; 0 for never.
+    package var latencyPercentMax: Int
+    /// Answers within `interval` below which the time to the first byte says nothing.
+    package var latencyRequestsMin: Int
+    /// The window of the success rate and of the times.
     package var interval: Nanoseconds
     /// The first ejection's length; the n-th lasts n times as long.
     package var baseEjectionTime: Nanoseconds
@@ -192,13 +201,17 @@ package struct OutlierPolicy: Sendable, Hashable {
     /// The most endpoints of a backend that may be out at once, in percent; one endpoint always
     /// stays.
     package var ejectedPercentMax: Int
+    /// The share of endpoints, in percent, below which those that are out are used all the same;
+    /// 0 for only when none is left.
+    package var panicPercent: Int
 
     /// A policy of the given parts.
     package init(
         consecutiveFailures: Int = 5, successRatePercentMin: Int = 0,
         successRateRequestsMin: Int = 20, interval: Nanoseconds = .seconds(10),
-        baseEjectionTime: Nanoseconds = .seconds(10),
-        ejectionTimeMax: Nanoseconds = .seconds(300), ejectedPercentMax: Int = 50
+        baseEjectionTime: Nanoseconds = .seconds(5),
+        ejectionTimeMax: Nanoseconds = .seconds(30), ejectedPercentMax: Int = 50,
+        panicPercent: Int = 0, latencyPercentMax: Int = 0, latencyRequestsMin: Int = 20
     ) {
         self.consecutiveFailures = consecutiveFailures
         self.successRatePercentMin = successRatePercentMin
@@ -207,6 +220,40 @@ package struct OutlierPolicy: Sendable, Hashable {
         self.baseEjectionTime = baseEjectionTime
         self.ejectionTimeMax = ejectionTimeMax
         self.ejectedPercentMax = ejectedPercentMax
+        self.panicPercent = panicPercent
+        self.latencyPercentMax = latencyPercentMax
+        self.latencyRequestsMin = latencyRequestsMin
+    }
+}
+
+/// What becomes of the pauses that model servers ask for: `429`, `Retry-After`, a budget of theirs
+/// that is used up.
+package struct CoolDownPolicy: Sendable, Hashable {
+    /// The pause of a server that does not say for how long; doubles each time in a row.
+    package var base: Nanoseconds
+    /// The longest pause, however long the server asks for.
+    package var longest: Nanoseconds
+    /// Who gets the pause; nil to tell it by whose credential was shown.
+    package var scope: Scope?
+
+    /// Who gets a pause.
+    package enum Scope: Sendable, Hashable {
+        /// The endpoint that asked for it.
+        case endpoint
+        /// The upstream model at every endpoint of the backend.
+        case model
+        /// Every endpoint and model of the backend.
+        case backend
+    }
+
+    /// A policy of the given parts.
+    package init(
+        base: Nanoseconds = .seconds(1), longest: Nanoseconds = .seconds(300),
+        scope: Scope? = nil
+    ) {
+        self.base = base
+        self.longest = longest
+        self.scope = scope
     }
 }
 

@@ -223,10 +223,16 @@ package struct Timeouts: Sendable, Hashable {
 package struct RetryPolicy: Sendable, Hashable {
     /// The most attempts in all, the first one included, on one target; at least 1.
     package var attempts: Int
+    /// The most attempts on all targets of a model together, until an answer begins.
+    package var attemptsInAll: Int
     /// Whether a connection that could not be made is tried elsewhere.
     package var onConnectFailure: Bool
     /// Whether a connection that ended before the answer's head is tried elsewhere.
     package var onReset: Bool
+    /// Whether an endpoint that did not answer in time is passed over for another.
+    package var onTimeout: Bool
+    /// Whether what is no answer is asked for elsewhere; of models only.
+    package var onInvalidAnswer: Bool
     /// Statuses that are tried elsewhere, ascending.
     package var statuses: [Int]
     /// The first pause; doubles with every further attempt, with full jitter.
@@ -240,14 +246,18 @@ package struct RetryPolicy: Sendable, Hashable {
 
     /// A policy of the given parts.
     package init(
-        attempts: Int = 2, onConnectFailure: Bool = true, onReset: Bool = true,
+        attempts: Int = 2, attemptsInAll: Int = 8, onConnectFailure: Bool = true,
+        onReset: Bool = true, onTimeout: Bool = true, onInvalidAnswer: Bool = true,
         statuses: [Int] = [502, 503, 504], backoffBase: Nanoseconds = .milliseconds(25),
         backoffMax: Nanoseconds = .seconds(1), budgetPercent: Int = 20,
         budgetMinPerSecond: Int = 10
     ) {
         self.attempts = attempts
         self.onConnectFailure = onConnectFailure
+        self.attemptsInAll = attemptsInAll
         self.onReset = onReset
+        self.onTimeout = onTimeout
+        self.onInvalidAnswer = onInvalidAnswer
         self.statuses = statuses
         self.backoffBase = backoffBase
         self.backoffMax = backoffMax

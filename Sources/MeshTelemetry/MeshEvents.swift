@@ -78,6 +78,8 @@ package enum EjectionReason: UInt8, CaseIterable, Sendable {
     case latency
     /// The active health check failed.
     case healthCheck
+    /// The one request failed that was to find out whether it works again.
+    case trial
 
     /// The label value.
     package var label: StaticString {
@@ -86,6 +88,7 @@ package enum EjectionReason: UInt8, CaseIterable, Sendable {
         case .errorRate: "error_rate"
         case .latency: "latency"
         case .healthCheck: "health_check"
+        case .trial: "trial"
         }
     }
 }
@@ -98,6 +101,8 @@ package enum EndpointState: UInt8, CaseIterable, Sendable {
     case unhealthy
     /// Taken out for a while because of its errors.
     case ejected
+    /// Left alone because it asked for a pause.
+    case cooling
 
     /// The label value.
     package var label: StaticString {
@@ -105,6 +110,48 @@ package enum EndpointState: UInt8, CaseIterable, Sendable {
         case .healthy: "healthy"
         case .unhealthy: "unhealthy"
         case .ejected: "ejected"
+        case .cooling: "cooling"
+        }
+    }
+}
+
+/// Why a server got a pause.
+package enum CoolDownReason: UInt8, CaseIterable, Sendable {
+    /// It refused a request for now (429).
+    case refused
+    /// It was overloaded or not ready, and said for how long (503, 529).
+    case overloaded
+    /// It said with an answer that nothing is left.
+    case usedUp
+    /// What it takes for a credential of the mesh is not paid for (402).
+    case unpaid
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .refused: "refused"
+        case .overloaded: "overloaded"
+        case .usedUp: "used_up"
+        case .unpaid: "unpaid"
+        }
+    }
+}
+
+/// Why a target of a model was not asked.
+package enum PassingOver: UInt8, CaseIterable, Sendable {
+    /// It cools down.
+    case cooling
+    /// Its circuit is open.
+    case broken
+    /// Another request finds out whether it works again.
+    case trial
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .cooling: "cooling"
+        case .broken: "broken"
+        case .trial: "trial"
         }
     }
 }

@@ -78,8 +78,8 @@ package enum MetricCatalogue {
         help: "Retries not made because the retry budget was used up.")
     static let endpoints = Metric(
         "pinion_endpoints", .gauge, labels: ["backend", "state"],
-        help: "Endpoints by state (healthy, unhealthy, ejected); the highest that any event "
-            + "loop sees.")
+        help: "Endpoints by state (healthy, unhealthy, ejected, cooling); the highest that any "
+            + "event loop sees.")
     static let ejections = Metric(
         "pinion_endpoint_ejections_total", .counter, labels: ["backend", "reason"],
         help: "Endpoints taken out of the choice, by the reason; each event loop judges alone.")
@@ -95,6 +95,18 @@ package enum MetricCatalogue {
         "pinion_turnstile_places", .gauge, labels: ["backend", "state"],
         help: "Requests that a backend with an OverloadPolicy may work on at once (limit), works "
             + "on (inside) and has waiting, over all event loops.")
+    static let coolDowns = Metric(
+        "pinion_cool_downs_total", .counter, labels: ["backend", "reason"],
+        help: "Pauses that model servers asked for and got: refused (429), overloaded (503 or 529 "
+            + "with Retry-After), used_up (an answer said that nothing is left), unpaid (402).")
+    static let passings = Metric(
+        "pinion_targets_passed_over_total", .counter, labels: ["backend", "reason"],
+        help: "Targets of models that were not asked because they cool down, because their "
+            + "circuit is open (broken), or because another request tries it (trial).")
+    static let circuits = Metric(
+        "pinion_model_circuits_opened_total", .counter, labels: ["backend"],
+        help: "Circuits of upstream models that opened after failures in a row; each event loop "
+            + "judges alone.")
     static let limitDecisions = Metric(
         "pinion_limit_decisions_total", .counter, labels: ["policy", "limit", "decision"],
         help: "Requests that a limit let in (admitted), refused, or would have refused were it "
@@ -151,8 +163,8 @@ package enum MetricCatalogue {
         help: "1 when series were left out because the page reached its bound.")
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
-        retryBudgetExhausted, endpoints, ejections, pressure, turnstileRequests, turnstileStates,
-        limitDecisions, limitUsage, limitEvictions,
+        retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, pressure,
+        turnstileRequests, turnstileStates, limitDecisions, limitUsage, limitEvictions,
         accessDecisions, engineAnswers, engineDuration, identityResults, truncations,
         clientAborts, downstreamMalformed, usageMissing, accessLogDropped, recordingsDropped,
         seriesDropped, pageTruncated,

@@ -66,11 +66,16 @@ extension MetricsPage {
         columns(MetricCatalogue.attempts, metrics.attempts, names, order, attempts)
         columns(MetricCatalogue.retries, metrics.retries, names, order, retries)
         columns(MetricCatalogue.ejections, metrics.ejections, names, order, ejections)
+        let coolDowns = CoolDownReason.allCases.map(\.label.description)
+        let passings = PassingOver.allCases.map(\.label.description)
+        columns(MetricCatalogue.coolDowns, metrics.coolDowns, names, order, coolDowns)
+        columns(MetricCatalogue.passings, metrics.passings, names, order, passings)
+        columns(MetricCatalogue.circuits, metrics.circuits, names, order, [])
         columns(MetricCatalogue.truncations, metrics.truncations, names, order, [])
         begin(MetricCatalogue.endpoints)
         for row in order {
             let states = EndpointState.allCases.map { metrics.endpoints[row, Int($0.rawValue)] }
-            // A backend has all three or none, so that a sum over states is always right.
+            // A backend has all four or none, so that a sum over states is always right.
             guard states.contains(where: { $0 > 0 }) else { continue }
             for state in EndpointState.allCases {
                 let labels = LabelText(

@@ -56,6 +56,21 @@ extension ShardMetrics {
         ejections.add(1, row: Int(backend.number), column: Int(reason.rawValue))
     }
 
+    /// Counts a pause that a server got.
+    package mutating func countCoolDown(_ reason: CoolDownReason, backend: BackendSeriesID) {
+        coolDowns.add(1, row: Int(backend.number), column: Int(reason.rawValue))
+    }
+
+    /// Counts a target that was not asked.
+    package mutating func countPassing(_ reason: PassingOver, backend: BackendSeriesID) {
+        passings.add(1, row: Int(backend.number), column: Int(reason.rawValue))
+    }
+
+    /// Counts a circuit of an upstream model that opened.
+    package mutating func countCircuit(backend: BackendSeriesID) {
+        circuits.add(1, row: Int(backend.number), column: 0)
+    }
+
     /// States how many endpoints of a backend this shard sees in `state`.
     package mutating func setEndpoints(
         _ count: Int, _ state: EndpointState, backend: BackendSeriesID

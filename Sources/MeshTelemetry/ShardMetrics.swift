@@ -62,10 +62,14 @@ package struct ShardMetrics: Sendable {
     var engineResults = CounterBank(width: EngineResult.allCases.count)
     var engineDurations = HistogramBank(.engineDuration)
 
-    /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `EndpointState`.
+    /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `CoolDownReason`,
+    /// `PassingOver`, `EndpointState`.
     var attempts = CounterBank(width: AttemptResult.allCases.count)
     var retries = CounterBank(width: RetryReason.allCases.count)
     var ejections = CounterBank(width: EjectionReason.allCases.count)
+    var coolDowns = CounterBank(width: CoolDownReason.allCases.count)
+    var passings = CounterBank(width: PassingOver.allCases.count)
+    var circuits = CounterBank(width: 1)
     var endpoints = CounterBank(width: EndpointState.allCases.count)
     var truncations = CounterBank(width: 1)
     /// By backend and `TurnstileResult`, and what its turnstile stands at: limit, inside, waiting.
@@ -174,6 +178,9 @@ package struct ShardMetrics: Sendable {
         attempts.grow(to: backends.count)
         retries.grow(to: backends.count)
         ejections.grow(to: backends.count)
+        coolDowns.grow(to: backends.count)
+        passings.grow(to: backends.count)
+        circuits.grow(to: backends.count)
         endpoints.grow(to: backends.count)
         truncations.grow(to: backends.count)
         turnstileCounts.grow(to: backends.count)

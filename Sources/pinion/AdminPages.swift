@@ -226,6 +226,8 @@ actor AdminPages {
         case .healthy: "healthy"
         case .unhealthy: "unhealthy"
         case .ejected: "ejected"
+        case .cooling: "cooling"
+        case .onTrial: "on-trial"
         }
     }
 }

@@ -145,6 +145,7 @@ def test_names_are_given_addresses_and_faults_happen(tmp_path):
             {"dialect": "OpenAI", "dns": {"hostname": "pool.example", "port": 8000}},
         ),
         configuration.model("chat", configuration.target("pool")),
+        configuration.policy("Model", "chat", retry={"attempts": 1}),
     )
     machines = fleet(
         tmp_path,

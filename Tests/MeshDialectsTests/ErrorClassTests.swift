@@ -10,7 +10,10 @@ struct ErrorClassTests {
     static let answers: [(status: Int, body: String, kind: ErrorClass)] = [
         (500, "", .otherEndpoint), (502, "<html>", .otherEndpoint), (503, "{}", .otherEndpoint),
         (529, #"{"type":"error","error":{"type":"overloaded_error"}}"#, .otherEndpoint),
-        (501, "", .otherTarget), (408, "", .otherEndpoint), (429, "", .otherEndpoint),
+        (501, "", .otherTarget), (408, "", .sameEndpoint), (429, "", .otherEndpoint),
+        (421, "", .sameEndpoint), (425, "", .sameEndpoint), (409, "", .otherEndpoint),
+        (424, #"{"message":"model error"}"#, .otherEndpoint), (410, "", .otherTarget),
+        (451, "", .otherTarget), (415, "", .never), (418, "", .never),
         (400, "", .never), (422, #"{"detail":"field required"}"#, .never), (405, "", .never),
         (401, #"{"error":{"code":"invalid_api_key"}}"#, .otherTarget),
         (402, "", .otherTarget), (403, #"{"error":{"message":"no access"}}"#, .otherTarget),
@@ -48,6 +51,50 @@ struct ErrorClassTests {
         ),
         (400, #"{"error":{"code":"content_policy_violation"}}"#, .never),
         (403, #"{"error":{"type":"content_moderation"}}"#, .never),
+        (
+            400,
+            #"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key.","#
+                + #""status":"INVALID_ARGUMENT"}}]"#, .otherTarget
+        ),
+        (
+            400,
+            #"{"error":{"code":400,"message":"The input token count (1200000) exceeds the "#
+                + #"maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#,
+            .largerContext
+        ),
+        (
+            400, #"{"error":{"code":400,"message":"x","status":"FAILED_PRECONDITION"}}"#,
+            .otherTarget
+        ),
+        (403, #"{"error":{"code":403,"status":"PERMISSION_DENIED"}}"#, .otherTarget),
+        (400, #"{"error":{"code":400,"message":"bad","status":"INVALID_ARGUMENT"}}"#, .never),
+        (
+            400,
+            #"{"__type":"com.amazon.coral.service#ThrottlingException","message":"Too many"}"#,
+            .otherEndpoint
+        ),
+        (400, #"{"message":"Input is too long for requested model."}"#, .largerContext),
+        (400, #"{"message":"The provided model identifier is invalid."}"#, .otherTarget),
+        (
+            400,
+            #"{"message":"too many tokens: total number of tokens in the prompt cannot exceed "#
+                + #"4081 - received 4292"}"#, .largerContext
+        ),
+        (404, #"{"error":"model 'llama9' not found, try pulling it first"}"#, .otherTarget),
+        (
+            422,
+            #"{"error":"Input validation error: `inputs` tokens + `max_new_tokens` must be <= "#
+                + #"4096","error_type":"validation"}"#, .largerContext
+        ),
+        (
+            422, #"{"error":"Input validation error: `top_p` must be > 0","error_type":"valid"}"#,
+            .never
+        ),
+        (403, #"{"error":{"type":"overloaded_error"}}"#, .otherEndpoint),
+        (400, #"{"error":{"code":"insufficient_quota"}}"#, .otherTarget),
+        (400, #"{"error":{"code":"OperationNotSupported"}}"#, .never),
+        (400, #"{"detail":[{"loc":["body"],"msg":"field required"}]}"#, .never),
+        (400, "[]", .never), (400, "[{]", .never), (400, #"[{"error":{"code":"x"}}, 1"#, .never),
         (
             400, #"{"error":{"message":"temperature must be at most 2","param":"temperature"}}"#,
             .never

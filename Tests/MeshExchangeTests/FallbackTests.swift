@@ -58,7 +58,8 @@ struct FallbackTests {
         "a status falls back when another model may do better",
         arguments: [
             (429, true), (500, true), (502, true), (503, true), (529, true), (400, false),
-            (401, false), (404, false), (422, false),
+            (401, false), (404, true), (422, false), (408, true), (409, true), (410, true),
+            (424, true), (451, true), (501, true),
         ])
     func statuses(status: Int, fallsBack: Bool) throws {
         let drive = Drive(

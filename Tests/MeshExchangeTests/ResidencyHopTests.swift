@@ -18,7 +18,8 @@ struct ResidencyHopTests {
     private func sample(_ regions: String?..., endpoints: Int = 1) throws -> SnapshotSample {
         var sample = SnapshotSample.model(
             fallbacks: regions.count - 1, endpoints: endpoints,
-            retry: RetryPolicy(attempts: 2, onConnectFailure: true, onReset: true))
+            retry: RetryPolicy(
+                attempts: 2, attemptsInAll: 100, onConnectFailure: true, onReset: true))
         for (number, region) in regions.enumerated() {
             if let region { sample.backends[number].labels = ["region": region] }
         }
@@ -233,7 +234,8 @@ struct ResidencyHopTests {
     @Test("a hop that cannot be written down is not made")
     func bound() throws {
         var sample = try sample("eu")
-        sample.models[0].retry = RetryPolicy(attempts: 1000, onConnectFailure: true, onReset: true)
+        sample.models[0].retry = RetryPolicy(
+            attempts: 1000, attemptsInAll: 1000, onConnectFailure: true, onReset: true)
         sample.models[0].retry.budgetMinPerSecond = 1000
         let drive = Drive(sample)
         let count = try tries(drive, phi).count

@@ -43,6 +43,9 @@ struct FleetEjectionTests {
         sample.fleet.tick(at: sample.now)
         #expect(sample.statistics()?.ejected == 0)
         #expect(sample.shares(of: 500)[1] == 125)
+        // One request finds out that it works again.
+        #expect(sample.fleet.begin(slot, at: sample.now) == .endpoint)
+        #expect(sample.fleet.end(slot, .success, .endpoint, at: sample.now) == nil)
         #expect(sample.statistics()?.endpoints[1].latency == .milliseconds(30))
         // Its record is clean.
         #expect(sample.attempt(slot, .failure) == nil)
@@ -59,6 +62,8 @@ struct FleetEjectionTests {
             let length = until - sample.now
             sample.now = until
             sample.fleet.tick(at: sample.now)
+            let trial = sample.fleet.begin(slot, at: sample.now)
+            #expect(sample.fleet.end(slot, .success, trial, at: sample.now) == nil)
             return length
         }
         #expect(try lengthOfNext() == .seconds(10))
@@ -143,7 +148,7 @@ struct FleetEjectionTests {
         #expect(ejected() == 1)
         #expect(sample.fleet.invariants() == nil)
         // The one that was ejected first is back.
-        #expect(sample.statistics()?.endpoints[0].condition == .healthy)
+        #expect(sample.statistics()?.endpoints[0].condition == .onTrial)
         sample.adopt([BackendSample(weights: [1, 1, 1, 1], outlier: nil)])
         #expect(ejected() == 0)
         #expect(sample.fleet.invariants() == nil)

@@ -21,7 +21,10 @@ struct FleetInvariantTests {
                             consecutiveFailures: random.below(4),
                             successRatePercentMin: random.below(2) * 70,
                             successRateRequestsMin: 3,
-                            ejectedPercentMax: random.below(101)),
+                            ejectedPercentMax: random.below(101),
+                            panicPercent: random.below(2) * 60,
+                            latencyPercentMax: random.below(2) * 150, latencyRequestsMin: 2),
+                    coolDown: random.below(4) == 0 ? nil : CoolDownPolicy(),
                     healthCheck: random.below(3) == 0
                         ? nil : HealthCheck(path: Array("/".utf8)),
                     firstAddress: random.below(4)))
@@ -36,10 +39,11 @@ struct FleetInvariantTests {
         var backends = randomBackends(&random)
         sample.adopt(backends)
         var open: [EndpointSlot] = []
+        var trials: [EndpointSlot: Int] = [:]
         var closed: [EndpointSlot] = []
         for step in 0..<600 {
             sample.wait(random.below(200))
-            switch random.below(16) {
+            switch random.below(20) {
             case 0 where random.below(4) == 0:
                 backends = randomBackends(&random)
                 sample.adopt(backends)
@@ -49,6 +53,7 @@ struct FleetInvariantTests {
                     authority: "10.0.0.\(random.below(8)):8000", healthy: random.below(2) == 0,
                     at: sample.now)
             case 2: sample.fleet.tick(at: sample.now)
+            case 16...19: trouble(sample, open, step, &random)
             case 3: sample.wait(random.below(20_000))
             case 4:
                 // A slot that may be long gone, ended once too often.
@@ -64,24 +69,21 @@ struct FleetInvariantTests {
                 open.remove(at: index)
                 closed.append(slot)
                 let outcome = [Outcome.success, .failure, .failure, .cancelled][random.below(4)]
-                let ejection = sample.end(slot, outcome)
+                var trial: Trial = []
+                if let left = trials[slot], left > 0 {
+                    trials[slot] = left - 1
+                    trial = .endpoint
+                }
+                let ejection = sample.fleet.end(slot, outcome, trial, at: sample.now)
                 if let ejection {
                     let left = sample.statistics(ejection.backend)
                     #expect((left?.healthy ?? 0) >= 1, "seed \(seed) step \(step)")
                 }
             default:
-                let backend = random.below(4)
-                var tried = Tried()
-                for _ in 0..<random.below(3) {
-                    if let slot = open.randomElement(using: &random) { tried.insert(slot) }
+                guard let pick = picked(sample, backends, open, step, &random) else { continue }
+                if sample.fleet.begin(pick.slot, at: sample.now) == .endpoint {
+                    trials[pick.slot, default: 0] += 1
                 }
-                let hash = random.below(2) == 0 ? nil : random.next()
-                let pick = sample.pick(BackendID(backend), hash: hash, tried: tried)
-                let takesTraffic =
-                    backend < backends.count && backends[backend].weights.contains { $0 > 0 }
-                #expect((pick != nil) == takesTraffic, "seed \(seed) step \(step)")
-                guard let pick else { continue }
-                sample.begin(pick.slot)
                 open.append(pick.slot)
             }
             #expect(sample.fleet.inFlight == open.count, "seed \(seed) step \(step)")
@@ -93,6 +95,58 @@ struct FleetInvariantTests {
         sample.adopt([])
         #expect(sample.fleet.inFlight == 0)
         #expect(sample.fleet.invariants() == nil)
+    }
+
+    /// A pick, which must be there wherever something takes traffic and does not cool down.
+    private func picked(
+        _ sample: FleetSample, _ backends: [BackendSample], _ open: [EndpointSlot], _ step: Int,
+        _ random: inout SplitMix64
+    ) -> Pick? {
+        let backend = random.below(4)
+        var tried = Tried()
+        for _ in 0..<random.below(3) {
+            if let slot = open.randomElement(using: &random) { tried.insert(slot) }
+        }
+        let hash = random.below(2) == 0 ? nil : random.next()
+        let pick = sample.pick(BackendID(backend), hash: hash, tried: tried)
+        let weights = backend < backends.count ? backends[backend].weights : []
+        let takesTraffic = weights.contains { $0 > 0 }
+        let mayBeNone = !takesTraffic || isAnyOut(sample, backend, weights)
+        #expect(pick != nil || mayBeNone, "step \(step)")
+        #expect(takesTraffic || pick == nil, "step \(step)")
+        return pick
+    }
+
+    /// Whether an endpoint that could take traffic is out for any reason.
+    private func isAnyOut(_ sample: FleetSample, _ backend: Int, _ weights: [Int]) -> Bool {
+        let states = sample.statistics(BackendID(backend))?.endpoints ?? []
+        return zip(states, weights).contains { endpoint, weight in
+            weight > 0 && endpoint.condition != .healthy && endpoint.condition != .onTrial
+        }
+    }
+
+    /// One of the things that a server's answers lead to.
+    private func trouble(
+        _ sample: FleetSample, _ open: [EndpointSlot], _ step: Int, _ random: inout SplitMix64
+    ) {
+        let model = Array(["m", "n"][random.below(2)].utf8)
+        let backend = BackendID(random.below(4))
+        switch random.below(4) {
+        case 0:
+            let hint = random.below(2) == 0 ? nil : Nanoseconds.seconds(Int64(random.below(9)))
+            let slot = random.below(2) == 0 ? nil : open.randomElement(using: &random)
+            _ = sample.fleet.coolDown(
+                backend, slot: slot, model: model, hint: hint, at: sample.now)
+        case 1:
+            let trial = sample.fleet.begin(model: model, on: backend, at: sample.now)
+            let outcome = [Outcome.success, .failure, .failure, .cancelled][random.below(4)]
+            _ = sample.fleet.end(model: model, on: backend, outcome, trial, at: sample.now)
+        case 2: _ = sample.fleet.sweep(at: sample.now)
+        default:
+            guard let slot = open.randomElement(using: &random) else { return }
+            sample.fleet.firstByte(
+                slot, after: .milliseconds(Int64(random.below(500))), at: sample.now)
+        }
     }
 
     @Test("when reports make no sense")

@@ -10,6 +10,7 @@ struct BackendSample {
     var weights: [Int] = [1, 1, 1]
     var balancing = Balancing.peakEWMA
     var outlier: OutlierPolicy? = OutlierPolicy()
+    var coolDown: CoolDownPolicy? = CoolDownPolicy()
     var healthCheck: HealthCheck?
     /// The last byte of the first address; the others follow.
     var firstAddress = 0
@@ -32,7 +33,7 @@ func snapshot(_ samples: [BackendSample]) -> Snapshot {
             Backend(
                 name: sample.name, endpoints: first..<EndpointID(endpoints.count),
                 balancing: sample.balancing, healthCheck: sample.healthCheck,
-                outlier: sample.outlier))
+                outlier: sample.outlier, coolDown: sample.coolDown))
     }
     return Snapshot(
         version: 1, ports: [], rules: [], backends: backends, endpoints: endpoints, models: [],

@@ -32,6 +32,9 @@ struct PrometheusTextTests {
         metrics.countAttempt(.success, backend: backend)
         metrics.countRetry(.reset, backend: backend)
         metrics.countEjection(.latency, backend: backend)
+        metrics.countCoolDown(.refused, backend: backend)
+        metrics.countPassing(.cooling, backend: backend)
+        metrics.countCircuit(backend: backend)
         metrics.setEndpoints(1, .healthy, backend: backend)
         return metrics
     }

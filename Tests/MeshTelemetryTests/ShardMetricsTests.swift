@@ -171,7 +171,7 @@ struct ShardMetricsTests {
                     "pinion_upstream_attempts_total{\(labels)} \(result.rawValue + 1)\n"))
         }
         #expect(page.lines(startingWith: "pinion_retries_total").count == 8)
-        #expect(page.lines(startingWith: "pinion_endpoint_ejections_total").count == 4)
+        #expect(page.lines(startingWith: "pinion_endpoint_ejections_total").count == 5)
         #expect(page.contains("pinion_endpoints{backend=\"pool\",state=\"healthy\"} 3\n"))
         #expect(page.contains("pinion_endpoints{backend=\"pool\",state=\"ejected\"} 0\n"))
     }

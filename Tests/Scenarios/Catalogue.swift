@@ -12,7 +12,8 @@ extension Scenario {
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
         .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
-        .answersBeginAnew, .threefoldOverload, .roughSea,
+        .answersBeginAnew, .serversAskForPauses, .everybodyAsksForPauses,
+        .threefoldOverload, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

@@ -120,6 +120,10 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var keptAnswers: [RecordedAnswer]?
     /// What turnstiles of backends said, in order; nil when none was asked.
     package var turnstiles: [RecordedTurnstile]?
+    /// How targets stood that were in trouble when they were thought of; nil when none was.
+    package var standings: [RecordedStanding]?
+    /// What the answer's head said about limits of its server; nil when that was nothing.
+    package var rateLimit: RateLimit?
     /// Whether each retry that was wished for was within the budget.
     package var budgets: [Bool] = []
     /// What was decided.

@@ -170,12 +170,19 @@ package struct Explanation: Codable, Hashable, Sendable {
                 verdict = "excluded: ejected for its failures"
             } else if !endpoint.isHealthy {
                 verdict = "excluded: health checks fail"
+            } else if endpoint.coolsUntil != nil {
+                verdict = "excluded: it asked for a pause"
+            } else if endpoint.isTrial == true {
+                verdict = "excluded: another request finds out whether it works again"
             } else if endpoint.isTried {
                 verdict = "passed over: tried before"
             } else if pool.drawn.contains(number) {
                 verdict = "drawn, and the other one was preferred"
             } else {
                 verdict = pool.drawn.isEmpty ? "not its turn" : "not drawn"
+            }
+            if number == pool.picked, endpoint.isTrial == false {
+                verdict = "picked, to find out whether it works again"
             }
             let isOut = endpoint.ejectedUntil != nil || !endpoint.isHealthy
             if number == pool.picked, isOut { verdict = "picked although out: all are" }

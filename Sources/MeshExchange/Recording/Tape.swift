@@ -263,6 +263,31 @@ package final class Tape {
         if current?.turnstiles?.append(answer) == nil { current?.turnstiles = [answer] }
     }
 
+    /// How `target`, the name of a backend and of an upstream model, stands: `standing` as the
+    /// shard has it, or as it was.
+    func standing(_ standing: Standing, of target: String) -> Standing {
+        var standing = standing
+        if isReplay {
+            standing = .clear
+            if let at = script?.standings?.firstIndex(where: { $0.target == target }),
+                let then = script?.standings?.remove(at: at)
+            {
+                standing = then.standing
+            }
+        }
+        guard let noted = RecordedStanding(target, standing) else { return standing }
+        if current?.standings?.append(noted) == nil { current?.standings = [noted] }
+        return standing
+    }
+
+    /// What an answer's head said about limits of its server: `found` as it was read, or as it
+    /// was. A date is read by a clock that may have been set since.
+    func rateLimit(_ found: RateLimit) -> RateLimit {
+        let limit = isReplay ? script?.rateLimit ?? RateLimit() : found
+        if limit != RateLimit() { current?.rateLimit = limit }
+        return limit
+    }
+
     /// Whether a retry is within the budget: `answer` as the shard has it, or as it was.
     func budget(_ answer: Bool) -> Bool {
         var answer = answer

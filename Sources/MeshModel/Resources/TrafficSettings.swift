@@ -75,7 +75,10 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case streamIdle = "timeouts.streamIdle"
     /// The most attempts on one target, the first one included; 1 for no retries.
     case attempts = "retry.attempts"
-    /// The failures that are tried elsewhere: `connect-failure`, `reset`.
+    /// The most attempts on all targets of a Model together, until an answer begins.
+    case attemptsInAll = "retry.attemptsInAll"
+    /// The failures that are tried elsewhere: `connect-failure`, `reset`, `timeout`,
+    /// `invalid-answer`.
     case retryOn = "retry.on"
     /// The statuses that are tried elsewhere, each of 400 to 599.
     case retryStatuses = "retry.statuses"
@@ -127,6 +130,18 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case maxEjectionTime = "outlierDetection.maxEjectionTime"
     /// The most endpoints of a backend that are ejected at once, in percent; one always stays.
     case maxEjectedPercent = "outlierDetection.maxEjectedPercent"
+    /// Time to the first byte above this many percent of the median ejects; 0 for never.
+    case latencyPercent = "outlierDetection.latency.percentOfMedian"
+    /// Answers within `outlierInterval` below which the time says nothing.
+    case latencyRequests = "outlierDetection.latency.minRequests"
+    /// The share of endpoints, in percent, below which those that are out are used all the same.
+    case panicPercent = "outlierDetection.panicPercent"
+    /// The pause of a server that asks for one without saying for how long; above zero.
+    case coolDownBase = "coolDown.base"
+    /// The longest pause that a server gets; zero for none at all.
+    case coolDownMax = "coolDown.max"
+    /// Who gets a pause: `Auto`, `Endpoint`, `Model` or `Backend`.
+    case coolDownScope = "coolDown.scope"
     /// The most idle connections that are kept for each endpoint and event loop.
     case idleConnections = "connections.idle"
     /// How long an idle connection is kept; above zero.
@@ -137,14 +152,17 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     package func applies(to kind: Kind) -> Bool {
         switch self {
         case .connect: true
-        case .request, .backendRequest, .firstByte, .streamIdle, .attempts, .retryOn,
+        case .request, .backendRequest, .firstByte, .streamIdle, .attempts, .attemptsInAll,
+            .retryOn,
             .retryStatuses, .backoffBase, .backoffMax, .budgetPercent, .budgetMinPerSecond,
             .continuationAttempts, .continuationBuffer, .continuationRestart:
             kind != .backend
         case .balancing, .balancingHeader, .healthPath, .healthInterval, .healthTimeout,
             .healthyThreshold, .unhealthyThreshold, .expectedStatuses, .consecutiveFailures,
             .successRatePercent, .successRateRequests, .outlierInterval, .baseEjectionTime,
-            .maxEjectionTime, .maxEjectedPercent, .idleConnections, .idleTimeout:
+            .maxEjectionTime, .maxEjectedPercent, .latencyPercent, .latencyRequests, .panicPercent,
+            .coolDownBase, .coolDownMax,
+            .coolDownScope, .idleConnections, .idleTimeout:
             kind == .backend
         }
     }
@@ -163,17 +181,18 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .connect, .request, .backendRequest, .firstByte, .streamIdle, .backoffBase,
             .backoffMax, .healthInterval, .healthTimeout, .outlierInterval, .baseEjectionTime,
-            .maxEjectionTime, .idleTimeout:
+            .maxEjectionTime, .idleTimeout, .coolDownBase, .coolDownMax:
             value = parent.duration(last).map { .duration($0.value) }
-        case .attempts, .budgetPercent, .budgetMinPerSecond, .healthyThreshold,
+        case .attempts, .attemptsInAll, .budgetPercent, .budgetMinPerSecond, .healthyThreshold,
             .unhealthyThreshold, .consecutiveFailures, .successRatePercent, .successRateRequests,
-            .maxEjectedPercent, .idleConnections, .continuationAttempts:
+            .maxEjectedPercent, .latencyPercent, .latencyRequests, .panicPercent, .idleConnections,
+            .continuationAttempts:
             value = parent.integer(last).map { .number($0.value) }
         case .continuationBuffer: value = parent.byteSize(last).map { .number($0.value) }
         case .continuationRestart: value = parent.boolean(last).map { .boolean($0.value) }
         case .retryStatuses: value = .numbers(leaf.elements.compactMap { $0.integer?.value })
         case .retryOn: value = .texts(leaf.elements.compactMap { $0.text?.value })
-        case .balancing, .balancingHeader, .healthPath, .expectedStatuses:
+        case .balancing, .balancingHeader, .healthPath, .expectedStatuses, .coolDownScope:
             value = leaf.text.map { .text($0.value) }
         }
         return value.map { Located($0, at: leaf.place) }

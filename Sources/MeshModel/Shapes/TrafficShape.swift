@@ -13,6 +13,9 @@ enum TrafficShape {
         Field(
             "outlierDetection", .object(outlier),
             "when endpoints are left out because of their answers; for Backend"),
+        Field(
+            "coolDown", .object(coolDown),
+            "what becomes of pauses that model servers ask for (429, `Retry-After`); for Backend"),
         Field("connections", .object(connections), "idle connections that are kept; for Backend"),
     ]
 
@@ -29,10 +32,16 @@ enum TrafficShape {
     private static let retry: [Field] = [
         Field(
             "attempts", .integer(1...100), fallback: "2",
-            "attempts in all, the first one included"),
+            "attempts on one target, the first one included"),
         Field(
-            "on", .list(.choice(["connect-failure", "reset"]), atMost: 2),
-            fallback: "[connect-failure, reset]", "failures that are tried elsewhere"),
+            "attemptsInAll", .integer(1...100), fallback: "8",
+            "attempts on all targets of a Model together, until an answer begins"),
+        Field(
+            "on",
+            .list(
+                .choice(["connect-failure", "reset", "timeout", "invalid-answer"]), atMost: 4),
+            fallback: "[connect-failure, reset, timeout, invalid-answer]",
+            "failures that are tried elsewhere"),
         Field(
             "statuses", .list(.integer(400...599), atMost: 64), fallback: "[502, 503, 504]",
             "statuses that are tried elsewhere"),
@@ -92,12 +101,18 @@ enum TrafficShape {
             "consecutiveFailures", .integer(0...10_000), fallback: "5",
             "failures in a row that eject; 0 for never"),
         Field("successRate", .object(successRate), "a rate of success that ejects"),
-        Field("interval", .duration, fallback: "10s", "the window of the rate"),
-        Field("baseEjectionTime", .duration, fallback: "10s", "the length of the first ejection"),
-        Field("maxEjectionTime", .duration, fallback: "300s", "the longest ejection"),
+        Field("latency", .object(latency), "a time to the first byte that ejects"),
+        Field(
+            "interval", .duration, fallback: "10s", "the window of the rate and of the times"),
+        Field("baseEjectionTime", .duration, fallback: "5s", "the length of the first ejection"),
+        Field("maxEjectionTime", .duration, fallback: "30s", "the longest ejection"),
         Field(
             "maxEjectedPercent", .integer(0...100), fallback: "50",
             "the most endpoints that are out at once"),
+        Field(
+            "panicPercent", .integer(0...100), fallback: "0",
+            "the share of endpoints below which those that are out are used all the same; 0 for "
+                + "only when none is left"),
     ]
 
     private static let successRate: [Field] = [
@@ -107,6 +122,29 @@ enum TrafficShape {
         Field(
             "minRequests", .integer(1...1_000_000), fallback: "20",
             "requests below which the rate says nothing"),
+    ]
+
+    private static let latency: [Field] = [
+        Field(
+            "percentOfMedian", .integer(0...100_000), fallback: "0",
+            "a mean time to the first byte above this share of the endpoints' median ejects; 0 "
+                + "for never"),
+        Field(
+            "minRequests", .integer(1...1_000_000), fallback: "20",
+            "answers below which the time says nothing"),
+    ]
+
+    private static let coolDown: [Field] = [
+        Field(
+            "base", .duration, fallback: "1s",
+            "the pause of a server that does not say for how long; doubles each time, up to 30s"),
+        Field(
+            "max", .duration, fallback: "300s",
+            "the longest pause, however long the server asks for; `0s` for none at all"),
+        Field(
+            "scope", .choice(["Auto", "Endpoint", "Model", "Backend"]), fallback: "Auto",
+            "who gets it; `Auto` is the upstream model where the Backend has a credential, else "
+                + "the endpoint, and nobody where a caller's own credential was shown"),
     ]
 
     private static let connections: [Field] = [

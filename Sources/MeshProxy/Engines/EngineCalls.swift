@@ -10,9 +10,9 @@ import MeshSnapshot
 /// them.
 ///
 /// Endpoints are those of the engine's Backend, chosen by the exchange as for requests: with its
-/// balancing, health checks and ejection, and where the data may be. An engine that hangs holds back
-/// the requests that must ask it and nothing else: what waits is bounded, and what comes above that
-/// is answered at once.
+/// balancing, health checks and ejection, and where the data may be. An engine that hangs holds
+/// back the requests that must ask it and nothing else: what waits is bounded, and what comes above
+/// that is answered at once.
 final class EngineCalls {
     /// Questions to one engine that may be on their way at once on one loop.
     static let questionsMax = 1_024

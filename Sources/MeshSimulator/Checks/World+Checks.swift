@@ -167,6 +167,15 @@ extension World {
         }
     }
 
+    /// A server that asked to be left alone is asked by `request`.
+    func checkPause(of server: SimulatedServer, request number: Int) {
+        guard now > server.pausesFrom + .milliseconds(100), now < server.pausesUntil else { return }
+        breach(
+            "servers are left alone",
+            "request \(number) asked \(server.plan.authority), which takes nothing for another "
+                + "\((server.pausesUntil - now).milliseconds)")
+    }
+
     /// A question about request `number` goes to the endpoint `pick` of `snapshot`.
     func checkQuestion(_ pick: Pick, of snapshot: Snapshot, request number: Int) {
         guard !options.confined.isEmpty, requests.indices.contains(number),

@@ -31,6 +31,7 @@ extension ProxyClient {
         let span = unsafe bytes.span.bytes.extracting(upstream.inbound.at..<bytes.count)
         let step = exchange.answerHead(
             upstream.head, span, clientMinorVersion: minor, shard: &loop.shard, at: now)
+        loop.shareCoolDowns(at: now)
         guard step.relaysBody else {
             perform(step, at: now)
             flushIfNeeded(at: now)

@@ -63,7 +63,7 @@ final class ProxyLoop {
     private func maintainLater(at now: Instant) {
         world.schedule(at: now + Limits.maintenance) { [self] now in
             guard !world.isOver else { return }
-            shard.fleet.tick(at: now)
+            shard.maintain(at: now)
             shard.turnstiles.tick(at: now)
             answerTurnstileCalls(at: now)
             for pool in pools { pool.prune(at: now) }
@@ -92,6 +92,17 @@ final class ProxyLoop {
         headLimits.fieldCountMax = snapshot.limits.fieldCountMax
         self.portIndex = portIndex
         for client in clients { client.portsChanged(at: now) }
+    }
+
+    /// Tells the other loops which servers asked to be left alone, by message.
+    func shareCoolDowns(at now: Instant) {
+        guard shard.fleet.hasNews else { return }
+        let news = shard.fleet.takeNews()
+        for other in world.proxy.loops where other !== self {
+            world.schedule(at: now + Limits.message) { now in
+                for coolDown in news { other.shard.fleet.adopt(coolDown, at: now) }
+            }
+        }
     }
 
     /// The mistake `forgetsSettlement`.

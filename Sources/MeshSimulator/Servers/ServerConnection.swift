@@ -148,6 +148,7 @@ final class ServerConnection: SocketHandler {
         log = attempt.log
         item = attempt.request?.item
         callerAskedForUsage = attempt.request?.fate.asksForUsage ?? false
+        if world.options.checksPauses { world.checkPause(of: server, request: request) }
         fate = AnswerFate(server.habits, using: &world.serverRandom)
         if server.habits.isMute {
             world.faults.count(.answerStalled)
@@ -241,7 +242,10 @@ final class ServerConnection: SocketHandler {
         body.append("{\"error\":{\"message\":\"not now\",\"type\":\"server_error\"}}")
         beginHead(status, type: "application/json")
         var field: [UInt8] = []
-        if let retryAfter { HeadWriter.appendField("retry-after", retryAfter, to: &field) }
+        if let retryAfter {
+            HeadWriter.appendField("retry-after", retryAfter, to: &field)
+            server.asksForPause(.seconds(Int64(retryAfter)), at: now)
+        }
         HeadWriter.appendField("content-length", body.count, to: &field)
         field.append("\r\n")
         socket.write(field)

@@ -14,6 +14,10 @@ final class SimulatedServer {
     let plan: ServerPlan
     var habits: ServerHabits
     var engine: EngineModel
+    /// Since when it asks to be left alone.
+    private(set) var pausesFrom = Instant(nanoseconds: 0)
+    /// Until when it asks to be left alone.
+    var pausesUntil = Instant(nanoseconds: 0)
     /// Whether it is there at all.
     private(set) var isUp = true
 
@@ -130,6 +134,12 @@ final class SimulatedServer {
         guard !isUp else { return }
         isUp = true
         engine.restart()
+    }
+
+    /// It said that it takes nothing for so long.
+    func asksForPause(_ length: Nanoseconds, at now: Instant) {
+        if pausesUntil <= now { pausesFrom = now }
+        pausesUntil = max(pausesUntil, now + length)
     }
 
     /// Closes the connections that wait for a request.

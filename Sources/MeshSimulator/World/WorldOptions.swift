@@ -36,6 +36,9 @@ package struct WorldOptions: Sendable {
     /// When servers may get no labelled data any more, by authority; what is on its way then may
     /// still arrive for a tenth of a second.
     package var confinedUntil: [String: Instant] = [:]
+    /// Whether servers that asked to be left alone must be; what is on its way when they ask may
+    /// still arrive for a tenth of a second.
+    package var checksPauses = false
     /// A mistake that the driver makes on purpose, so that tests see it caught.
     package var sabotage: Sabotage?
 

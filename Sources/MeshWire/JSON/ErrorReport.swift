@@ -7,12 +7,16 @@ package import MeshBasics
 /// **Source** `{"error":{"message","type","code"}}` of the OpenAI API reference, which most
 /// servers follow, llama.cpp with a number for `code`; `{"type":"error","error":{"type"}}` of
 /// Anthropic's; the same members at the top, as vLLM wrote them before 0.9; `{"detail":…}` of
-/// FastAPI.
+/// FastAPI; `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}` of Gemini, also as the first
+/// element of a list; `{"message"}` of Cohere; `{"__type","message"}` of Bedrock;
+/// `{"error","error_type"}` of TGI.
 package struct ErrorReport: Hashable, Sendable {
     /// Contents of `code` when that is a string, without quotes.
     package var code: ByteRange?
     /// Contents of `type`.
     package var type: ByteRange?
+    /// Contents of `status` (Gemini), `__type` (Bedrock) or `error_type` (TGI).
+    package var kind: ByteRange?
     /// Contents of `message` or `detail`.
     package var message: ByteRange?
     /// `code` or `status` when that is a number.
@@ -22,10 +26,20 @@ package struct ErrorReport: Hashable, Sendable {
 
     /// Reads `document`.
     ///
-    /// **Errors** what is not one JSON object.
+    /// **Errors** what is not one JSON object, nor a list that begins with one.
     package init(_ document: RawSpan) throws(JSONFault) {
         try JSONGrammar.checkStart(document)
         let start = JSONGrammar.skipSpace(document, from: 0)
+        if try JSONGrammar.byte(document, at: start) == UInt8(ascii: "[") {
+            let end = try JSONGrammar.skipValue(document, from: start, depth: 0)
+            try JSONGrammar.checkEnd(document, from: end)
+            let first = JSONGrammar.skipSpace(document, from: start &+ 1)
+            guard document[first] == UInt8(ascii: "{") else {
+                throw JSONFault(.notAnObject, at: first)
+            }
+            _ = try read(document, behindBrace: first &+ 1, depth: 1)
+            return
+        }
         guard try JSONGrammar.byte(document, at: start) == UInt8(ascii: "{") else {
             throw JSONFault(.notAnObject, at: start)
         }
@@ -61,6 +75,11 @@ package struct ErrorReport: Hashable, Sendable {
     private mutating func keep(_ name: RawSpan, _ contents: ByteRange, _ depth: Int) {
         if name.equals("code"), code == nil || depth > 1 { code = contents }
         if name.equals("type"), type == nil || depth > 1 { type = contents }
+        if name.equals("status") || name.equals("__type") || name.equals("error_type"),
+            kind == nil || depth > 1
+        {
+            kind = contents
+        }
         if name.equals("message") || name.equals("detail"), message == nil || depth > 1 {
             message = contents
         }
