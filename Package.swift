@@ -62,6 +62,10 @@ let crypto: [Target.Dependency] = [
     .product(name: "Crypto", package: "swift-crypto"),
     .product(name: "CryptoExtras", package: "swift-crypto"),
 ]
+let x509: [Target.Dependency] = [
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+]
 let arguments: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -73,6 +77,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
@@ -84,7 +90,7 @@ let package = Package(
         room("MeshBasics", ring: 0),
         room("MeshWire", ring: 1, ["MeshBasics"]),
         room("MeshPolicy", ring: 1, ["MeshBasics", "MeshWire"]),
-        room("MeshIdentity", ring: 1, ["MeshBasics", "MeshWire"] + crypto),
+        room("MeshIdentity", ring: 1, ["MeshBasics", "MeshWire"] + crypto + x509),
         room("MeshTelemetry", ring: 1, ["MeshBasics"]),
         // Ring 2: what was written, and what a proxy needs.
         room("MeshModel", ring: 2, ["MeshBasics", yams]),
@@ -123,8 +129,9 @@ let package = Package(
         room(
             "MeshProxy", ring: 5,
             [
-                "CLinux", "MeshBasics", "MeshWire", "MeshTelemetry", "MeshSnapshot",
-                "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines", "MeshExchange",
+                "CLinux", "MeshBasics", "MeshWire", "MeshIdentity", "MeshTelemetry",
+                "MeshSnapshot", "MeshRouting", "MeshLimits", "MeshDialects", "MeshEngines",
+                "MeshExchange",
                 nioCore, nioSSL, nioTLS, nioLocks,
             ] + nioHTTP2),
         room(

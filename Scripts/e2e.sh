@@ -15,8 +15,7 @@ if [ "$build" = yes ] && [ -z "${PINION:-}" ]; then
 fi
 
 Scripts/venv.sh || exit 1
-Scripts/glewlwyd.sh
-Scripts/nginx.sh
+Scripts/peers.sh
 export PINION=${PINION:-$PWD/.build/debug/pinion}
 export PYTHONDONTWRITEBYTECODE=1
 exec .build/venv/bin/python -m pytest -q --tb=short -p no:cacheprovider Tests/EndToEnd "$@"

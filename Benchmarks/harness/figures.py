@@ -54,6 +54,7 @@ GOALS = [
     ("plain proxying, CPU", "pinion", "rr", "cpu", ["haproxy", "nginx"], 0.95),
     ("AI call, everything on, CPU", "pinion-ai", "rr", "cpu", ["envoy"], 0.60),
     ("AI call, everything on, CPU", "pinion-ai", "rr", "cpu", ["envoy-ai"], 0.35),
+    ("AI call, everything on, CPU", "pinion-ai", "rr", "cpu", ["aigw"], 0.07),
     ("AI call, everything on, CPU", "pinion-ai", "rr", "cpu", ["litellm"], 0.003),
     ("event of 200 streams with usage, CPU", "pinion-ai", "sse", "cpu", ["envoy"], 0.65),
     ("event of 200 streams with usage, CPU", "pinion-ai", "sse", "cpu",

@@ -18,7 +18,8 @@ HERE = ROOT / "Benchmarks"
 class Peer:
     """A proxy by name: whether it is installed, and how to start it."""
 
-    def __init__(self, name, title, program, command, missing, slow=False, environment=None):
+    def __init__(self, name, title, program, command, missing, slow=False, environment=None,
+                 port=None):
         self.name = name
         self.title = title
         self.program = program
@@ -26,6 +27,8 @@ class Peer:
         self.missing = missing
         self.slow = slow
         self.environment = environment or {}
+        # The port of a proxy that takes no other.
+        self.port = port
 
     def start(self, folder, cpu, upstream, environment=None):
         """The running proxy; None when it does not answer."""
@@ -44,7 +47,7 @@ class Running(Process):
 
     def __init__(self, peer, place, cpu, upstream, environment):
         self.peer = peer
-        self.port = free_port()
+        self.port = peer.port or free_port()
         values = {"PORT": self.port, "UPSTREAM": upstream, "ADMIN": free_port()}
         with open(place / "output.txt", "w") as log:
             super().__init__(
@@ -139,6 +142,27 @@ def litellm(program, place, values):
             "--port", values["PORT"], "--num_workers", 1]
 
 
+def envoy_ai_gateway(program, place, values):
+    """`aigw run`: an Envoy with an external processor and a control plane, without a network."""
+    envoy_program = find_envoy()
+    version = subprocess.run([envoy_program, "--version"], capture_output=True, text=True).stdout
+    number = re.search(r"/(\d+\.\d+\.\d+)", version)
+    number = number.group(1) if number else "1.36.0"
+    folder = place / "envoy-versions" / number / "bin"
+    folder.mkdir(parents=True)
+    # It asks for an Envoy of this version by this path, and would fetch it otherwise.
+    script = folder / "envoy"
+    script.write_text(f'#!/bin/sh\nexec {envoy_program} --base-id 77 --concurrency 1 "$@"\n')
+    script.chmod(0o755)
+    settings = {
+        "HOME": place, "AIGW_CONFIG_HOME": place / "c", "AIGW_DATA_HOME": place,
+        "AIGW_STATE_HOME": place / "s", "AIGW_RUNTIME_DIR": place / "r",
+        "ENVOY_VERSION": number, "OPENAI_API_KEY": "sk-unused", "GOMAXPROCS": "1",
+        "OPENAI_BASE_URL": f"http://127.0.0.1:{values['UPSTREAM']}/v1",
+    }
+    return ["env", *(f"{name}={value}" for name, value in settings.items()), program, "run"]
+
+
 def baseline(program, place, values):
     return [program, values["PORT"], values["UPSTREAM"]]
 
@@ -184,6 +208,9 @@ def all_peers():
         Peer("nginx", "nginx", find("NGINX", "nginx"), nginx, "apt install nginx"),
         Peer("litellm", "LiteLLM", find("LITELLM", "litellm"), litellm,
              "pip install 'litellm[proxy]', or set LITELLM to its path", True, quiet),
+        Peer("aigw", "Envoy AI Gateway", find("AIGW", "aigw") if found else None,
+             envoy_ai_gateway, "put aigw on the search path, or set AIGW to its path", True,
+             port=1975),
         Peer("baseline", "bytes only, on SwiftNIO", simple, baseline,
              "swift build -c release --package-path Benchmarks/Baseline"),
     ]

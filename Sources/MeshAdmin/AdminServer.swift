@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
+package import MeshBasics
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -98,11 +99,13 @@ package final class AdminServer: Sendable {
     }
 
     /// Listens at `place`, on the socket `handed` of a former process if there is one, and answers
-    /// whom `gatekeeper` lets with `respond`.
+    /// whom `gatekeeper` lets with `respond`. Who takes longer than `patience` to ask, or to read
+    /// the answer, is left.
     ///
     /// **Errors** when the port or socket cannot be opened.
     package static func start(
         at place: AdminPlace, handed: Int32? = nil, gatekeeper: AdminGuard,
+        patience: Nanoseconds = .seconds(30),
         respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer
     ) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -119,7 +122,8 @@ package final class AdminServer: Sendable {
                         let pipeline = channel.pipeline.syncOperations
                         try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
                         try pipeline.addHandler(
-                            AdminHandler(gatekeeper: gatekeeper, respond: respond))
+                            AdminHandler(
+                                gatekeeper: gatekeeper, patience: patience, respond: respond))
                     }
                 }
             let channel = try await bootstrap.withBoundSocket(descriptor).get()
@@ -162,13 +166,35 @@ private final class AdminHandler: ChannelInboundHandler {
     private let gatekeeper: AdminGuard
     private let respond: @Sendable (AdminRequest) async -> AdminAnswer
     private var head: HTTPRequestHead?
+    private let patience: Nanoseconds
+    /// Closes the connection; not while an answer is made.
+    private var limit: Scheduled<Void>?
 
     init(
-        gatekeeper: AdminGuard,
+        gatekeeper: AdminGuard, patience: Nanoseconds,
         respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer
     ) {
         self.gatekeeper = gatekeeper
+        self.patience = patience
         self.respond = respond
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        closeLater(context)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        limit?.cancel()
+        context.fireChannelInactive()
+    }
+
+    private func closeLater(_ context: ChannelHandlerContext) {
+        limit?.cancel()
+        let channel = context.channel
+        limit = context.eventLoop.scheduleTask(
+            in: .nanoseconds(patience.rawValue)
+        ) { channel.close(promise: nil) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -186,6 +212,7 @@ private final class AdminHandler: ChannelInboundHandler {
     private func answer(_ context: ChannelHandlerContext) {
         guard let head else { return }
         self.head = nil
+        limit?.cancel()
         let path = String(head.uri.prefix { $0 != "?" })
         let refusal = gatekeeper.refusal(
             of: AdminGuard.Head(
@@ -207,6 +234,7 @@ private final class AdminHandler: ChannelInboundHandler {
 
     private func write(_ answer: AdminAnswer, to context: ChannelHandlerContext, isHead: Bool) {
         guard context.channel.isActive else { return }
+        closeLater(context)
         var headers = HTTPHeaders()
         headers.add(name: "content-type", value: answer.type)
         headers.add(name: "content-length", value: "\(answer.body.count)")

@@ -27,17 +27,22 @@ struct AccessBook {
         var targets: [PolicyTarget]
     }
 
-    /// What all rules together are made into.
-    var table: AccessTable {
+    /// What all rules together are made into, with engines that no rule asks behind the others.
+    func table(with others: [PolicyEngine]) -> AccessTable {
         // With one that could not be made there is no snapshot.
         AccessTable(
-            policies: policies, engines: engines.engines.compactMap { $0 }, layout: layout)
+            policies: policies, engines: engines.engines.compactMap { $0 } + others,
+            layout: layout)
     }
+
+    /// How many engines rules may ask.
+    var engineCount: Int { engines.engines.count { $0 != nil } }
 
     /// The policies of `catalog`; dangling targets and rules that say nothing definite go to
     /// `report`.
     init(_ catalog: Catalog, _ report: inout Report) {
         engines = EngineBook(catalog, layout: &layout, &report)
+        var conflicts = AccessConflicts()
         for policy in catalog.access {
             var targets: [PolicyTarget] = []
             for reference in policy.targets {
@@ -52,6 +57,7 @@ struct AccessBook {
                 }
             }
             add(policy, targets, catalog, &report)
+            conflicts.add(policy, for: targets, &report)
         }
     }
 

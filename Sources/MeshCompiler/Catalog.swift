@@ -33,6 +33,10 @@ struct Catalog {
     let verifiers: [AttestationVerifierResource]
     /// The IdentityProviders.
     let identity: [IdentityProviderResource]
+    /// The Certificates.
+    let certificates: [CertificateResource]
+    /// The TrustDomains.
+    let trustDomains: [TrustDomainResource]
     /// The Secrets.
     let secrets: [SecretResource]
     /// The names of Gateways of other classes.
@@ -55,6 +59,8 @@ struct Catalog {
         residency = Self.unique(resources.residency, \.metadata, &report)
         verifiers = Self.unique(resources.verifiers, \.metadata, &report)
         identity = Self.unique(resources.identity, \.metadata, &report)
+        certificates = Self.unique(resources.certificates, \.metadata, &report)
+        trustDomains = Self.unique(resources.trustDomains, \.metadata, &report)
         secrets = Self.unique(resources.secrets, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
@@ -72,6 +78,8 @@ struct Catalog {
             .backend: Self.index(backends.map(\.metadata)),
             .model: Self.index(models.map(\.metadata)),
             .policyEngine: Self.index(engines.map(\.metadata)),
+            .certificate: Self.index(certificates.map(\.metadata)),
+            .trustDomain: Self.index(trustDomains.map(\.metadata)),
             .secret: Self.index(secrets.map(\.metadata)),
         ]
     }
@@ -87,6 +95,8 @@ struct Catalog {
             routes.map(\.metadata).filter { $0.kind == kind }.map(\.id)
         case .backend: backends.map(\.metadata.id)
         case .model: models.map(\.metadata.id)
+        case .certificate: certificates.map(\.metadata.id)
+        case .trustDomain: trustDomains.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
         case .policyEngine: engines.map(\.metadata.id)
         case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,

@@ -11,6 +11,7 @@ extension Compiler {
     mutating func checkIdentity() {
         guard !report.isQuiet, !report.hasErrors else { return }
         checkIssuers()
+        checkCertificateProviders()
         for (index, draft) in access.drafts.enumerated() {
             for rule in access.policies[index].rules { checkFacts(of: rule, draft) }
         }
@@ -28,6 +29,30 @@ extension Compiler {
         }
     }
 
+    /// Callers can be known by certificates only where they are asked for them.
+    private mutating func checkCertificateProviders() {
+        let strangers = strangers(.certificates)
+        for (number, draft) in identity.drafts.enumerated() {
+            guard let place = draft.certificates else { continue }
+            let id = IdentityID(number)
+            var unasked = strangers.first { rules[$0].identity.contains(id) }
+            for model in models.indices where models[model].identity.contains(id) {
+                unasked =
+                    unasked ?? rulesLeading(to: ModelID(model)).first(where: strangers.contains)
+            }
+            guard let unasked else { continue }
+            report.error(
+                place, draft.metadata,
+                "callers show no certificate of a TrustDomain on route "
+                    + quoted(rules[unasked].route),
+                Self.askForCertificates)
+        }
+    }
+
+    private static let askForCertificates =
+        "let every Gateway that leads there ask callers for certificates of a TrustDomain: "
+        + "`spec.tls.frontend.default.validation.caCertificateRefs`"
+
     /// Expressions that give labels are asked on every route.
     private mutating func checkLabelSources() {
         for (number, source) in residency.sources.enumerated() {
@@ -36,16 +61,15 @@ extension Compiler {
             }
             let (draft, text) = residency.sourceTexts[number]
             for fact in facts {
-                guard let kind = fact.knownBy,
-                    let rule = rules.first(where: { rule in
-                        !rule.identity.contains { kind.includes(identity.providers[Int($0)]) }
-                    })
-                else { continue }
+                guard let kind = fact.knownBy, let rule = strangers(kind).first else { continue }
                 report.error(
                     text.place, residency.drafts[draft].metadata,
-                    "`\(fact.name)` is not known on route \(quoted(rule.route)): nobody asks who "
-                        + "callers are",
-                    "add an IdentityProvider to every Gateway, or use a header")
+                    "`\(fact.name)` is not known on route \(quoted(rules[rule].route)): nobody "
+                        + "asks who callers are",
+                    kind == .certificates
+                        ? "let every Gateway ask callers for certificates of a TrustDomain "
+                            + "(`spec.tls.frontend`), or use a header"
+                        : "add an IdentityProvider to every Gateway, or use a header")
                 break
             }
         }
@@ -97,9 +121,10 @@ extension Compiler {
     }
 
     private static func remedy(_ kind: IdentityKind, _ target: PolicyTarget) -> String {
+        if kind == .certificates { return askForCertificates }
         let what =
             switch kind {
-            case .any: "an IdentityProvider"
+            case .any, .certificates: "an IdentityProvider"
             case .tokens: "an IdentityProvider with `jwt`"
             case .apiKeys: "an IdentityProvider with `apiKeys`"
             }
@@ -107,58 +132,61 @@ extension Compiler {
             ? "add \(what) to every Gateway that leads to it" : "add \(what) with that target"
     }
 
-    /// Where requests of `target` come from whom no provider of `kind` asks who they are, in
-    /// words that go on a sentence; nil when there is no such place.
+    /// Where requests of `target` come from whom nothing of `kind` asks who they are, in words that
+    /// go on a sentence; nil when there is no such place.
     private func unknownCallers(of target: PolicyTarget, _ kind: IdentityKind) -> String? {
-        func isKnown(_ ids: [IdentityID]) -> Bool {
-            ids.contains { kind.includes(identity.providers[Int($0)]) }
-        }
+        let strangers = strangers(kind)
+        func place(_ id: Int) -> String { " on route \(quoted(rules[id].route))" }
         switch target.kind {
         case .gateway:
             for listener in listeners where listener.gateway.id == target.name {
-                for entry in listener.entries where !isKnown(rules[Int(entry.rule)].identity) {
-                    return " on route \(quoted(rules[Int(entry.rule)].route))"
+                for entry in listener.entries where strangers.contains(Int(entry.rule)) {
+                    return place(Int(entry.rule))
                 }
             }
             return nil
         case .httpRoute:
-            let isUnknown = rules.contains {
-                $0.route == target.name.text && !isKnown($0.identity)
+            return strangers.contains { rules[$0].route == target.name.text } ? "" : nil
+        case .model:
+            guard let draft = catalog.index(of: .model, target.name) else { return nil }
+            for id in modelDrafts[draft].instances where !isKnown(model: id, kind) {
+                for rule in rulesLeading(to: id) where strangers.contains(rule) {
+                    return place(rule)
+                }
             }
-            return isUnknown ? "" : nil
-        case .model: return unknownCallers(ofModel: target.name, isKnown)
-        case .backend: return unknownCallers(ofBackend: target.name, isKnown)
+            return nil
+        case .backend: return unknownCallers(ofBackend: target.name, kind, strangers).map(place)
         default: return nil
         }
     }
 
-    private func unknownCallers(
-        ofModel name: ResourceName, _ isKnown: ([IdentityID]) -> Bool
-    ) -> String? {
-        guard let draft = catalog.index(of: .model, name) else { return nil }
-        for id in modelDrafts[draft].instances {
-            if isKnown(models[Int(id)].identity) { continue }
-            for rule in rules(leadingTo: id) where !isKnown(rule.identity) {
-                return " on route \(quoted(rule.route))"
+    /// The rules whose callers nothing of `kind` asks who they are, before the model is known.
+    private func strangers(_ kind: IdentityKind) -> [Int] {
+        guard kind == .certificates else {
+            return rules.indices.filter { id in
+                !rules[id].identity.contains { kind.includes(identity.providers[Int($0)]) }
             }
         }
-        return nil
+        let open = listeners.filter { $0.tls?.callers?.trustDomain == nil }
+        return Set(open.flatMap { $0.entries.map { Int($0.rule) } }).sorted()
+    }
+
+    /// Whether the providers of a model know what `kind` does.
+    private func isKnown(model id: ModelID, _ kind: IdentityKind) -> Bool {
+        models[Int(id)].identity.contains { kind.includes(identity.providers[Int($0)]) }
     }
 
     private func unknownCallers(
-        ofBackend name: ResourceName, _ isKnown: ([IdentityID]) -> Bool
-    ) -> String? {
+        ofBackend name: ResourceName, _ kind: IdentityKind, _ strangers: [Int]
+    ) -> Int? {
         guard let index = catalog.index(of: .backend, name) else { return nil }
         let backend = BackendID(index)
-        for rule in rules where !isKnown(rule.identity) && leads(rule, to: backend) {
-            return " on route \(quoted(rule.route))"
-        }
-        for (id, model) in models.enumerated() where !isKnown(model.identity) {
+        for id in strangers where leads(rules[id], to: backend) { return id }
+        for (number, model) in models.enumerated() {
+            let id = ModelID(number)
             let backends = (model.targets + model.fallbacks).map(\.backend)
-            guard backends.contains(backend) else { continue }
-            for rule in rules(leadingTo: ModelID(id)) where !isKnown(rule.identity) {
-                return " on route \(quoted(rule.route))"
-            }
+            guard backends.contains(backend), !isKnown(model: id, kind) else { continue }
+            for rule in rulesLeading(to: id) where strangers.contains(rule) { return rule }
         }
         return nil
     }
@@ -172,14 +200,14 @@ extension Compiler {
     }
 
     /// The rules whose requests can go to the model `id`.
-    private func rules(leadingTo id: ModelID) -> [Rule] {
+    private func rulesLeading(to id: ModelID) -> [Int] {
         let byBody = Set(
             listeners.filter { listener in listener.models.contains { $0.model == id } }
-                .flatMap { $0.entries.map(\.rule) }
-        ).sorted().map { rules[Int($0)] }.filter { $0.action == .modelByBody }
+                .flatMap { $0.entries.map { Int($0.rule) } }
+        ).sorted().filter { rules[$0].action == .modelByBody }
         return byBody
-            + rules.filter { rule in
-                guard case .forward(let targets) = rule.action else { return false }
+            + rules.indices.filter { number in
+                guard case .forward(let targets) = rules[number].action else { return false }
                 return targets.contains { target in
                     if case .model(id) = target.destination { true } else { false }
                 }

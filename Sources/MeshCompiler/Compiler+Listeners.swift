@@ -17,6 +17,8 @@ struct ListenerDraft {
     var hostname: Hostname?
     /// What is spoken there.
     var speech: PortSpeech
+    /// How it ends TLS.
+    var tls: ListenerTLS?
     /// What holds for everything on it: the Mesh's defaults and the Gateway's policies.
     var settings: TrafficSettings
     /// The limits of the Gateway.
@@ -74,12 +76,14 @@ extension Compiler {
                     continue
                 }
                 named[listener.name.value] = listener.name.place
+                let speech =
+                    listener.speech.flatMap { PortSpeech(rawValue: $0.value) } ?? .http
                 listeners.append(
                     ListenerDraft(
                         gateway: gateway.metadata, gatewayIndex: index, resource: listener,
                         addresses: addresses,
                         hostname: listener.hostname.map { Hostname(written: $0.value) },
-                        speech: listener.speech.flatMap { PortSpeech(rawValue: $0.value) } ?? .http,
+                        speech: speech, tls: termination(of: listener, speech, gateway),
                         settings: settings,
                         limits: limits.limits(of: .gateway, gateway.metadata.id),
                         access: access.policies(of: .gateway, gateway.metadata.id),
@@ -89,6 +93,7 @@ extension Compiler {
             }
         }
         checkBindings()
+        checkValidatedPorts()
     }
 
     private static let addressDefault = "127.0.0.1"
@@ -176,7 +181,7 @@ extension Compiler {
     func ports() -> [Port] {
         let finished = listeners.map { draft in
             Listener(
-                name: draft.name, hostname: draft.hostname,
+                name: draft.name, hostname: draft.hostname, tls: draft.tls,
                 routes: RouteTable(entries: draft.entries),
                 models: draft.models.sorted { $0.name.lexicographicallyPrecedes($1.name) })
         }

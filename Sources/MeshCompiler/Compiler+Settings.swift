@@ -8,6 +8,7 @@ extension Compiler {
     /// The bounds of `mesh`, with defaults for what it leaves out.
     func connectionLimits(_ mesh: MeshResource?) -> ConnectionLimits {
         var limits = ConnectionLimits()
+        limits.replacesForwarded = mesh?.replacesForwarded ?? false
         guard let written = mesh?.limits else { return limits }
         limits.headBytesMax = written.headBytes ?? limits.headBytesMax
         limits.fieldCountMax = written.fieldCount ?? limits.fieldCountMax

@@ -80,6 +80,7 @@ package struct Compiler {
             evidence: evidence,
             identity: identity)
         compiler.checkSecrets()
+        compiler.checkTrustDomains()
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
@@ -149,7 +150,9 @@ package struct Compiler {
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
             overload: overload.policies,
-            access: access.table, residency: residency.table(backends, endpoints),
+            access: access.table(with: residency.classifiers.map(\.engine)),
+            residency: residency.table(
+                backends, endpoints, enginesBefore: access.engineCount),
             identity: identity.providers, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30),

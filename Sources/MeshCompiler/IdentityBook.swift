@@ -113,6 +113,16 @@ extension Report {
     fileprivate mutating func method(
         of written: IdentityProviderResource
     ) -> IdentityProvider.Method? {
+        if let place = written.certificates {
+            guard written.jwt == nil, written.apiKeys == nil else {
+                error(
+                    place, written.metadata,
+                    "`clientCertificate` is written beside another way to know callers",
+                    "write two IdentityProviders with the same targets: either may know a caller")
+                return nil
+            }
+            return .certificates
+        }
         switch (written.jwt, written.apiKeys) {
         case (let jwt?, nil): return tokens(jwt, of: written.metadata)
         case (nil, let keys?): return .apiKeys(file: keys.value.file.value)
@@ -123,7 +133,8 @@ extension Report {
         case (nil, nil):
             missing(
                 written.metadata.place, written.metadata,
-                "nothing says how callers are known", "add `jwt` or `apiKeys`")
+                "nothing says how callers are known",
+                "add `jwt`, `apiKeys` or `clientCertificate`")
         }
         return nil
     }

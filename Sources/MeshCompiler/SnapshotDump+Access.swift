@@ -24,7 +24,8 @@ extension SnapshotDump {
         switch engine.speech {
         case .extAuthzGRPC: break
         case .extAuthzHTTP(let prefix): members.append(.init("pathPrefix", text(prefix)))
-        case .opa(let path): members.append(.init("path", text(path)))
+        case .opa(let path), .classifier(let path):
+            members.append(.init("path", text(path)))
         }
         members += [
             .init("backend", .text(snapshot.backends[Int(engine.backend)].name)),

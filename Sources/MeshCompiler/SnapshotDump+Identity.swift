@@ -28,6 +28,8 @@ extension SnapshotDump {
             members.append(.init("jwt", .object(parts(of: policy) + parts(of: source))))
         case .apiKeys(let file):
             members.append(.init("apiKeys", .object([.init("file", .text(file))])))
+        case .certificates:
+            members.append(.init("clientCertificate", .object([])))
         }
         return .object(members)
     }

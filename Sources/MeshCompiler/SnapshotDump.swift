@@ -72,6 +72,7 @@ struct SnapshotDump {
         if let hostname = listener.hostname {
             members.append(.init("hostname", .text(hostname.text)))
         }
+        if let tls = listener.tls { members.append(.init("tls", encryption(tls))) }
         members.append(.init("routes", .list(listener.routes.entries.map(entry))))
         if !listener.models.isEmpty {
             let models = listener.models.map { named in
@@ -206,6 +207,7 @@ struct SnapshotDump {
                 .init("bodyIdleTimeoutNanoseconds", duration(limits.bodyIdleTimeout)),
                 .init("connectionsMax", .number(limits.connectionsMax)),
                 .init("eventBytesMax", .number(limits.eventBytesMax)),
+                .init("replacesForwarded", .boolean(limits.replacesForwarded)),
             ] + further)
     }
 

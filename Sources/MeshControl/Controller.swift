@@ -34,7 +34,7 @@ package actor Controller {
     private let own: [(address: String, port: UInt16)]
     private let turns = Turns()
     private let files: ConfigurationFiles?
-    private let proxy: Proxy
+    let proxy: Proxy
     private let report: @Sendable (Event) -> Void
     private let recordings: RecordingWriter
     private let keeper: IdentityKeeper
@@ -50,6 +50,9 @@ package actor Controller {
     private var evidencePaths: [String] = []
     private var evidenceWatcher: FolderWatcher?
     private var evidenceWatching: Task<Void, Never>?
+    var certificatePaths: [String] = []
+    var certificateWatcher: FolderWatcher?
+    var certificateWatching: Task<Void, Never>?
     /// What was wrong with the files in use, beside what compiling finds.
     private var problemsInUse: [Diagnostic] = []
     private var refreshers: [DNSName: Task<Void, Never>] = [:]
@@ -118,7 +121,10 @@ package actor Controller {
             if status.lastErrors != [error.description] { reject([error.description]) }
             return
         }
-        guard always || next != sources else { return await renewEvidence() }
+        guard always || next != sources else {
+            await renewCertificates()
+            return await renewEvidence()
+        }
         sources = next
         let (parsed, problems) = parse(next)
         do {
@@ -163,6 +169,7 @@ package actor Controller {
         published(snapshot, warnings: all)
         follow(compilation.names)
         watchEvidence(compilation.files)
+        watchCertificates(snapshot.certificateFiles)
     }
 
     /// Takes evidence into use that has changed while the configuration has not.
@@ -243,6 +250,8 @@ package actor Controller {
         watching?.cancel()
         evidenceWatcher?.cancel()
         evidenceWatching?.cancel()
+        certificateWatcher?.cancel()
+        certificateWatching?.cancel()
         for task in refreshers.values { task.cancel() }
         refreshers = [:]
     }

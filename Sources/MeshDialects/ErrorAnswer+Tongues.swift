@@ -29,11 +29,7 @@ extension ErrorAnswer {
     private func appendAnthropic(requestID: RawSpan, to out: inout [UInt8]) {
         out.append(#"{"type":"error","error":{"type":"#)
         out.appendJSONString(anthropicType)
-        out.append(#","message":"#)
-        out.appendJSONString(message)
-        out.append(#","code":"#)
-        out.appendJSONString(code)
-        appendContract(to: &out)
+        appendMessage(to: &out)
         out.append(#"},"request_id":"#)
         out.appendJSONString(requestID)
         out.append("}")
@@ -68,7 +64,7 @@ extension ErrorAnswer {
     private func appendCohere(requestID: RawSpan, to out: inout [UInt8]) {
         out.append(#"{"id":"#)
         out.appendJSONString(requestID)
-        appendMessage(requestID: requestID, to: &out)
+        appendEnd(requestID: requestID, to: &out)
     }
 
     /// `{"message":…}`, with the kind in a header field.
@@ -78,21 +74,21 @@ extension ErrorAnswer {
     private func appendBedrock(requestID: RawSpan, to out: inout [UInt8]) {
         out.append(#"{"__type":"#)
         out.appendJSONString(bedrockType)
-        appendMessage(requestID: requestID, to: &out)
+        appendEnd(requestID: requestID, to: &out)
     }
 
-    private func appendMessage(requestID: RawSpan, to out: inout [UInt8]) {
-        out.append(#","message":"#)
-        out.appendJSONString(message)
-        out.append(#","code":"#)
-        out.appendJSONString(code)
-        appendContract(to: &out)
+    private func appendEnd(requestID: RawSpan, to out: inout [UInt8]) {
+        appendMessage(to: &out)
         out.append(#","request_id":"#)
         out.appendJSONString(requestID)
         out.append("}")
     }
 
-    private func appendContract(to out: inout [UInt8]) {
+    private func appendMessage(to out: inout [UInt8]) {
+        out.append(#","message":"#)
+        out.appendJSONString(message)
+        out.append(#","code":"#)
+        out.appendJSONString(code)
         out.append(isRetryable ? #","retryable":true,"scope":"# : #","retryable":false,"scope":"#)
         out.appendJSONString(scope)
     }

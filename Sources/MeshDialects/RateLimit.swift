@@ -37,14 +37,9 @@ package struct RateLimit: Hashable, Sendable, Codable {
     ///
     /// **Complexity** O(fields); looks at two bytes of a name that says nothing about limits.
     package init(_ head: borrowing ResponseHead, _ bytes: RawSpan, at now: WallTime) {
-        var clock = now
-        if let date = head.first(.date),
-            let said = WallTime(httpDate: bytes.extracting(date.valueRange.range))
-        {
-            clock = said
-        }
         if let field = head.first(.retryAfter) {
-            retryAfter = Self.wait(bytes.extracting(field.valueRange.range), from: clock)
+            let value = bytes.extracting(field.valueRange.range)
+            retryAfter = Self.wait(value, from: Self.clock(head, bytes) ?? now)
         }
         var used: [Used] = []
         for field in head.fields where field.name == .other {
@@ -65,6 +60,7 @@ package struct RateLimit: Hashable, Sendable, Codable {
             used.append(Used(word: word))
         }
         guard !used.isEmpty else { return }
+        let clock = Self.clock(head, bytes) ?? now
         for field in head.fields where field.name == .other {
             let name = bytes.extracting(field.nameRange.range)
             guard let kind = Self.kind(of: name), Self.holds("reset", name, in: kind) else {
@@ -76,6 +72,12 @@ package struct RateLimit: Hashable, Sendable, Codable {
             else { continue }
             reset = max(reset ?? .zero, wait)
         }
+    }
+
+    /// What the server's own clock shows, if it says so.
+    private static func clock(_ head: borrowing ResponseHead, _ bytes: RawSpan) -> WallTime? {
+        guard let date = head.first(.date) else { return nil }
+        return WallTime(httpDate: bytes.extracting(date.valueRange.range))
     }
 
     /// A name in which `remaining` or `reset` gave way to a mark, so that the two can be paired.

@@ -92,7 +92,8 @@ package struct AnswerCache: Sendable {
     /// What an entry takes, by a rough count.
     private static func size(_ entry: Entry) -> Int {
         let edits = entry.answer.requestEdits + entry.answer.answerEdits
-        let reason = entry.answer.reason?.utf8.count ?? 0
+        let reason =
+            (entry.answer.reason?.utf8.count ?? 0) + 64 * entry.answer.labels.count
         return edits.reduce(256 + 2 * entry.key.count + reason) { $0 + size($1) }
     }
 

@@ -18,17 +18,20 @@ package struct EngineAnswer: Hashable, Sendable {
     package var requestEdits: [HeaderEdit]
     /// Edits of the head that goes back to the caller, in either case.
     package var answerEdits: [HeaderEdit]
+    /// The data labels that a classifier found, in lower case; empty for every other engine.
+    package var labels: [String]
 
     /// An answer of the given parts.
     package init(
         allows: Bool, status: Int? = nil, reason: String? = nil, requestEdits: [HeaderEdit] = [],
-        answerEdits: [HeaderEdit] = []
+        answerEdits: [HeaderEdit] = [], labels: [String] = []
     ) {
         self.allows = allows
         self.status = status
         self.reason = reason
         self.requestEdits = requestEdits
         self.answerEdits = answerEdits
+        self.labels = labels
     }
 }
 

@@ -8,6 +8,8 @@ package enum Limits {
     package static let answerFields = 64
     /// Bytes of all names and values of such fields: half of a head.
     package static let answerFieldBytes = 16 * 1024
+    /// Data labels that a classifier may answer with: as many as a mesh may have.
+    package static let labels = 64
     /// Bytes of a reason: one line for a person.
     package static let reasonBytes = 256
     /// Bytes of the key that an answer is kept by; with longer ones it is not kept.

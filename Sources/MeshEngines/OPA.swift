@@ -34,31 +34,38 @@ package enum OPA {
     static func document(
         _ facts: [(name: String, value: Value)], _ headers: [CheckQuestion.Field]
     ) -> [UInt8] {
-        var all = facts
+        var all = facts.map { (name: Substring($0.name), value: $0.value) }
         all.append(("request.headers", map(of: headers)))
-        var groups: [String] = []
-        for (name, _) in all {
-            let group = String(name.prefix { $0 != "." })
+        var out: [UInt8] = []
+        out.append("{\"input\":")
+        append(all, to: &out)
+        out.append("}")
+        return out
+    }
+
+    /// An object of the facts, one within it for each part of a name that stands before a dot.
+    private static func append(
+        _ facts: [(name: Substring, value: Value)], to out: inout [UInt8]
+    ) {
+        var groups: [Substring] = []
+        for (name, _) in facts {
+            let group = name.prefix { $0 != "." }
             if !groups.contains(group) { groups.append(group) }
         }
-        var out: [UInt8] = []
-        out.append("{\"input\":{")
+        out.append("{")
         for (number, group) in groups.enumerated() {
             if number > 0 { out.append(UInt8(ascii: ",")) }
-            out.appendJSONString(group)
-            out.append(":{")
-            var isFirst = true
-            for (name, value) in all where name.hasPrefix(group + ".") {
-                if !isFirst { out.append(UInt8(ascii: ",")) }
-                isFirst = false
-                out.appendJSONString(String(name.dropFirst(group.count + 1)))
-                out.append(UInt8(ascii: ":"))
-                value.appendJSON(to: &out)
+            out.appendJSONString(String(group))
+            out.append(UInt8(ascii: ":"))
+            if let single = facts.first(where: { $0.name == group }) {
+                single.value.appendJSON(to: &out)
+            } else {
+                let inner = facts.filter { $0.name.hasPrefix(group + ".") }
+                append(
+                    inner.map { ($0.name.dropFirst(group.count + 1), $0.value) }, to: &out)
             }
-            out.append(UInt8(ascii: "}"))
         }
-        out.append("}}")
-        return out
+        out.append("}")
     }
 
     private static func map(of fields: [CheckQuestion.Field]) -> Value {

@@ -15,6 +15,8 @@ extension Exchange {
         settleUsage(at: now)
         settleLimits(shard: &shard, at: now)
         if turnstile != nil { leaveTurnstile(shard: &shard, at: now) }
+        // Text that was shown to a classifier and carries no label leaves no receipt.
+        if labels.isEmpty, record.residency != nil { record.residency = nil }
         record.total = now - record.started
         tape?.say(.account, Self.summary(record))
         nameParties(shard)
@@ -49,7 +51,7 @@ extension Exchange {
         case .document(var meter):
             meter.finish()
             found = meter.usage
-        case .stream(let relay): found = usage(of: relay)
+        case .stream(let box): found = usage(of: box.relay)
         case .recorded(let summary): found = summary.tokens
         }
         if let firstTokenAt { record.firstToken = firstTokenAt - record.started }

@@ -177,7 +177,7 @@ extension Exchange {
         guard case .redirect(let redirect) = snapshot.rules[Int(rule)].action else {
             return refuse(Refusal(.noBackend), shard: &shard, at: now)
         }
-        let scheme = redirect.scheme ?? Array("http".utf8)
+        let scheme = redirect.scheme ?? Array((isEncrypted ? "https" : "http").utf8)
         let listenerPort = snapshot.ports[Int(port)].number
         var shownPort: UInt16? = redirect.port
         if shownPort == nil, redirect.scheme == nil { shownPort = listenerPort }
@@ -200,8 +200,18 @@ extension Exchange {
         if let modifier = redirect.path { path = modifier.applied(to: path) }
         line.append(contentsOf: path)
         if head.hasQuery {
-            line.append(UInt8(ascii: "?"))
-            line.append(bytes.extracting(head.queryRange.range))
+            let query = bytes.extracting(head.queryRange.range)
+            // What the caller shows here is not for whoever answers there.
+            let isElsewhere =
+                redirect.hostname.map {
+                    let host = bytes.extracting(head.hostNameRange.range)
+                    return unsafe !host.equalsIgnoringCase($0.span.bytes)
+                } ?? false
+            let kept = isElsewhere ? QueryCredentials.removed(from: query) : query.array
+            if !isElsewhere || !kept.isEmpty {
+                line.append(UInt8(ascii: "?"))
+                line.append(contentsOf: kept)
+            }
         }
         line.append("\r\n")
         return answer(

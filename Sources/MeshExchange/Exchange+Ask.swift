@@ -36,6 +36,8 @@ extension Exchange {
         case routed
         /// The proxy that asked is told that the request may pass.
         case judged
+        /// The labels that a classifier found are taken.
+        case labelled
     }
 
     /// An engine that is being asked.
@@ -133,7 +135,9 @@ extension Exchange {
             note(.failed(.unreachable), of: rule)
             return nil
         }
-        guard let place = pickEndpoint(ofEngine: engine.backend, shard: &shard, at: now) else {
+        let place = pickEndpoint(
+            ofEngine: engine.backend, labels: labels, shard: &shard, at: now)
+        guard let place else {
             // A place that the configuration of now bars is as good as none.
             if !labels.isEmpty {
                 let refusal = Refusal(.residencyDenied, message: Self.barredMeanwhile)
@@ -144,9 +148,8 @@ extension Exchange {
             note(.failed(.unreachable), of: rule)
             return nil
         }
-        guard noteHop(place, .engine) else {
-            return refuse(
-                Refusal(.residencyDenied, message: Self.fullReceipt), shard: &shard, at: now)
+        guard noteHop(place, .engine, shard) else {
+            return refuse(unwritten(shard), shard: &shard, at: now)
         }
         tape?.say(
             .authorize,
@@ -159,7 +162,7 @@ extension Exchange {
     }
 
     /// Waits for the answer of `engine`.
-    private mutating func wait(
+    mutating func wait(
         for engine: EngineID, keyedBy key: [UInt8]?, then resumption: Resumption, at now: Instant
     ) {
         accessNotes?.asking = Asking(
@@ -240,6 +243,9 @@ extension Exchange {
         case .listed: return answerOffered(head, bytes, shard: &shard, at: now)
         case .routed: return launch(head, bytes, body: body, shard: &shard, at: now)
         case .judged: return sayYes(shard: &shard, at: now)
+        case .labelled:
+            return takeLabels(
+                outcome, of: asking.engine, head, bytes, body: body, shard: &shard, at: now)
         }
     }
 
@@ -321,7 +327,7 @@ extension Exchange {
         record.flags.remove(.accessAudited)
     }
 
-    private func isCredentialMissing(of backend: BackendID) -> Bool {
+    func isCredentialMissing(of backend: BackendID) -> Bool {
         snapshot.backends[Int(backend)].credential != nil
             && (Int(backend) >= credentials.count || credentials[Int(backend)] == nil)
     }

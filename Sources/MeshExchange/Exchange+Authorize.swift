@@ -287,6 +287,8 @@ final class AccessNotes {
     var requestEdits: [HeaderEdit] = []
     /// What engines change on the way to the caller.
     var answerEdits: [HeaderEdit] = []
+    /// Classifiers that have been asked, or will not be.
+    var classified: [EngineID] = []
     private var adopted: [EngineID] = []
 
     /// What rules said about sending the request to a backend.

@@ -17,7 +17,8 @@ package import MeshWire
 ///                    └──> nobody, or refused with 401
 /// ```
 ///
-/// A credential is read from `authorization` (a bearer token or API key) and, for API keys,
+/// A caller that connected with a certificate of a TrustDomain needs none where a provider takes
+/// that. A credential is read from `authorization` (a bearer token or API key) and, for API keys,
 /// `x-api-key` and `api-key`; never from a query or a body. Two of them are refused.
 ///
 /// Invariant: without a provider nothing here costs more than looking at an empty array.
@@ -89,7 +90,8 @@ extension Exchange {
             caller = found
             callerProvider = provider
             record.caller = CallerName(
-                provider: snapshot.identity[Int(provider)].name, subject: found.subject)
+                provider: snapshot.identity[Int(provider)].name, subject: found.subject,
+                workload: secured?.workload?.id.description)
             shard.countIdentity(.known, provider: provider, of: snapshot)
             return nil
         case .missing:
@@ -151,7 +153,7 @@ extension Exchange {
         // Heads of recordings have no credentials left in them.
         if tape?.isReplay == true { return .nobody }
         let providers = snapshot.identity
-        let readsKeys = ids.contains { !providers[Int($0)].readsTokens }
+        let readsKeys = ids.contains { providers[Int($0)].readsKeys }
         let isOptional = ids.allSatisfy { providers[Int($0)].isOptional }
         let readsTokens = ids.contains { providers[Int($0)].readsTokens }
         let found = Credentials(head, bytes, readsKeys: readsKeys, readsTokens: readsTokens)
@@ -159,10 +161,11 @@ extension Exchange {
         callerField = found.field
         switch found.kind {
         case .none:
+            if let known = judgeCertificate(ids) { return known }
             return isOptional || shard.callers.world == .simulated ? .nobody : .missing
         case .several: return .refused(.several, provider: nil)
         case .key:
-            guard let id = ids.first(where: { !providers[Int($0)].readsTokens }) else {
+            guard let id = ids.first(where: { providers[Int($0)].readsKeys }) else {
                 return .refused(.foreign, provider: nil)
             }
             return judgeKey(
@@ -170,6 +173,7 @@ extension Exchange {
         case .token:
             let candidates = ids.filter { providers[Int($0)].readsTokens }
             if candidates.isEmpty {
+                if let known = judgeCertificate(ids) { return known }
                 // What is in `authorization` may be for the upstream.
                 return isOptional ? .nobody : .refused(.foreign, provider: nil)
             }
@@ -179,13 +183,22 @@ extension Exchange {
         }
     }
 
+    /// The workload that the caller connected as, where that makes it known.
+    private func judgeCertificate(_ ids: [IdentityID]) -> IdentityVerdict? {
+        guard let workload = secured?.caller else { return nil }
+        for id in ids where snapshot.identity[Int(id)].method == .certificates {
+            return .known(workload, provider: id)
+        }
+        return nil
+    }
+
     /// A key may be in the file of any provider of keys.
     private func judgeKey(
         _ text: RawSpan, _ ids: [IdentityID], isFirst first: IdentityID, _ shard: inout Shard,
         at wall: WallTime
     ) -> IdentityVerdict {
         var verdict = IdentityVerdict.refused(.foreign, provider: first)
-        for id in ids where !snapshot.identity[Int(id)].readsTokens {
+        for id in ids where snapshot.identity[Int(id)].readsKeys {
             verdict = shard.callers.judge(
                 key: text, by: snapshot.identity[Int(id)], id, at: wall)
             if case .refused(let fault, _) = verdict, fault.label == "unknown-key" { continue }
@@ -276,7 +289,9 @@ extension IdentityVerdict {
         case .nobody: return "no credential was sent, and none is needed"
         case .missing: return "no credential was sent, and one is needed"
         case .known(let caller, let provider):
-            let kind = caller.key.map { "API key \($0.id)" } ?? "a token"
+            let kind =
+                caller.key.map { "API key \($0.id)" }
+                ?? (caller.claims == nil ? "its certificate" : "a token")
             let whom = caller.subject.map { "`\($0)`" } ?? "nobody in particular"
             return "IdentityProvider \(name(provider)) knows the caller as \(whom), by \(kind)"
         case .refused(let fault, let provider):

@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshDialects
+import MeshIdentity
 import MeshPolicy
 import MeshSnapshot
 import MeshTelemetry
@@ -92,6 +93,12 @@ extension Exchange {
         case .sourceAddress: fillSource(slot, of: &table)
         case .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes, .jwtClaims:
             fillCaller(slot, fact, key: content.key, of: &table)
+        case .sourceSPIFFEID:
+            guard let workload = secured?.workload else { return table.setAbsent(slot) }
+            table.set(slot, text: workload.id.description)
+        case .sourceNamespace:
+            guard let name = secured?.workload?.id.namespace else { return table.setAbsent(slot) }
+            table.set(slot, text: name)
         case .requestMethod: table.set(slot, text: bytes.extracting(head.methodRange.range))
         case .requestPath:
             if let canonicalPath {
@@ -133,6 +140,7 @@ extension Exchange {
             }
         case .aiTokensEstimated: table.set(slot, .int(Int64(clamping: tokensEstimate)))
         case .aiToolCount: table.set(slot, .int(Int64(facts?.toolCount ?? 0)))
+        case .aiTools: fillTools(slot, of: &table, body: body)
         case .dataLabels:
             let names = snapshot.residency.names(labels)
             table.set(slot, .list(names.map { .string($0) }))
@@ -223,6 +231,15 @@ extension Exchange {
         let map = try? MapValue(
             keys: names.map { .string($0) }, values: values.map { .string($0) })
         if let map { table.set(slot, .map(map)) } else { table.setAmbiguous(slot) }
+    }
+
+    /// The names of tools; ambiguous when one of them is.
+    private func fillTools(_ slot: Int, of table: inout FactTable, body: RawSpan?) {
+        guard let facts, facts.toolCount > 0 else { return table.set(slot, .list([])) }
+        guard let body, let names = ToolNames.read(facts, in: body, most: Fact.toolsMax) else {
+            return table.setAmbiguous(slot)
+        }
+        table.set(slot, .list(names.map { .string($0) }))
     }
 
     /// The model by the name of its resource where it has a fixed one, so that no alias gets past

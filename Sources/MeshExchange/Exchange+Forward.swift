@@ -201,7 +201,7 @@ extension Exchange {
     ) -> Step? {
         guard let pick, canReplay, retry.onReset, attemptsOnTarget < retry.attempts,
             !usedFreshConnectionAfterReset, now < requestDeadline, mayAttempt,
-            isStillAdmitted(pick, shard, at: now), noteHop(pick, .retry)
+            isStillAdmitted(pick, shard, at: now), noteHop(pick, .retry, shard)
         else { return nil }
         let known = shard.number(of: backend, in: snapshot)
         let isAllowed = shard.fleet.allowRetry(backend: known, policy: retry, at: now)

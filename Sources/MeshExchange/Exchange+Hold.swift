@@ -93,19 +93,16 @@ extension Exchange {
         _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
     ) -> BodyVerdict {
         switch reading {
-        case .stream(var relay):
-            // Taken out and put back so that its buffers are changed in place.
-            reading = .nothing
-            defer { reading = .stream(relay) }
+        case .stream(let box):
             let before = output.count
-            let verdict = relay.consume(payload, log: log, into: &output)
-            guard relay.dataEvents > 0 else {
+            let verdict = box.relay.consume(payload, log: log, into: &output)
+            guard box.relay.dataEvents > 0 else {
                 // Comments alone are not worth an answer that may still come from elsewhere.
                 output.removeLast(output.count - before)
                 return verdict == .broken ? .broken : .replaced
             }
             firstTokenAt = now
-            relay.stopsAtReports = log != nil
+            box.relay.stopsAtReports = log != nil
             release(at: now)
             return counted(verdict, payload, output.count - before)
         case .document(var meter):
@@ -305,9 +302,9 @@ extension Exchange.Reading {
     /// A failure that the server reported in the place of its first event.
     var report: (kind: ErrorClass, status: Int, body: [UInt8])? {
         switch self {
-        case .stream(let relay):
-            guard relay.fault == .reported else { return nil }
-            let body = relay.report
+        case .stream(let box):
+            guard box.relay.fault == .reported else { return nil }
+            let body = box.relay.report
             let span = unsafe body.span.bytes
             let status = (try? ErrorReport(span)).map { AnswerVerdict.status(of: $0) } ?? 502
             return (ErrorClass(status: status, body: span), status, body)
@@ -323,7 +320,7 @@ extension Exchange.Reading {
     /// Why a stream must not go on.
     var fault: StreamRelay.Fault? {
         switch self {
-        case .stream(let relay): relay.fault
+        case .stream(let box): box.relay.fault
         case .recorded(let summary):
             summary.stream?.fault.flatMap { StreamRelay.Fault(rawValue: $0) }
         case .nothing, .document: nil

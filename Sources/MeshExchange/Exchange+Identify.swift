@@ -27,6 +27,7 @@ extension Exchange {
         isRequestComplete = head.framing == .none
         hasCredential = !head.present.isDisjoint(with: Self.ownCredentials)
         identify(head, bytes, shard: &shard, at: now)
+        if let secured, secured.endsSoon(at: record.startedAt) { keepsAlive = false }
         startTape(.begin, drawn: drawn, port: port, shard: &shard, at: now)
         keepHead(head, bytes)
         if head.present.contains(.te) { readCall(head, bytes) }
@@ -58,6 +59,9 @@ extension Exchange {
         self.port = Int32(port)
         self.listener = Int32(listener)
         tape?.say(.identify, "listener \(snapshot.ports[port].listeners[listener].name)")
+        if secured != nil, let refusal = misdirection(of: head, bytes) {
+            return refuse(refusal, shard: &shard, at: now)
+        }
         return classify(head, bytes, shard: &shard, at: now)
     }
 

@@ -9,7 +9,8 @@ extension Exchange {
     mutating func pickEndpoint(shard: inout Shard, at now: Instant) -> Pick? {
         guard snapshot === shard.snapshot else {
             return pickAcrossSwap(
-                of: backend, hash: ringHash, tried: tried, shard: &shard, at: now)
+                of: backend, carrying: carried(shard, at: now), hash: ringHash, tried: tried,
+                shard: &shard, at: now)
         }
         return pick(
             of: backend, carrying: carried(shard, at: now), hash: ringHash, tried: tried,
@@ -39,16 +40,18 @@ extension Exchange {
             shard: &shard, at: now)
     }
 
-    /// An endpoint of `backend` for a question to the engine that is reached there.
+    /// An endpoint of `backend` for a question to the engine that is reached there; `labels` are
+    /// those that what it is told may carry.
     mutating func pickEndpoint(
-        ofEngine backend: BackendID, shard: inout Shard, at now: Instant
+        ofEngine backend: BackendID, labels: DataLabels, shard: inout Shard, at now: Instant
     ) -> Pick? {
+        let carried = labels.isEmpty ? .nothing : Carried(labels, at: shard.wallTime(now))
         guard snapshot === shard.snapshot else {
-            return pickAcrossSwap(of: backend, hash: nil, tried: Tried(), shard: &shard, at: now)
+            return pickAcrossSwap(
+                of: backend, carrying: carried, hash: nil, tried: Tried(), shard: &shard, at: now)
         }
         return pick(
-            of: backend, carrying: carried(shard, at: now), hash: nil, tried: Tried(),
-            shard: &shard, at: now)
+            of: backend, carrying: carried, hash: nil, tried: Tried(), shard: &shard, at: now)
     }
 
     /// A pick of the fleet, with what it looked at put on the tape.
@@ -72,15 +75,14 @@ extension Exchange {
     /// have cannot be used, for the driver looks addresses up there. Both snapshots must have
     /// their gate open for what the request carries.
     private mutating func pickAcrossSwap(
-        of backend: BackendID, hash: UInt64?, tried: borrowing Tried, shard: inout Shard,
-        at now: Instant
+        of backend: BackendID, carrying carried: Carried, hash: UInt64?, tried: borrowing Tried,
+        shard: inout Shard, at now: Instant
     ) -> Pick? {
         let known = shard.number(of: backend, in: snapshot)
         guard known >= 0 else { return nil }
         let own = snapshot.backends[Int(backend)].endpoints
         var passed = copy tried
-        let carried = carried(shard, at: now)
-        let names = snapshot.residency.names(labels)
+        let names = snapshot.residency.names(carried.labels)
         let theirs = Carried(shard.snapshot.residency.labels(named: names), at: carried.time)
         for _ in 0..<Self.strangersMax {
             guard
@@ -90,7 +92,7 @@ extension Exchange {
             else { return nil }
             let name = shard.endpointNames[Int(found.endpoint)]
             if let id = own.first(where: { snapshot.endpoints[Int($0)].authority == name }),
-                labels.isEmpty || snapshot.residency.gates[Int(id)].admits(carried)
+                carried.labels.isEmpty || snapshot.residency.gates[Int(id)].admits(carried)
             {
                 return Pick(endpoint: id, slot: found.slot)
             }

@@ -38,7 +38,21 @@ extension Exchange {
             return EngineQuestion(engine, .http(question))
         case .extAuthzGRPC:
             return EngineQuestion(engine, .check(check(engine, told, fields, head, bytes)))
+        case .classifier(let path):
+            // One of these is shown the text, and no rule asks it.
+            return EngineQuestion(
+                engine, .http(ClassifierSpeech.question(path: path, text: RawSpan())))
         }
+    }
+
+    /// The question for a classifier that is shown `text`.
+    func question(
+        for classifier: PolicyEngine, path: [UInt8], showing text: RawSpan
+    ) -> EngineQuestion {
+        var question = ClassifierSpeech.question(path: path, text: text)
+        question.credential = credentialLine(of: classifier.backend)
+        question.host = snapshot.backends[Int(classifier.backend)].hostHeader
+        return EngineQuestion(classifier, .http(question))
     }
 
     private func check(
@@ -56,6 +70,7 @@ extension Exchange {
         question.method = bytes.extracting(head.methodRange.range).text
         question.path = String(decoding: target(head, bytes), as: UTF8.self)
         question.host = bytes.extracting(head.hostRange.range).text
+        question.scheme = isEncrypted ? "https" : "http"
         question.version =
             speaksHTTP2 ? "HTTP/2" : head.minorVersion == 0 ? "HTTP/1.0" : "HTTP/1.1"
         switch head.framing {
@@ -111,6 +126,7 @@ extension Exchange {
     ) -> [CheckQuestion.Field] {
         var fields: [CheckQuestion.Field] = []
         var untold = Self.untold
+        if snapshot.limits.replacesForwarded { untold.formUnion(Self.forwarded) }
         // What told the mesh who the caller is was for the mesh.
         if caller != nil, !snapshot.identity[Int(callerProvider)].forwards {
             untold.insert(FieldSet(callerField))
@@ -140,7 +156,7 @@ extension Exchange {
         }
         tell("x-request-id", requestIDText)
         tell("x-forwarded-for", forwardedFor(head, bytes))
-        tell("x-forwarded-proto", "http")
+        tell("x-forwarded-proto", isEncrypted ? "https" : "http")
         return fields
     }
 
@@ -152,7 +168,8 @@ extension Exchange {
 
     private func forwardedFor(_ head: borrowing RequestHead, _ bytes: RawSpan) -> String {
         var text = ""
-        for field in head.fields where field.name == .xForwardedFor {
+        for field in head.fields
+        where field.name == .xForwardedFor && !snapshot.limits.replacesForwarded {
             text += bytes.extracting(field.valueRange.range).text + ", "
         }
         return text + String(decoding: peer, as: UTF8.self)

@@ -76,13 +76,27 @@ extension Exchange {
         }
         if !snapshot.residency.readsBody { return }
         if knowsBody(head, body) {
-            return label(from: \.readsBody, head, bytes, body: body, shard: &shard)
+            label(from: \.readsBody, head, bytes, body: body, shard: &shard)
+            // On behalf of another proxy nobody is shown a body.
+            if isAsked, body != nil { carryUnclassified() }
+            return
         }
+        carryUnclassified()
         // What was not read cannot be known.
         for source in snapshot.residency.sources where source.readsBody {
             carry(
                 DataLabels(number: source.label),
                 because: "\(source.name), which needs the body, and that is not read here")
+        }
+    }
+
+    /// Takes what classifiers may give where none of them is asked.
+    private mutating func carryUnclassified() {
+        for classifier in snapshot.residency.classifiers {
+            let name = snapshot.access.engines[Int(classifier.engine)].name
+            carry(
+                classifier.labels,
+                because: "\(name), which would have to read the body, and that is not read here")
         }
     }
 
@@ -160,11 +174,18 @@ extension Exchange {
                 + told)
     }
 
-    /// Notes that the request is about to go to `pick`. Answers whether there was room for it: a
-    /// hop that cannot be written down is not made.
-    mutating func noteHop(_ pick: Pick, _ kind: ResidencyReceipt.Hop.Kind) -> Bool {
+    /// Notes that the request is about to go to `pick`. Answers whether it can be written down: a
+    /// hop that cannot is not made.
+    ///
+    /// **Shape** `exposed` are labels that it may turn out to carry.
+    mutating func noteHop(
+        _ pick: Pick, _ kind: ResidencyReceipt.Hop.Kind, exposing exposed: DataLabels = [],
+        _ shard: borrowing Shard
+    ) -> Bool {
+        let labels = labels.union(exposed)
         if labels.isEmpty { return true }
         keepLabels()
+        guard shard.keepsReceipts else { return false }
         let endpoint = snapshot.endpoints[Int(pick.endpoint)]
         let backend = snapshot.backends[Int(endpoint.backend)]
         let isTimed =
@@ -174,14 +195,29 @@ extension Exchange {
             region: endpoint.region, jurisdiction: endpoint.label("jurisdiction"),
             provider: backend.provider.isEmpty ? nil : backend.provider,
             attestation: isTimed ? endpoint.attestation?.id : nil)
-        guard let receipt = record.residency?.adding(hop) else { return false }
+        let known = record.residency ?? ResidencyReceipt(labels: [], policies: [])
+        guard let receipt = known.adding(hop) else { return false }
         record.residency = receipt
         return true
     }
 
+    /// The refusal of a request whose next hop cannot be written down.
+    func unwritten(_ shard: borrowing Shard) -> Refusal {
+        guard shard.keepsReceipts else {
+            return Refusal(
+                .residencyDenied, status: 503,
+                message: "this request carries a data label, and its receipt could not be "
+                    + "written: the access log is full or too slow; try again later")
+        }
+        return Refusal(
+            .residencyDenied,
+            message: "the request was sent as often as can be written down for labelled data, "
+                + "and is not sent again; allow it fewer attempts, fallbacks or mirrors")
+    }
+
     // MARK: Labels
 
-    private mutating func carry(_ found: DataLabels, because reason: String) {
+    mutating func carry(_ found: DataLabels, because reason: String) {
         let new = found.subtracting(labels)
         labels.formUnion(found)
         guard !new.isEmpty, let tape else { return }
@@ -191,6 +227,7 @@ extension Exchange {
 
     /// Begins the receipt, or brings its labels up to date.
     mutating func keepLabels() {
+        if labels.isEmpty { return }
         let names = snapshot.residency.names(labels)
         if record.residency?.labels == names { return }
         record.residency = ResidencyReceipt(

@@ -145,7 +145,7 @@ extension Exchange {
         if head.status == 200, isStream(head, bytes) {
             phase = .relaying
             isResuming = false
-            reading = .stream(makeRelay())
+            reading = .stream(RelayBox(makeRelay()))
             waitForAnswer(at: now)
             var step = Step()
             step.relaysBody = true

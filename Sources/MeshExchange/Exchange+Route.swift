@@ -66,6 +66,7 @@ extension Exchange {
     ) -> Step {
         labelCaller(head, bytes, body: body, shard: &shard)
         return refuseWithoutWay(shard: &shard, at: now)
+            ?? askClassifiers(head, bytes, body: body, shard: &shard, at: now)
             ?? authorizeBody(head, bytes, body: body, then: .routed, shard: &shard, at: now)
             ?? launch(head, bytes, body: body, shard: &shard, at: now)
     }
@@ -111,7 +112,7 @@ extension Exchange {
         if hopDenial(to: backend, &shard) != nil {
             tape?.say(.authorize, "no copy goes to backend \(name)")
         } else if let chosen = pickEndpoint(ofMirror: backend, shard: &shard, at: now),
-            noteHop(chosen, .mirror)
+            noteHop(chosen, .mirror, shard)
         {
             tape?.say(
                 .route,
@@ -171,9 +172,8 @@ extension Exchange {
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(missing, shard: &shard, at: now)
         }
-        guard noteHop(chosen, hopKind) else {
-            return refuse(
-                Refusal(.residencyDenied, message: Self.fullReceipt), shard: &shard, at: now)
+        guard noteHop(chosen, hopKind, shard) else {
+            return refuse(unwritten(shard), shard: &shard, at: now)
         }
         pick = chosen
         if isResuming { beginResumption() }
@@ -366,10 +366,6 @@ extension Exchange {
         if attemptsOnTarget > 0 { return .retry }
         return modelTarget < 0 ? .fallback : .first
     }
-
-    static let fullReceipt =
-        "the request was sent as often as can be written down for labelled data, and is not sent "
-        + "again"
 
     /// How a weighted choice went, in words.
     private static func share(_ name: String, _ weights: [Int], chosen: Int) -> String {

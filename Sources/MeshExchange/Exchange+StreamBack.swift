@@ -119,13 +119,10 @@ extension Exchange {
             reading = .document(meter)
             record.bytesOut &+= UInt64(payload.byteCount)
             return .unchanged
-        case .stream(var relay):
-            // Taken out and put back so that its buffers are changed in place.
-            reading = .nothing
-            defer { reading = .stream(relay) }
+        case .stream(let box):
             let before = output.count
-            let verdict = relay.consume(payload, log: log, into: &output)
-            if firstTokenAt == nil, relay.dataEvents > 0 { firstTokenAt = now }
+            let verdict = box.relay.consume(payload, log: log, into: &output)
+            if firstTokenAt == nil, box.relay.dataEvents > 0 { firstTokenAt = now }
             return counted(verdict, payload, output.count - before)
         }
     }
@@ -145,11 +142,9 @@ extension Exchange {
         var isComplete = true
         switch reading {
         case .nothing, .document: break
-        case .stream(var relay):
-            reading = .nothing
-            appendEnd(of: &relay, log: log, to: &shard.output)
-            isComplete = relay.isComplete
-            reading = .stream(relay)
+        case .stream(let box):
+            appendEnd(of: &box.relay, log: log, to: &shard.output)
+            isComplete = box.relay.isComplete
         case .recorded(let summary):
             guard let stream = summary.stream else { break }
             shard.output.append(contentsOf: repeatElement(0, count: max(0, stream.heldBytes)))
@@ -370,7 +365,7 @@ extension Exchange {
         if head.status < 300, isStream(head, bytes) {
             record.flags.insert(.stream)
             keepLog()
-            reading = .stream(makeRelay())
+            reading = .stream(RelayBox(makeRelay()))
             return
         }
         let isRead = head.status < 300 || ErrorClass.dependsOnBody(head.status)

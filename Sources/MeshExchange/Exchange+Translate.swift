@@ -64,6 +64,7 @@ extension Exchange {
 
         var dropped = Self.alwaysDropped
         if isStranger { dropped.formUnion(Self.credentials) }
+        if snapshot.limits.replacesForwarded { dropped.formUnion(Self.forwarded) }
         // What told the mesh who the caller is was for the mesh.
         if caller != nil, !snapshot.identity[Int(callerProvider)].forwards {
             dropped.insert(FieldSet(callerField))
@@ -92,6 +93,11 @@ extension Exchange {
     private static let alwaysDropped = FieldSet(names: [
         .host, .contentLength, .traceparent, .xForwardedFor, .xForwardedProto, .xRequestID,
         .xForwardedClientCert,
+    ])
+
+    /// What a caller may say of where its request comes from.
+    static let forwarded = FieldSet(names: [
+        .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xRealIP,
     ])
 
     /// What authenticates a caller: never shown to an upstream that gets a credential of ours.
@@ -162,14 +168,15 @@ extension Exchange {
         shard.output.append("\r\ntraceparent: ")
         record.trace.append(traceparentTo: &shard.output)
         shard.output.append("\r\nx-forwarded-for: ")
-        if head.present.contains(.xForwardedFor) {
+        if !snapshot.limits.replacesForwarded, head.present.contains(.xForwardedFor) {
             for field in head.fields where field.name == .xForwardedFor {
                 shard.output.append(bytes.extracting(field.valueRange.range))
                 shard.output.append(", ")
             }
         }
         shard.output.append(contentsOf: peer)
-        shard.output.append("\r\nx-forwarded-proto: http\r\n")
+        shard.output.append(
+            isEncrypted ? "\r\nx-forwarded-proto: https\r\n" : "\r\nx-forwarded-proto: http\r\n")
         if let credential, Int(id) < credentials.count,
             let secret = credentials[Int(id)]
         {

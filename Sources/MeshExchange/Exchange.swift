@@ -61,12 +61,19 @@ package struct Exchange: ~Copyable {
     }
 
     /// How the body of the present answer is looked at.
-    enum Reading: Sendable {
+    enum Reading {
         case nothing
         case document(AnswerMeter)
-        case stream(StreamRelay)
+        case stream(RelayBox)
         /// In a replay: what a former reading found.
         case recorded(AnswerSummary)
+    }
+
+    /// A relay where it can be changed in place: it is asked for every event.
+    final class RelayBox {
+        var relay: StreamRelay
+
+        init(_ relay: consuming StreamRelay) { self.relay = relay }
     }
 
     /// Where the exchange stands.
@@ -87,6 +94,9 @@ package struct Exchange: ~Copyable {
     package var speaksHTTP2 = false
     /// The caller's address as text, set once for a connection.
     package var peer: [UInt8] = []
+
+    /// Set once for a connection that is encrypted.
+    package var secured: SecuredConnection?
 
     var method = HTTPMethod.get
     /// The caller speaks HTTP/1.`clientMinorVersion`.
@@ -197,6 +207,11 @@ package struct Exchange: ~Copyable {
     /// The listener that the request belongs to, or nil.
     var currentListener: Listener? {
         listener >= 0 ? snapshot.ports[Int(port)].listeners[Int(listener)] : nil
+    }
+
+    /// Whether the caller's side is encrypted.
+    var isEncrypted: Bool {
+        port >= 0 && Int(port) < snapshot.ports.count && snapshot.ports[Int(port)].speech == .https
     }
 
     /// The caller's own request id, when it was kept.

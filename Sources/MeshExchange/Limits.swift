@@ -11,6 +11,10 @@ enum Limits {
     static var recordedModelBytes: Int { 256 }
     /// Bytes of recordings that one shard keeps, by a rough count; heads may be large.
     static var recordedBytes: Int { 16 * 1024 * 1024 }
+    /// Tools whose names a recording keeps; servers take no more.
+    static var recordedTools: Int { 128 }
+    /// Bytes of such a name; servers allow 64.
+    static var recordedToolBytes: Int { 128 }
     /// Entries of a route table that an explanation lists as near misses.
     static var explainedMisses: Int { 5 }
     /// Fallbacks of which a refusal says why labelled data may not go there.

@@ -46,6 +46,8 @@ package struct Refusal: Error, Sendable, Hashable {
         case ambiguousPath
         /// No listener or route takes the request.
         case noRoute
+        /// The connection was made for another host.
+        case misdirectedRequest
         /// The route has no backend that could be used.
         case noBackend
         /// The body is not a JSON document that every server reads alike.
@@ -119,6 +121,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .methodNotSupported: "method-not-supported"
             case .ambiguousPath: "ambiguous-path"
             case .noRoute: "no-route"
+            case .misdirectedRequest: "misdirected-request"
             case .noBackend: "no-backend"
             case .invalidJSON: "invalid-json"
             case .duplicateKey: "duplicate-key"
@@ -164,6 +167,7 @@ package struct Refusal: Error, Sendable, Hashable {
             case .requestTimeout: 408
             case .bodyTooLarge: 413
             case .encodedBody: 415
+            case .misdirectedRequest: 421
             case .requestLimit, .tokenLimit, .costLimit, .upstreamRateLimited: 429
             case .headTooLarge: 431
             case .noBackend: 500
@@ -182,7 +186,8 @@ package struct Refusal: Error, Sendable, Hashable {
         package var scope: FaultScope {
             switch self {
             case .malformedRequest, .headTooLarge, .bodyTooLarge, .requestTimeout,
-                .methodNotSupported, .ambiguousPath, .noRoute, .invalidJSON, .duplicateKey,
+                .methodNotSupported, .ambiguousPath, .noRoute, .misdirectedRequest, .invalidJSON,
+                .duplicateKey,
                 .encodedBody, .modelMissing, .modelNotFound, .unauthenticated,
                 .invalidCredential:
                 .client
@@ -201,7 +206,7 @@ package struct Refusal: Error, Sendable, Hashable {
         /// Whether the same request may succeed later.
         package var isRetryable: Bool {
             switch scope {
-            case .client, .policy: self == .requestTimeout
+            case .client, .policy: self == .requestTimeout || self == .misdirectedRequest
             case .limit, .upstream, .mesh: self != .noBackend
             }
         }
@@ -225,6 +230,10 @@ package struct Refusal: Error, Sendable, Hashable {
             case .noRoute:
                 "no route matches this host, path, method and header fields; "
                     + "see `pinion get routes`"
+            case .misdirectedRequest:
+                "this connection was made for another host, whose certificate says nothing of "
+                    + "this one; send the request on a connection of its own, with the host as "
+                    + "server name"
             case .noBackend:
                 "the route has no backend that could take the request; see `pinion get backends`"
             case .invalidJSON: "the request body is not valid JSON"

@@ -37,6 +37,8 @@ package struct Shard: Sendable {
     package var recorder = Recorder()
     /// Names of the backends whose credential could not be read.
     private(set) var missingCredentials: [String] = []
+    /// Whether receipts are written down; while they are not, no labelled data is sent.
+    package var keepsReceipts = true
     /// How short the process is of what it cannot do without.
     package var pressure = Pressure.none
     /// Whether the process is stopping: every answer then closes its connection.

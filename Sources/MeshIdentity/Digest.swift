@@ -43,6 +43,13 @@ package struct Digest: Sendable, Hashable {
         }
     }
 
+    /// Its 32 bytes.
+    package var bytes: [UInt8] {
+        [words.0, words.1, words.2, words.3].flatMap { word in
+            (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64(56 - 8 * $0)) }
+        }
+    }
+
     /// Whether both are the same, in a time that does not depend on where they differ.
     package func equals(_ other: Digest) -> Bool {
         let difference =

@@ -19,9 +19,14 @@ import MeshSnapshot
 /// ```
 ///
 /// The floor sinks at once and rises only by what was measured while the limit did not bind:
-/// under load that does not end it would otherwise follow its own queue upwards. When the limit
-/// has bound for half a minute, half as many are let in for the time of two medians, and the
-/// floor is what is then seen.
+/// under load that does not end it would otherwise follow its own queue upwards. While the limit
+/// binds, half as many are let in for the time of two medians twice a minute, and the floor is
+/// what is then seen. Where that is more than the floor was, or nothing sure is known of it, half
+/// as many again are let in as long as answers begin sooner for it: a limit that was far too high
+/// from the beginning is found out so, and is then what it was when answers began soon.
+///
+/// All loops measure at the same time, by the clock: what one of them alone lets in less would not
+/// show. A measurement takes a sixteenth of the time at most.
 ///
 /// **Source** the gradient of Netflix's concurrency-limits and Envoy's adaptive concurrency; the
 /// measurement with half the load stands in for the latter's pinned minimum.
@@ -31,6 +36,10 @@ struct ConcurrencyLimit: Sendable {
     private(set) var limit: Double
     /// The median without load, in nanoseconds, once one was measured.
     private(set) var floor: Double?
+    /// The limit under which the floor was found.
+    private var floorLimit = 0.0
+    /// Whether the floor was measured with less load than the limit lets in.
+    private var isSure = false
     /// Whether the limit held anybody back since the last median.
     private var isBinding = false
     /// Whether it was never too high.
@@ -43,10 +52,24 @@ struct ConcurrencyLimit: Sendable {
     private enum Measurement: Sendable {
         /// The next one begins then.
         case due(Instant)
-        /// Half as many are let in; what was sent before `since` does not count.
-        case settles(since: Instant)
+        /// Fewer are let in; what was sent before the level's `since` does not count.
+        case settles(Level)
         /// The first median is known.
-        case measures(since: Instant, first: Double)
+        case measures(Level, first: Double)
+    }
+
+    /// One of the loads of a measurement.
+    private struct Level: Sendable {
+        /// How many are let in.
+        var limit: Double
+        /// When it began, or its first median was known.
+        var since: Instant
+        /// When the measurement began.
+        var begun: Instant
+        /// The median with more load.
+        var before: Double
+        /// Whether it is the first.
+        var isFirst: Bool
     }
 
     /// A limit of `settings` for one of `loops` event loops, of which nothing is known.
@@ -72,7 +95,7 @@ struct ConcurrencyLimit: Sendable {
     var capacity: Int {
         switch measurement {
         case .due: max(1, Int(limit))
-        case .settles, .measures: max(1, bounds?.least ?? 1, Int(limit / 2))
+        case .settles(let level), .measures(let level, _): max(1, Int(level.limit))
         }
     }
 
@@ -85,8 +108,8 @@ struct ConcurrencyLimit: Sendable {
         var needed = max(Limits.samplesLeast, min(Limits.samplesMost, Int(limit / 2)))
         switch measurement {
         case .due: break
-        case .settles(let since), .measures(let since, _):
-            if now < since + latency { return }
+        case .settles(let level), .measures(let level, _):
+            if now < level.since + latency { return }
             needed = Limits.samplesLeast
         }
         samples.append(latency.rawValue)
@@ -110,24 +133,16 @@ struct ConcurrencyLimit: Sendable {
     private mutating func judge(_ median: Double, at now: Instant) {
         guard let bounds else { return }
         switch measurement {
-        case .settles:
-            measurement = .measures(since: now, first: median)
+        case .settles(var level):
+            level.since = now
+            measurement = .measures(level, first: median)
             return
-        case .measures(_, let first):
-            floor = min(first, median)
-            measurement = .due(now + Limits.measurementEvery)
+        case .measures(let level, let first):
+            measured(min(first, median), level, bounds, at: now)
             return
         case .due: break
         }
-        if let known = floor {
-            if median < known {
-                floor = median
-            } else if !isBinding {
-                floor = known + (median - known) * 0.05
-            }
-        } else {
-            floor = median
-        }
+        learn(median)
         let allowed =
             (floor ?? median) * Double(bounds.tolerancePercent) / 100
             + Double(bounds.slack.rawValue)
@@ -139,9 +154,47 @@ struct ConcurrencyLimit: Sendable {
             limit = isGrowing ? limit * 1.5 : limit + 0.2 * limit.squareRoot()
         }
         limit = min(max(limit, Double(bounds.least)), Double(bounds.most))
-        if isBinding, case .due(let due) = measurement, now >= due {
-            measurement = .settles(since: now)
+        if gradient == 1, limit >= 2 * floorLimit { isSure = true }
+        if isBinding, !isGrowing, case .due(let due) = measurement, now >= due {
+            measurement = .settles(
+                Level(
+                    limit: max(limit / 2, Double(bounds.least)), since: now, begun: now,
+                    before: median, isFirst: true))
         }
+    }
+
+    /// Lets the floor follow a median of which nobody knows whether it is one without load.
+    private mutating func learn(_ median: Double) {
+        guard let known = floor, median >= known else {
+            floor = median
+            floorLimit = limit
+            return
+        }
+        if !isBinding { floor = known + (median - known) * 0.05 }
+    }
+
+    /// With the load of `level` answers began after `best`: the floor, or there is less to be had.
+    private mutating func measured(
+        _ best: Double, _ level: Level, _ bounds: OverloadSettings.Adaptive, at now: Instant
+    ) {
+        let slack = Double(bounds.slack.rawValue)
+        let isKnown = isSure && best <= (floor ?? 0) * 1.25 + slack
+        let mayFall = level.isFirst || best < level.before * 0.75
+        if !isKnown, mayFall, best > slack, level.limit > Double(bounds.least) {
+            measurement = .settles(
+                Level(
+                    limit: max(level.limit / 2, Double(bounds.least)), since: now,
+                    begun: level.begun, before: best, isFirst: false))
+            return
+        }
+        floor = best
+        isSure = true
+        if !level.isFirst { limit = min(limit, max(level.limit * 2, Double(bounds.least))) }
+        var period = Limits.measurementEvery
+        let least = (now - level.begun).rawValue * Limits.measurementShare
+        while period.rawValue < least { period = Nanoseconds(period.rawValue * 2) }
+        let number = now.nanoseconds / UInt64(period.rawValue) + 1
+        measurement = .due(Instant(nanoseconds: number * UInt64(period.rawValue)))
     }
 
     /// The part of `count` that one of `loops` has.

@@ -20,8 +20,10 @@ enum Limits {
     static let windowLeast = Nanoseconds.milliseconds(100)
     /// How long after its beginning a limit that binds is measured with half the load first …
     static let firstMeasurement = Nanoseconds.seconds(3)
-    /// … and how long after each such time again.
+    /// … and how often again, by the clock …
     static let measurementEvery = Nanoseconds.seconds(30)
+    /// … or so many times less often than it takes long.
+    static let measurementShare: Int64 = 16
     /// Every so many places that become free, one goes to the lowest priority.
     static let lowestTurn = 20
 }

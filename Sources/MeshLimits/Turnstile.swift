@@ -84,7 +84,8 @@ struct Turnstile: Sendable {
     private let queueMost: Int
     /// When the queue was empty last.
     private var emptyAt: Instant
-    /// How long a place takes to become free, an average in nanoseconds.
+    /// How long a place takes to become free while somebody waits for it, an average in
+    /// nanoseconds.
     private var gap = 0.0
     private var lastLeave: Instant
     var tally = TurnstileTally()
@@ -133,8 +134,11 @@ struct Turnstile: Sendable {
     mutating func leave(_ calls: inout [TurnstileCall], at now: Instant) {
         guard inside > 0 else { return }
         inside -= 1
-        let passed = Double((now - lastLeave).rawValue)
-        gap = gap == 0 ? passed : gap * 0.9 + passed * 0.1
+        // How long nobody came tells nothing.
+        if queue.count > 0, emptyAt <= lastLeave {
+            let passed = Double((now - lastLeave).rawValue)
+            gap = gap == 0 ? passed : gap * 0.9 + passed * 0.1
+        }
         lastLeave = now
         admit(&calls, at: now)
     }

@@ -32,6 +32,10 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case attestationVerifier = "AttestationVerifier"
     /// Who is believed about whom a request comes from.
     case identityProvider = "IdentityProvider"
+    /// A certificate of ours with its key.
+    case certificate = "Certificate"
+    /// Whose word about workloads counts.
+    case trustDomain = "TrustDomain"
     /// Values that must not be shown (Kubernetes).
     case secret = "Secret"
 
@@ -40,7 +44,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
-            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider:
+            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
+            .trustDomain:
             "pinion.dev"
         case .secret: ""
         }
@@ -52,7 +57,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
-            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider:
+            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
+            .trustDomain:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
         }
@@ -83,9 +89,12 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
                 + "ResidencyPolicy."
         case .identityProvider:
             "Whom callers of what it targets must be known by: an issuer of tokens, or API keys."
+        case .certificate: "A certificate with its private key, in files that may change."
+        case .trustDomain:
+            "Who says which workload somebody is: the authorities of a SPIFFE trust domain."
         case .secret:
-            "Values that are never shown, for `credential.secretRef` of a Backend; its fields "
-                + "stand beside `metadata`, there is no `spec`."
+            "Values that are never shown, for `credential.secretRef` of a Backend and certificates "
+                + "of a Gateway; its fields stand beside `metadata`, there is no `spec`."
         }
     }
 
@@ -107,6 +116,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .residencyPolicy: ResidencyPolicyShape.spec
         case .attestationVerifier: AttestationVerifierShape.spec
         case .identityProvider: IdentityProviderShape.spec
+        case .certificate: CertificateShape.spec
+        case .trustDomain: TrustDomainShape.spec
         case .secret: SecretShape.fields
         }
     }

@@ -82,6 +82,10 @@ struct ResourceParser {
             set.verifiers.append(AttestationVerifierResource(metadata: metadata, spec: spec))
         case .identityProvider:
             set.identity.append(IdentityProviderResource(metadata: metadata, spec: spec))
+        case .certificate:
+            set.certificates.append(CertificateResource(metadata: metadata, spec: spec))
+        case .trustDomain:
+            set.trustDomains.append(TrustDomainResource(metadata: metadata, spec: spec))
         case .secret: set.secrets.append(SecretResource(metadata: metadata, root: root))
         case .policyEngine:
             set.engines.append(PolicyEngineResource(metadata: metadata, spec: spec))

@@ -35,6 +35,10 @@ package struct ResourceSet: Hashable, Sendable {
     package var identity: [IdentityProviderResource] = []
     /// The Secrets.
     package var secrets: [SecretResource] = []
+    /// The Certificates.
+    package var certificates: [CertificateResource] = []
+    /// The TrustDomains.
+    package var trustDomains: [TrustDomainResource] = []
     /// The PolicyEngines.
     package var engines: [PolicyEngineResource] = []
     /// Whether parsing found no error.

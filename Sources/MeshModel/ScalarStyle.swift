@@ -30,6 +30,13 @@ package struct EmbeddedText: Hashable, Sendable {
         style = cursor.tree.style
     }
 
+    /// `text`, made from what is written at `place`.
+    package init(generated text: String, at place: Place) {
+        self.text = text
+        self.place = place
+        style = .other
+    }
+
     /// Where the character at `line` and `column` of the text, both from 1, stands in the file;
     /// the beginning of the text where the notation hides that.
     package func place(line: Int, column: Int) -> Place {

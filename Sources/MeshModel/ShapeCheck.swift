@@ -47,7 +47,8 @@ struct ShapeCheck {
         case .text(let format):
             guard let text = string(tree) else { return }
             if !format.accepts(text) {
-                report(tree, "\(quoted(text)) is not \(format.title)", format.remedy)
+                let shown = isConfidential ? "the value" : quoted(text)
+                report(tree, "\(shown) is not \(format.title)", format.remedy)
             }
         }
     }
@@ -56,7 +57,7 @@ struct ShapeCheck {
         guard case .map(let entries) = tree.content else {
             let known = fields.lazy.filter { !$0.isRefused }.prefix(3).map { "`\($0.name)`" }
             report(
-                tree, "expected a mapping, found \(tree.kind)",
+                tree, "expected a mapping, found \(kind(of: tree))",
                 "write fields like \(known.joined(separator: ", "))")
             return
         }
@@ -214,15 +215,30 @@ struct ShapeCheck {
     /// The text of a string; anything else is reported.
     private mutating func string(_ tree: YAMLTree) -> String? {
         guard case .scalar(let text, let isQuoted) = tree.content else {
-            report(tree, "expected a string, found \(tree.kind)", "write text")
+            report(tree, "expected a string, found \(kind(of: tree))", "write text")
             return nil
         }
         if !isQuoted, CoreSchema.boolean(text) != nil || CoreSchema.isNumber(text) {
+            let isShown = !isConfidential
             report(
-                tree, "expected a string, found \(tree.kind)", "put it in quotes: \"\(text)\"")
+                tree, "expected a string, found \(kind(of: tree))",
+                isShown ? "put it in quotes: \"\(text)\"" : "put it in quotes")
             return nil
         }
         return text
+    }
+
+    /// Whether what stands here may be a secret, or was meant to be one, so that no message
+    /// repeats it.
+    private var isConfidential: Bool {
+        let names = path.compactMap { if case .field(let name) = $0 { name } else { nil } }
+        if names.contains(where: { $0.lowercased().contains("credential") }) { return true }
+        return names.last == "value" && names.contains { $0.hasSuffix("HeaderModifier") }
+    }
+
+    private func kind(of tree: YAMLTree) -> String {
+        if case .scalar = tree.content, isConfidential { return "a plain value" }
+        return tree.kind
     }
 
     private mutating func report(_ tree: YAMLTree, _ message: String, _ remedy: String) {

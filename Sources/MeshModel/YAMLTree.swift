@@ -105,14 +105,27 @@ package struct YAMLTree: Hashable, Sendable {
     }
 }
 
-/// `text` in backquotes, on one line and not longer than a message can bear.
+/// `text` in backquotes, on one line and not longer than a message can bear. Of a URL, who may log
+/// in with what, and the query, are left out.
 package func quoted(_ text: String) -> String {
     var shown = ""
-    for (count, character) in text.enumerated() {
+    for (count, character) in discreet(text).enumerated() {
         if count == Limits.quotedCharactersMax { return "`\(shown)…`" }
         shown.append(character.isNewline ? " " : character)
     }
     return "`\(shown)`"
+}
+
+private func discreet(_ text: String) -> String {
+    guard let scheme = text.firstRange(of: "://") else { return text }
+    var rest = text[scheme.upperBound...]
+    var end = ""
+    if let query = rest.firstIndex(of: "?") {
+        rest = rest[...query]
+        end = "…"
+    }
+    if let at = rest.lastIndex(of: "@") { rest = "…" + rest[at...] }
+    return text[..<scheme.upperBound] + rest + end
 }
 
 /// How plain scalars read after the core schema of YAML 1.2 (section 10.3.2).

@@ -14,8 +14,11 @@ extension ClientHandler {
     /// More of the answer was read.
     func relay(from upstream: UpstreamHandler) {
         let now = loop.now
-        if !upstream.isHeadTaken, !passHead(of: upstream, at: now) { return }
-        relayBody(from: upstream, at: now)
+        if upstream.isHeadTaken || passHead(of: upstream, at: now) {
+            relayBody(from: upstream, at: now)
+        }
+        // When an answer begins may show that there is room for more.
+        loop.heedTurnstiles()
     }
 
     /// Decides about the answer's head; false when the answer is not relayed.

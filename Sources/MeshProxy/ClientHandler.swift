@@ -114,6 +114,7 @@ final class ClientHandler: Connection {
         body = ByteQueue(loop.sockets.blocks)
         super.init(sockets: loop.sockets)
         exchange.peer = peer
+        exchange.secured = session.secured
         exchange.speaksHTTP2 = true
     }
 
@@ -125,15 +126,37 @@ final class ClientHandler: Connection {
         loop.clients[ObjectIdentifier(self)] = self
         loop.shard.metrics.mesh.downstreamOpened += 1
         let now = loop.now
+        let isSecured = loop.isSecured(port: port)
         if !loop.connections.take() {
+            guard !isSecured else {
+                close()
+                return
+            }
             perform(
                 exchange.refuseUnread(
                     Refusal(.tooManyConnections), shard: &loop.shard, at: now), at: now)
             return
         }
         setIdle(true)
-        deadline = now + loop.shard.snapshot.limits.headTimeout
+        if isSecured {
+            secure(by: ServerTLSLayer(of: self, loop: loop, socket: socket, peer: peer))
+            deadline = now + ServerTLSLayer.timeout
+        } else {
+            deadline = now + loop.shard.snapshot.limits.headTimeout
+        }
         loop.wheel.arm(self, at: now)
+    }
+
+    /// The handshake is over.
+    override func secured() {
+        super.secured()
+        exchange.secured = serverTLS?.secured
+        if negotiated == "h2" {
+            becomeSession()
+        } else {
+            deadline = loop.now + loop.shard.snapshot.limits.headTimeout
+            loop.wheel.arm(self, at: loop.now)
+        }
     }
 
     /// Serves the one request of a stream.
@@ -170,29 +193,6 @@ final class ClientHandler: Connection {
         guard reading != .head, reading != .lingering else { return }
         let now = loop.now
         perform(exchange.clientGone(shard: &loop.shard, at: now), at: now)
-    }
-
-    /// Ends what runs with an error that the caller can read; called when the process stops and
-    /// can wait no longer.
-    func abort() {
-        if reading == .head || reading == .lingering {
-            close()
-            return
-        }
-        let now = loop.now
-        perform(exchange.cutOff(shard: &loop.shard, at: now), at: now)
-        flushIfNeeded()
-    }
-
-    /// The process is stopping.
-    func drain() {
-        exchange.keepsAlive = false
-        if reading == .head, input.isEmpty { close() }
-    }
-
-    /// The set of listened ports changed; a connection of a closed port ends when it is idle.
-    func portsChanged() {
-        if port < 0 { drain() }
     }
 
     /// Index of its port in the present snapshot, -1 when the port is gone.
@@ -274,25 +274,6 @@ final class ClientHandler: Connection {
             exchange.begin(
                 head, bytes.bytes, port: port, shard: &loop.shard, at: now),
             at: now)
-        return true
-    }
-
-    /// Whether what came is, as far as it goes, how HTTP/2 begins. When all of that is there, the
-    /// connection belongs to a session from now on.
-    private func speaksHTTP2() -> Bool {
-        let preface = FrameGate.preface
-        let bytes = input.window
-        let count = min(bytes.count, preface.utf8CodeUnitCount)
-        for i in 0..<count where bytes[i] != preface.utf8Start[i] { return false }
-        if count < preface.utf8CodeUnitCount {
-            head.reset()
-            loop.wheel.arm(self, at: loop.now)
-            return true
-        }
-        setIdle(false)
-        loop.wheel.disarm(self)
-        loop.clients.removeValue(forKey: ObjectIdentifier(self))
-        HTTP2ServerSession(loop: loop, socket: socket, peer: peer).takeOver(self)
         return true
     }
 
@@ -438,7 +419,7 @@ final class ClientHandler: Connection {
                 rearm(at: now)
             }
         }
-        if !loop.shard.turnstiles.calls.isEmpty { loop.answerTurnstileCalls() }
+        loop.heedTurnstiles()
     }
 
     /// Lets the wheel know the exchange's deadline.
@@ -538,6 +519,7 @@ final class ClientHandler: Connection {
         case .head:
             deadline = .distantFuture
             if isIdle {
+                serverTLS?.timedOut()
                 close()
             } else {
                 perform(

@@ -102,8 +102,11 @@ final class Loop: @unchecked Sendable {
     var waiting: [UInt64: ClientHandler] = [:]
     private var isCalling = false
 
-    /// Tells whoever the turnstiles called.
-    func answerTurnstileCalls() {
+    /// Tells whoever the turnstiles called, if anybody.
+    @inline(__always)
+    func heedTurnstiles() { if !shard.turnstiles.calls.isEmpty { answerTurnstileCalls() } }
+
+    private func answerTurnstileCalls() {
         // What one of them does may let in the next: it is told from here as well.
         if isCalling { return }
         isCalling = true
@@ -117,6 +120,8 @@ final class Loop: @unchecked Sendable {
 
     /// Access lines not handed over yet.
     var logLines: [UInt8] = []
+    /// How many of them hold a receipt.
+    private var logReceipts = 0
     let log: AccessLog
     private var logWriter = AccessLogWriter()
 
@@ -129,6 +134,8 @@ final class Loop: @unchecked Sendable {
     private var tls: [UpstreamTLS: NIOSSLContext] = [:]
     /// Those of the snapshot before, for exchanges that began with it.
     private var previousTLS: [UpstreamTLS: NIOSSLContext] = [:]
+    /// TLS by port and listener of the present snapshot; empty when no port is encrypted.
+    private var securities: [[ListenerSecurity?]] = []
     private var drained: ((Bool) -> Void)?
 
     init(
@@ -178,6 +185,7 @@ final class Loop: @unchecked Sendable {
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
         previousTLS = tls
         tls = publication.tls
+        securities = publication.securities
         engines.closeIdle()
         for client in clients.values { client.portsChanged() }
         for session in sessions.values { session.portsChanged() }
@@ -186,6 +194,23 @@ final class Loop: @unchecked Sendable {
     /// Index of a listening socket's port in the present snapshot, -1 when the port is gone.
     func port(ofSocket socket: Int) -> Int {
         socket < portIndex.count ? portIndex[socket] : -1
+    }
+
+    /// Takes certificates that changed into use, for connections that are made from now on.
+    func adopt(_ securities: [[ListenerSecurity?]]) { self.securities = securities }
+
+    /// Whether the port at `index` is encrypted.
+    func isSecured(port index: Int) -> Bool {
+        securities.indices.contains(index)
+            && shard.snapshot.ports[index].speech == .https
+    }
+
+    /// TLS of the listener at the port `index` that is for the host `name`; nil when none is.
+    func security(ofPort index: Int, for name: [UInt8]) -> ListenerSecurity? {
+        guard isSecured(port: index),
+            let listener = shard.snapshot.ports[index].listener(for: name.span.bytes)
+        else { return nil }
+        return securities[index][listener]
     }
 
     /// The address of an endpoint of the present snapshot, parsed once.
@@ -249,6 +274,7 @@ final class Loop: @unchecked Sendable {
             client: client.span.bytes,
             userAgent: bytes.extracting(agent.range),
             requestID: requestID.span.bytes, to: &logLines)
+        if record.residency != nil { logReceipts += 1 }
         if logLines.count >= 64 * 1024 { flushLog() }
     }
 
@@ -257,7 +283,14 @@ final class Loop: @unchecked Sendable {
         let lines = logLines
         logLines = []
         logLines.reserveCapacity(min(lines.capacity, 80 * 1024))
-        if !log.submit(lines) {
+        let receipts = logReceipts
+        logReceipts = 0
+        let isTaken = log.submit(lines, receipts: receipts)
+        if !shard.snapshot.residency.isEmpty {
+            shard.keepsReceipts = log.keepsReceipts
+            if !isTaken { shard.metrics.mesh.receiptsDropped += UInt64(receipts) }
+        }
+        if !isTaken {
             let count = lines.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
             shard.metrics.mesh.accessLogDropped += UInt64(count)
         }
@@ -369,7 +402,7 @@ final class Loop: @unchecked Sendable {
         shard.wallOffset = LiveWorld.wallOffset()
         shard.maintain(at: now)
         shard.turnstiles.tick(at: now)
-        if !shard.turnstiles.calls.isEmpty { answerTurnstileCalls() }
+        heedTurnstiles()
         relieve()
         for pool in pools { pool.prune(at: now) }
         engines.prune(at: now)
@@ -403,6 +436,8 @@ struct Publication: Sendable {
     var snapshot: Snapshot
     var credentials: [Secret<[UInt8]>?]
     var tls: [UpstreamTLS: NIOSSLContext]
+    /// TLS by port and listener; empty when no port is encrypted.
+    var securities: [[ListenerSecurity?]]
     var portIndex: [Int]
 }
 

@@ -39,6 +39,11 @@ extension Proxy {
                     HandedSocket(address: key.address, port: key.port, descriptor: copy))
             }
         }
+        for (key, descriptor) in openCheckSockets {
+            let copy = fcntl(descriptor, F_DUPFD, 3)
+            guard copy >= 0 else { continue }
+            handed.append(HandedSocket(address: key.address, port: key.port, descriptor: copy))
+        }
         return handed.sorted {
             ($0.address, $0.port, $0.descriptor) < ($1.address, $1.port, $1.descriptor)
         }

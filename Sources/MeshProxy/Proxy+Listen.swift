@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
+
 extension Proxy {
     /// Opens one socket for each loop on the same port; the kernel spreads connections over them.
     /// Nothing is accepted before `startAccepting`.
@@ -30,6 +32,20 @@ extension Proxy {
         } catch {
             throw ProxyError.cannotListen(address: address, port: port, reason: "\(error)")
         }
+    }
+
+    /// One socket that listens on `port` of `address`, that of a former process if there is one.
+    func listeningSocket(address: String, port: UInt16) throws(ListenFailure) -> Int32 {
+        var handed = takeHanded(address: address, port: port).map(\.descriptor)
+        if !handed.isEmpty {
+            let first = handed.removeFirst()
+            for other in handed { Glibc.close(other) }
+            return first
+        }
+        guard let place = InternetAddress(address, port: port) else {
+            throw ListenFailure.notAnAddress
+        }
+        return try Listener.open(place, sharing: false)
     }
 
     /// Lets sockets accept, once every loop knows what to do with a connection.

@@ -20,7 +20,7 @@ package actor Proxy {
     private let checker: HealthChecker
     private var listeners: [ListenKey: Listening] = [:]
     /// Ports on which other proxies ask over gRPC.
-    private var checkListeners: [ListenKey: any CheckListener] = [:]
+    private var checkListeners: [ListenKey: OpenCheck] = [:]
     private var listened = 0
     private var isStopping = false
     /// Reads the value of a credential; nil when there is none.
@@ -34,10 +34,17 @@ package actor Proxy {
 
     /// Sockets of a former process that no port was opened with yet.
     private var handed: [HandedSocket]
+    /// Whether connections are accepted: at once, unless a former process still does.
+    private var isAccepting: Bool
 
-    /// Every open listening socket with its place.
+    /// Every open listening socket of the loops with its place.
     var openListeners: [(key: ListenKey, sockets: [Listener])] {
         listeners.map { ($0.key, $0.value.sockets) }
+    }
+
+    /// Every other open listening socket with its place.
+    var openCheckSockets: [(key: ListenKey, descriptor: Int32)] {
+        checkListeners.map { ($0.key, $0.value.descriptor) }
     }
 
     /// The sockets that listen on `port` of `address` in a former process, each with the loop that
@@ -59,14 +66,22 @@ package actor Proxy {
         }
     }
 
-    /// Closes the sockets of a former process that this configuration has no use for.
-    package func dropHanded() {
+    /// Accepts from now on, on every port of the present snapshot. To be called once of a proxy
+    /// that was `handed` the sockets of a former process, which accepts on them until then; those
+    /// that this configuration has no use for are closed.
+    package func beginAccepting() {
+        guard !isAccepting, !isStopping else { return }
+        isAccepting = true
         for socket in handed { Glibc.close(socket.descriptor) }
         handed = []
+        startAccepting(listeners.values.flatMap(\.sockets))
     }
 
     /// Reads a value of a Secret of the snapshot in use, by the Secret's name and the value's.
     private var readSecret: @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
+    /// The certificates that listeners show.
+    private var certificates = CertificateBook()
+    private let report: @Sendable (String) -> Void
     /// Credential values by backend of the snapshot in use.
     private var credentials: [Secret<[UInt8]>?] = []
 
@@ -87,7 +102,8 @@ package actor Proxy {
     /// `report` gets what an operator should read, `record` what was recorded for a file;
     /// `wantKeys` has the keys of that name fetched and calls `keysSettled` in the end; `checks`
     /// asks policy engines over gRPC, which are unreachable without it, and `checkServer` is asked
-    /// by other proxies, without which no such port can be opened.
+    /// by other proxies, without which no such port can be opened; where sockets are `handed` over
+    /// by a former process, nothing is accepted before `beginAccepting`.
     ///
     /// **Errors** when the system has no more threads' worth of descriptors.
     package init(
@@ -100,7 +116,9 @@ package actor Proxy {
         handed: [HandedSocket] = []
     ) throws {
         self.handed = handed
+        isAccepting = handed.isEmpty
         self.readCredential = readCredential
+        self.report = report
         self.checks = checks
         self.checkServer = checkServer
         let log = AccessLog()
@@ -154,6 +172,13 @@ package actor Proxy {
         secret: @escaping @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
     ) async throws {
         let tls = try tlsContexts(of: next)
+        var certificates = certificates
+        do {
+            try certificates.prepare(
+                next.ports.flatMap(\.listeners).compactMap(\.tls), secret, report: report)
+        } catch {
+            throw ProxyError(description: "\(error)")
+        }
         let credentials = credentials(of: next, secret)
         var opened: [(ListenKey, Listening)] = []
         let openedChecks = try await openChecks(of: next)
@@ -167,13 +192,13 @@ package actor Proxy {
                 opened.append((key, Listening(number: number, sockets: sockets)))
             } catch {
                 for (_, listening) in opened { await close(listening.sockets) }
-                for (_, listener) in openedChecks { await listener.close() }
+                for (_, check) in openedChecks { await check.listener.close() }
                 throw error
             }
         }
         listened += opened.count
         for (key, listening) in opened { listeners[key] = listening }
-        for (key, listener) in openedChecks { checkListeners[key] = listener }
+        for (key, check) in openedChecks { checkListeners[key] = check }
 
         var portIndex = Array(repeating: -1, count: listened)
         for (index, port) in next.ports.enumerated() {
@@ -181,7 +206,8 @@ package actor Proxy {
             if let listening = listeners[key] { portIndex[listening.number] = index }
         }
         let publication = Publication(
-            snapshot: next, credentials: credentials, tls: tls, portIndex: portIndex)
+            snapshot: next, credentials: credentials, tls: tls,
+            securities: Self.securities(of: next, certificates), portIndex: portIndex)
         log.direct(to: next.telemetry.accessLog)
         // All loops at once: requests on two connections should not differ for long.
         await withTaskGroup { group in
@@ -193,6 +219,7 @@ package actor Proxy {
         await loops[0].sockets.run { checker.adopt(publication) }
         snapshot = next
         self.credentials = credentials
+        self.certificates = certificates
         readSecret = secret
         checks?.keepOnly(Self.checkPlaces(of: next))
 
@@ -203,11 +230,11 @@ package actor Proxy {
             await close(listening.sockets)
             listeners[key] = nil
         }
-        for (key, listener) in checkListeners where !Self.isAsked(key, in: next) {
+        for (key, check) in checkListeners where !Self.isAsked(key, in: next) {
             checkListeners[key] = nil
-            await listener.close()
+            await check.listener.close()
         }
-        if opened.isEmpty { return }
+        if opened.isEmpty || !isAccepting { return }
         startAccepting(opened.flatMap { $0.1.sockets })
     }
 
@@ -222,6 +249,44 @@ package actor Proxy {
             await loop.sockets.run {
                 if loop.shard.snapshot.version == version { loop.shard.adopt(credentials: fresh) }
             }
+        }
+    }
+
+    /// Reads certificates, keys and authorities again, and takes those that changed into use for
+    /// connections that are made from now on. What cannot be used changes nothing; it is reported
+    /// unless `isPatient`. Answers whether all could be used.
+    package func refreshCertificates(isPatient: Bool) async -> Bool {
+        let (isNew, isFaulty) = certificates.refresh(
+            readSecret, isPatient: isPatient, report: report)
+        guard isNew else { return !isFaulty }
+        let securities = Self.securities(of: snapshot, certificates)
+        let version = snapshot.version
+        for loop in loops {
+            await loop.sockets.run {
+                if loop.shard.snapshot.version == version { loop.adopt(securities) }
+            }
+        }
+        return !isFaulty
+    }
+
+    /// How the certificates of listeners stand: what they are called and when each ends.
+    package var certificateEnds: [(label: String, expires: WallTime)] {
+        var ends: [String: WallTime] = [:]
+        for (tls, security) in certificates.securities {
+            ends[tls.certificate.label] = security.expires
+        }
+        return ends.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// How often certificates that changed could not be used.
+    package var certificateFailures: UInt64 { certificates.failures }
+
+    private static func securities(
+        of snapshot: Snapshot, _ certificates: CertificateBook
+    ) -> [[ListenerSecurity?]] {
+        guard snapshot.ports.contains(where: { $0.speech == .https }) else { return [] }
+        return snapshot.ports.map { port in
+            port.listeners.map { $0.tls.flatMap { certificates.securities[$0] } }
         }
     }
 
@@ -240,8 +305,8 @@ package actor Proxy {
     /// Opens the ports of `next` on which other proxies ask over gRPC and that are not open yet.
     private func openChecks(
         of next: Snapshot
-    ) async throws -> [(ListenKey, any CheckListener)] {
-        var opened: [(ListenKey, any CheckListener)] = []
+    ) async throws -> [(ListenKey, OpenCheck)] {
+        var opened: [(ListenKey, OpenCheck)] = []
         for port in next.ports where port.speech == .extAuthzGRPC {
             let key = ListenKey(address: port.address, port: port.number)
             guard checkListeners[key] == nil else { continue }
@@ -249,7 +314,7 @@ package actor Proxy {
                 opened.append(
                     (key, try await openCheck(address: key.address, port: key.port)))
             } catch {
-                for (_, listener) in opened { await listener.close() }
+                for (_, check) in opened { await check.listener.close() }
                 throw error
             }
         }
@@ -323,8 +388,9 @@ package actor Proxy {
         isStopping = true
         for listening in listeners.values { await close(listening.sockets) }
         listeners = [:]
-        for listener in checkListeners.values { await listener.close() }
+        let open = checkListeners.values
         checkListeners = [:]
+        for check in open { await check.listener.close() }
         let isClean = await waitUntilDrained(timeout, sparesIdle)
         let checker = checker
         await loops[0].sockets.run { checker.stop() }

@@ -26,6 +26,10 @@ extension Fact {
         }
         lines += [
             "",
+            "The facts of a caller's certificate (`source.spiffe_id`, `source.namespace`) are "
+                + "known only on listeners that ask callers for certificates of a "
+                + "[TrustDomain](operating/tls.md); a rule that reads one elsewhere is reported in "
+                + "the same way.", "",
             "Facts about who the caller is (`source.identity`, `source.key`, `jwt.claims`) are "
                 + "known only where an [IdentityProvider](operating/identity.md) of that kind "
                 + "applies; a rule that reads one elsewhere is a mistake that is reported when the "

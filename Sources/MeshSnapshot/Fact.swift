@@ -16,6 +16,8 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     case sourceAddress
     /// Who the caller was verified to be, by an IdentityProvider.
     case sourceIdentity, sourceKeyID, sourceKeyOwner, sourceKeyScopes, jwtClaims
+    /// Which workload the caller proved to be, by its certificate.
+    case sourceSPIFFEID, sourceNamespace
     /// The request line and head.
     case requestMethod, requestPath, requestQuery, requestHost, requestHeaders
     /// What the mesh calls the request, when it came, and how large its body says to be.
@@ -23,7 +25,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     /// What the path asks for.
     case aiOperation
     /// What the body asks for.
-    case aiModel, aiStream, aiMaxTokens, aiTokensEstimated, aiToolCount
+    case aiModel, aiStream, aiMaxTokens, aiTokensEstimated, aiToolCount, aiTools
     /// What its data is.
     case dataLabels
     /// Where it is about to go.
@@ -39,6 +41,8 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .sourceKeyOwner: "source.key.owner"
         case .sourceKeyScopes: "source.key.scopes"
         case .jwtClaims: "jwt.claims"
+        case .sourceSPIFFEID: "source.spiffe_id"
+        case .sourceNamespace: "source.namespace"
         case .requestMethod: "request.method"
         case .requestPath: "request.path"
         case .requestQuery: "request.query"
@@ -53,6 +57,7 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .aiMaxTokens: "ai.max_tokens"
         case .aiTokensEstimated: "ai.tokens_estimated"
         case .aiToolCount: "ai.tool_count"
+        case .aiTools: "ai.tools"
         case .dataLabels: "data.labels"
         case .destinationBackend: "destination.backend"
         case .destinationProvider: "destination.provider"
@@ -68,10 +73,12 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
     package var stage: FactStage {
         switch self {
         case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes,
-            .jwtClaims, .requestMethod, .requestPath, .requestQuery, .requestHost,
-            .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation:
+            .jwtClaims, .sourceSPIFFEID, .sourceNamespace, .requestMethod, .requestPath,
+            .requestQuery, .requestHost, .requestHeaders, .requestID, .requestTime, .requestSize,
+            .aiOperation:
             .head
-        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels:
+        case .aiModel, .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .aiTools,
+            .dataLabels:
             .body
         case .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
             .destinationJurisdictions, .destinationHardware, .destinationAttested:
@@ -94,8 +101,10 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
             FactDeclaration(name, .list(.string), sizeMax: DataLabels.countMax)
         case .requestHeaders: FactDeclaration(name, .map(.string, .string), sizeMax: 100)
         case .sourceKeyScopes: FactDeclaration(name, .list(.string), sizeMax: 64)
+        case .aiTools: FactDeclaration(name, .list(.string), sizeMax: Self.toolsMax)
         case .jwtClaims: FactDeclaration(name, .map(.string, .dyn), sizeMax: 256)
         case .requestPath, .requestQuery: FactDeclaration(name, .string, sizeMax: 8_192)
+        case .sourceSPIFFEID, .sourceNamespace: FactDeclaration(name, .string, sizeMax: 2_048)
         case .sourceAddress, .sourceIdentity, .sourceKeyID, .sourceKeyOwner, .requestMethod,
             .requestHost, .requestID, .aiOperation, .aiModel, .destinationBackend,
             .destinationProvider, .destinationRegion, .destinationZone, .destinationHardware:
@@ -109,9 +118,10 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .sourceIdentity: .any
         case .sourceKeyID, .sourceKeyOwner, .sourceKeyScopes: .apiKeys
         case .jwtClaims: .tokens
+        case .sourceSPIFFEID, .sourceNamespace: .certificates
         case .sourceAddress, .requestMethod, .requestPath, .requestQuery, .requestHost,
             .requestHeaders, .requestID, .requestTime, .requestSize, .aiOperation, .aiModel,
-            .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .dataLabels,
+            .aiStream, .aiMaxTokens, .aiTokensEstimated, .aiToolCount, .aiTools, .dataLabels,
             .destinationBackend, .destinationProvider, .destinationRegion, .destinationZone,
             .destinationJurisdictions, .destinationHardware, .destinationAttested:
             nil
@@ -133,6 +143,11 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         case .jwtClaims:
             "the claims of the verified token, each of the type it has there: "
                 + "`jwt.claims.sub`, `'admins' in jwt.claims.groups`; absent without one"
+        case .sourceSPIFFEID:
+            "the SPIFFE ID of the workload that the caller's certificate proves it to be: "
+                + "`spiffe://example.org/ns/prod/agent`; absent without a certificate"
+        case .sourceNamespace:
+            "the namespace in that ID, what stands behind `/ns/`; absent without one"
         case .requestMethod: "the method as it was written: `POST`"
         case .requestPath: "the path in its canonical spelling, without the query"
         case .requestQuery: "what stands behind `?`, as it was written; empty when there is none"
@@ -156,6 +171,10 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
             "the largest bound on tokens that the body sets; absent when it sets none"
         case .aiTokensEstimated: "tokens that are reserved for the request, as limits do"
         case .aiToolCount: "how many tools the body offers"
+        case .aiTools:
+            "the names of those tools: `ai.tools.all(t, t in ['search', 'add'])`; of one that a "
+                + "server has built in, its type. Whoever reads it fails when there are more than "
+                + "128, or when a tool has no name that all servers would read alike"
         case .dataLabels:
             "the labels of its data, sorted, that ResidencyPolicies found on it; empty for none"
         case .destinationBackend: "`namespace/name` of the Backend it is about to go to"
@@ -174,6 +193,9 @@ package enum Fact: Int, CaseIterable, Sendable, Hashable {
         }
     }
 
+    /// The most tools whose names are told; servers of the OpenAI API take no more.
+    package static let toolsMax = 128
+
     /// What rules are compiled with. `Program.slots` lead to slots of a layout, and those to
     /// facts by `rawValue`.
     package static let environment = Environment(facts: allCases.map(\.declaration))
@@ -187,13 +209,16 @@ package enum IdentityKind: Sendable, Hashable {
     case tokens
     /// One of API keys.
     case apiKeys
+    /// None: the listener asks callers for certificates of a TrustDomain.
+    case certificates
 
     /// Whether `provider` is of the kind.
     package func includes(_ provider: IdentityProvider) -> Bool {
         switch self {
         case .any: true
         case .tokens: provider.readsTokens
-        case .apiKeys: !provider.readsTokens
+        case .apiKeys: provider.readsKeys
+        case .certificates: false
         }
     }
 }

@@ -32,6 +32,8 @@ package struct IdentityProvider: Sendable, Hashable {
         case tokens(TokenPolicy, KeySource)
         /// By API keys in a file.
         case apiKeys(file: String)
+        /// By the certificates that they connect with, as workloads of a TrustDomain.
+        case certificates
     }
 
     /// The provider of the given parts.
@@ -50,11 +52,17 @@ package struct IdentityProvider: Sendable, Hashable {
         case .apiKeys(let file):
             material = "API keys in \(file)"
             fingerprint = 0
+        case .certificates:
+            material = ""
+            fingerprint = 0
         }
     }
 
     /// Whether it reads tokens.
     package var readsTokens: Bool { if case .tokens = method { true } else { false } }
+
+    /// Whether it reads API keys.
+    package var readsKeys: Bool { if case .apiKeys = method { true } else { false } }
 }
 
 /// Where the public keys of an issuer come from.

@@ -47,6 +47,8 @@ package final class PolicyEngine: Sendable {
         case extAuthzHTTP(pathPrefix: [UInt8])
         /// The data API of the Open Policy Agent at this path, `/v1/data/…`.
         case opa(path: [UInt8])
+        /// Shown the text of a request at this path, it answers with data labels.
+        case classifier(path: [UInt8])
 
         /// The word that an operator writes.
         package var label: String {
@@ -54,6 +56,7 @@ package final class PolicyEngine: Sendable {
             case .extAuthzGRPC: "ExtAuthzGRPC"
             case .extAuthzHTTP: "ExtAuthzHTTP"
             case .opa: "OPA"
+            case .classifier: "classifier"
             }
         }
     }

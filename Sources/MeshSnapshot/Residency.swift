@@ -18,6 +18,8 @@ package struct ResidencyTable: Sendable {
     package let headers: [[UInt8]]
     /// The expressions that give labels to requests, in the order of their policies.
     package let sources: [LabelSource]
+    /// The services that are shown the text of requests and say which labels it carries.
+    package let classifiers: [Classifier]
     /// One for each endpoint of the snapshot; empty when there is no policy.
     package var gates: [ResidencyGate]
     /// Whether some source reads what only the body says.
@@ -29,6 +31,7 @@ package struct ResidencyTable: Sendable {
         policies = []
         headers = []
         sources = []
+        classifiers = []
         gates = []
         readsBody = false
     }
@@ -36,13 +39,15 @@ package struct ResidencyTable: Sendable {
     /// The table of `policies`, which are about `labels`, for the endpoints of a snapshot.
     package init(
         labels: [String], policies: [ResidencyPolicy], headers: [[UInt8]] = [],
-        sources: [LabelSource] = [], backends: [Backend], endpoints: [Endpoint]
+        sources: [LabelSource] = [], classifiers: [Classifier] = [], backends: [Backend],
+        endpoints: [Endpoint]
     ) {
         self.labels = labels
         self.policies = policies
         self.headers = headers
         self.sources = sources
-        readsBody = sources.contains { $0.readsBody }
+        self.classifiers = classifiers
+        readsBody = !classifiers.isEmpty || sources.contains { $0.readsBody }
         gates =
             policies.isEmpty
             ? []
@@ -72,6 +77,21 @@ package struct ResidencyTable: Sendable {
     /// The policies about any of `set`.
     package func policies(about set: DataLabels) -> [ResidencyPolicy] {
         policies.filter { set.contains(DataLabels(number: $0.label)) }
+    }
+}
+
+/// A service of somebody else that is shown the text of requests and answers with labels.
+package struct Classifier: Hashable, Sendable {
+    /// Its number among the engines, by which it is asked, waited for and remembered.
+    package var engine: EngineID
+    /// The labels that it may give, those of the policies that name it: while it says nothing, it
+    /// gives all of them.
+    package var labels: DataLabels
+
+    /// The classifier behind `engine`, which may give `labels`.
+    package init(engine: EngineID, labels: DataLabels) {
+        self.engine = engine
+        self.labels = labels
     }
 }
 

@@ -20,6 +20,8 @@ package struct ConnectionLimits: Sendable, Hashable {
     package var connectionsMax: Int
     /// Bytes of one event of an event stream.
     package var eventBytesMax: Int
+    /// Whether what callers say of where a request comes from is dropped.
+    package var replacesForwarded = false
     /// Bytes of memory of the process, or nil for what its container has.
     package var memoryBytesMax: Int?
     /// Bytes of bodies and answers that wait in the process.

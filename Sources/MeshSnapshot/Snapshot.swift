@@ -143,8 +143,10 @@ package struct Port: Sendable, Hashable {
 
 /// What is spoken on a port: traffic, or questions of other proxies about traffic of theirs.
 package enum PortSpeech: String, Sendable, Hashable, CaseIterable {
-    /// HTTP/1.1, to be routed.
+    /// HTTP, to be routed.
     case http = "HTTP"
+    /// The same within TLS.
+    case https = "HTTPS"
     /// Envoy's external authorisation over gRPC: the mesh is asked.
     case extAuthzGRPC = "pinion.dev/ext-authz-grpc"
     /// The same over plain HTTP.
@@ -153,15 +155,20 @@ package enum PortSpeech: String, Sendable, Hashable, CaseIterable {
     case authRequest = "pinion.dev/auth-request"
 
     /// Whether other proxies ask there whether requests may pass.
-    package var isAsked: Bool { self != .http }
+    package var isAsked: Bool {
+        switch self {
+        case .http, .https: false
+        case .extAuthzGRPC, .extAuthzHTTP, .authRequest: true
+        }
+    }
 
     /// Whether `fact` can be known of requests there.
     package func knows(_ fact: Fact) -> Bool {
-        if self == .http { return true }
+        if !isAsked { return true }
         // The other proxy decides where a request goes, and so what its data is.
         if fact.stage == .destination || fact == .dataLabels { return false }
         switch self {
-        case .http, .extAuthzGRPC: return true
+        case .http, .https, .extAuthzGRPC: return true
         // It says nothing of the caller's address.
         case .extAuthzHTTP: return fact != .sourceAddress
         // It never sends a body, or its length.
@@ -176,6 +183,8 @@ package struct Listener: Sendable, Hashable {
     package var name: String
     /// The hostname it serves, nil for every hostname.
     package var hostname: Hostname?
+    /// How it ends TLS, or nil when it does not.
+    package var tls: ListenerTLS?
     /// The routes attached to it.
     package var routes: RouteTable
     /// The logical models attached to it, by name, sorted by the bytes of the name; empty when
@@ -183,9 +192,13 @@ package struct Listener: Sendable, Hashable {
     package var models: [NamedModel]
 
     /// A listener of the given parts.
-    package init(name: String, hostname: Hostname?, routes: RouteTable, models: [NamedModel]) {
+    package init(
+        name: String, hostname: Hostname?, tls: ListenerTLS? = nil, routes: RouteTable,
+        models: [NamedModel]
+    ) {
         self.name = name
         self.hostname = hostname
+        self.tls = tls
         self.routes = routes
         self.models = models
     }

@@ -11,7 +11,7 @@ import MeshBasics
 /// `tokens_cached`, `tokens_reasoning`, `cost`, `currency`, `grpc_status`, `error_code`,
 /// `error_scope`, `limit`, `access_rule`, `fallback`, `truncated`, `client_aborted`,
 /// `usage_missing`, `limit_audited`, `access_audited`, `residency` (`labels`, `policies`,
-/// `hops`), `identity`, `identity_provider`, `client`, `user_agent`, `snapshot`.
+/// `hops`), `identity`, `identity_provider`, `spiffe_id`, `client`, `user_agent`, `snapshot`.
 ///
 /// What it never writes: headers beside the user agent, bodies, the query of a path, and the user
 /// name and password of an address. Paths and hosts are cut down here and not where they are
@@ -58,6 +58,7 @@ package struct AccessLogWriter: Sendable {
             if let caller = record.caller {
                 sink.name(",\"identity\":\"", caller.subject)
                 sink.name(",\"identity_provider\":\"", caller.provider)
+                sink.name(",\"spiffe_id\":\"", caller.workload)
             }
             sink.text(",\"client\":\"", client, limit: Limits.loggedTextBytes)
             sink.text(",\"user_agent\":\"", userAgent, limit: Limits.loggedTextBytes)

@@ -84,17 +84,21 @@ package struct ExchangeRecord: Sendable {
     }
 }
 
-/// Whom a provider knows a caller by. An object, so that a record of nobody is one word longer.
+/// Whom a provider knows a caller by, and the workload that its certificate names. An object, so
+/// that a record of nobody is one word longer.
 package final class CallerName: Sendable {
-    /// The provider, `namespace/name`.
-    package let provider: String
+    /// The provider, `namespace/name`, or nil when none knows the caller.
+    package let provider: String?
     /// Its name for the caller, or nil when it has none.
     package let subject: String?
+    /// The SPIFFE ID of the caller's certificate, or nil.
+    package let workload: String?
 
-    /// The name that `provider` has for a caller.
-    package init(provider: String, subject: String?) {
+    /// The name that `provider` has for a caller that connected as `workload`.
+    package init(provider: String?, subject: String?, workload: String? = nil) {
         self.provider = provider
         self.subject = subject
+        self.workload = workload
     }
 }
 

@@ -29,6 +29,8 @@ package struct MeshCounters: Hashable, Sendable {
     package var accessLogDropped: UInt64 = 0
     /// Recorded exchanges not written because the disk was behind.
     package var recordingsDropped: UInt64 = 0
+    /// Receipts of labelled data that were not written because the log could not keep up.
+    package var receiptsDropped: UInt64 = 0
 
     /// How short the process is of memory, descriptors or room, from 0 to 5.
     package var pressure: Int64 = 0
@@ -52,5 +54,6 @@ package struct MeshCounters: Hashable, Sendable {
         accessLogDropped &+= other.accessLogDropped
         recordingsDropped &+= other.recordingsDropped
         pressure = max(pressure, other.pressure)
+        receiptsDropped &+= other.receiptsDropped
     }
 }

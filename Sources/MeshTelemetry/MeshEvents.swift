@@ -231,6 +231,46 @@ package enum IdentityResult: UInt8, CaseIterable, Sendable {
     }
 }
 
+/// What became of a TLS handshake with a caller.
+package enum HandshakeResult: UInt8, CaseIterable, Sendable {
+    /// Both sides agreed.
+    case completed
+    /// The caller did not speak TLS.
+    case notTLS
+    /// What it said breaks TLS, or is too large.
+    case malformed
+    /// It named a host that no listener is for, or none.
+    case unknownName
+    /// It offered no protocol that is spoken within.
+    case noProtocol
+    /// It speaks no version or cipher that is allowed.
+    case version
+    /// It showed no certificate, or one that does not hold.
+    case certificate
+    /// It did not take our certificate.
+    case distrusted
+    /// It took too long.
+    case timeout
+    /// The caller closed in the middle of it.
+    case closed
+
+    /// The label value.
+    package var label: StaticString {
+        switch self {
+        case .completed: "completed"
+        case .notTLS: "not_tls"
+        case .malformed: "malformed"
+        case .unknownName: "unknown_name"
+        case .noProtocol: "no_protocol"
+        case .version: "version"
+        case .certificate: "certificate"
+        case .distrusted: "distrusted"
+        case .timeout: "timeout"
+        case .closed: "closed"
+        }
+    }
+}
+
 /// What a token was.
 package enum TokenType: UInt8, CaseIterable, Sendable {
     /// Read by the model.

@@ -48,9 +48,17 @@ package enum MetricCatalogue {
     static let snapshotLastSuccess = Metric(
         "pinion_snapshot_last_success_timestamp_seconds", .gauge, unit: "seconds",
         help: "When a snapshot was last taken into use, in seconds since the Unix epoch.")
+    static let certificateEnd = Metric(
+        "pinion_certificate_expiry_timestamp_seconds", .gauge, unit: "seconds",
+        labels: ["certificate"],
+        help: "When a certificate that listeners show ends, in seconds since the Unix epoch.")
+    static let certificateFailures = Metric(
+        "pinion_certificate_failures_total", .counter,
+        help: "Certificates, keys and authorities that changed and could not be used; what was "
+            + "read before stayed in use.")
     static let process = [
         buildInfo, startTime, residentMemory, cpu, openFiles, snapshotVersion, snapshotRejected,
-        snapshotLastSuccess,
+        snapshotLastSuccess, certificateEnd, certificateFailures,
     ]
 
     // MARK: The mesh
@@ -145,6 +153,9 @@ package enum MetricCatalogue {
     static let downstreamMalformed = Metric(
         "pinion_downstream_malformed_total", .counter,
         help: "Requests and connections of HTTP/2 that were ended because they break it.")
+    static let handshakes = Metric(
+        "pinion_tls_handshakes_total", .counter, labels: ["result"],
+        help: "TLS handshakes with callers by what became of them: completed, or why not.")
     static let usageMissing = Metric(
         "pinion_usage_missing_total", .counter,
         help: "Exchanges whose upstream did not say how many tokens it used.")
@@ -154,6 +165,10 @@ package enum MetricCatalogue {
     static let recordingsDropped = Metric(
         "pinion_recordings_dropped_total", .counter,
         help: "Recorded exchanges not written to the file because the disk was behind.")
+    static let receiptsDropped = Metric(
+        "pinion_residency_receipts_dropped_total", .counter,
+        help: "Receipts of labelled data not written because the writer was behind; a line in "
+            + "the log tells of the gap.")
     static let seriesDropped = Metric(
         "pinion_metric_series_dropped_total", .counter, labels: ["table"],
         help: "Lookups answered with the series called other because the table of label sets "
@@ -166,7 +181,8 @@ package enum MetricCatalogue {
         retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, pressure,
         turnstileRequests, turnstileStates, limitDecisions, limitUsage, limitEvictions,
         accessDecisions, engineAnswers, engineDuration, identityResults, truncations,
-        clientAborts, downstreamMalformed, usageMissing, accessLogDropped, recordingsDropped,
+        clientAborts, downstreamMalformed, handshakes, usageMissing, accessLogDropped,
+        recordingsDropped, receiptsDropped,
         seriesDropped, pageTruncated,
     ]
 

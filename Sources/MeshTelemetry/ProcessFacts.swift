@@ -22,6 +22,25 @@ package struct ProcessFacts: Hashable, Sendable {
     /// When a snapshot was last taken into use; nil when none was yet.
     package var snapshotTakenAt: WallTime?
 
+    /// When each certificate that listeners show ends, by what it is called.
+    package var certificateEnds: [CertificateEnd] = []
+    /// Certificates that changed and could not be used.
+    package var certificateFailures: UInt64 = 0
+
+    /// When a certificate ends.
+    package struct CertificateEnd: Hashable, Sendable {
+        /// What it is called.
+        package var label: String
+        /// Its end.
+        package var time: WallTime
+
+        /// The certificate `label` ends at `time`.
+        package init(label: String, time: WallTime) {
+            self.label = label
+            self.time = time
+        }
+    }
+
     /// The facts of a process that has only begun.
     package init(version: String, startedAt: WallTime) {
         self.version = version

@@ -25,6 +25,14 @@ extension MetricsPage {
             begin(MetricCatalogue.snapshotLastSuccess)
             sample(LabelText(), nanoseconds: UInt64(max(0, taken.nanoseconds)))
         }
+        begin(MetricCatalogue.certificateEnd)
+        for end in facts.certificateEnds {
+            sample(
+                LabelText(MetricCatalogue.certificateEnd.labels, [LabelValue.bounded(end.label)]),
+                nanoseconds: UInt64(max(0, end.time.nanoseconds)))
+        }
+        begin(MetricCatalogue.certificateFailures)
+        sample(LabelText(), facts.certificateFailures)
     }
 
     /// What has no labels or a few fixed ones. These are shown at zero too: an alert on a
@@ -46,9 +54,16 @@ extension MetricsPage {
         plain(MetricCatalogue.retryBudgetExhausted, mesh.retryBudgetExhausted)
         plain(MetricCatalogue.clientAborts, mesh.clientAborts)
         plain(MetricCatalogue.downstreamMalformed, mesh.downstreamMalformed)
+        begin(MetricCatalogue.handshakes)
+        for result in HandshakeResult.allCases {
+            sample(
+                LabelText(MetricCatalogue.handshakes.labels, [result.label.description]),
+                metrics.handshakes[0, Int(result.rawValue)])
+        }
         plain(MetricCatalogue.usageMissing, mesh.usageMissing)
         plain(MetricCatalogue.accessLogDropped, mesh.accessLogDropped)
         plain(MetricCatalogue.recordingsDropped, mesh.recordingsDropped)
+        plain(MetricCatalogue.receiptsDropped, mesh.receiptsDropped)
         begin(MetricCatalogue.refusals)
         let codes = metrics.errors.codes.map(\.description)
         for number in codes.indices.sorted(by: { codes[$0] < codes[$1] }) {

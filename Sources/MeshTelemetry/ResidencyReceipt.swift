@@ -48,6 +48,8 @@ package final class ResidencyReceipt: Sendable {
             case mirror
             /// A question to a policy engine, which is told of the request.
             case engine
+            /// The text of the request, shown to a classifier.
+            case classifier
 
             /// The word in records.
             package var label: StaticString {
@@ -58,11 +60,17 @@ package final class ResidencyReceipt: Sendable {
                 case .resume: "resume"
                 case .mirror: "mirror"
                 case .engine: "engine"
+                case .classifier: "classifier"
                 }
             }
 
             /// Whether it is an attempt, of which it is known whether it went out.
-            var isAttempt: Bool { self != .mirror && self != .engine }
+            var isAttempt: Bool {
+                switch self {
+                case .first, .retry, .fallback, .resume: true
+                case .mirror, .engine, .classifier: false
+                }
+            }
         }
 
         /// A hop of the given parts.

@@ -86,6 +86,8 @@ package struct ResidencyReport: Sendable {
     package private(set) var findingCount = 0
     /// The first of them, in the order of the records.
     package private(set) var findings: [Finding] = []
+    /// Receipts that could not be written in the time that is asked about, or near it.
+    package private(set) var missing = 0
     /// When the first record of any kind began.
     package private(set) var firstRecord: WallTime?
     /// When the last record of any kind began.
@@ -98,6 +100,20 @@ package struct ResidencyReport: Sendable {
     package mutating func note(recordAt time: WallTime) {
         firstRecord = min(firstRecord ?? time, time)
         lastRecord = max(lastRecord ?? time, time)
+    }
+
+    /// Receipts were lost, `count` of them, between the two moments.
+    package mutating func take(gap count: Int, from start: WallTime, to end: WallTime) {
+        if let since = question.since, end < since { return }
+        if let until = question.until, start >= until { return }
+        missing += count
+    }
+
+    /// Whether records cover all of the time that is asked about, as far as they can tell. About
+    /// the time before the first record nothing is known; without a beginning that is no matter.
+    package var isComplete: Bool {
+        guard missing == 0, let first = firstRecord else { return false }
+        return question.since.map { $0 >= first } ?? true
     }
 
     /// Takes one record with a receipt.
@@ -179,6 +195,27 @@ extension ResidencyReport.Places {
 
     private static func matches(_ pattern: String, _ region: String) -> Bool {
         pattern.hasSuffix("*") ? region.hasPrefix(pattern.dropLast()) : pattern == region
+    }
+}
+
+/// What a report reads of a line about receipts that were lost.
+package struct GapLine: Decodable, Hashable, Sendable {
+    /// When that was told.
+    package var time: String
+    /// What was lost.
+    package var gap: Gap
+
+    /// What was lost.
+    package struct Gap: Decodable, Hashable, Sendable {
+        /// How many receipts.
+        package var records: Int
+        /// Since when.
+        package var since: String
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case time
+        case gap = "residency_gap"
     }
 }
 

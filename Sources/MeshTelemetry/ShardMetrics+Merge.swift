@@ -7,6 +7,7 @@ extension ShardMetrics {
     /// are sums, and endpoint states are the highest that any shard sees (each shard judges the
     /// same endpoints by its own traffic).
     package mutating func merge(_ other: ShardMetrics) {
+        handshakes.add(other.handshakes, row: 0, to: 0)
         mesh.merge(other.mesh)
         let routeNumbers = routes.merge(other.routes)
         let modelNumbers = models.merge(other.models)

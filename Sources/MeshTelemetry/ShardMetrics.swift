@@ -62,6 +62,9 @@ package struct ShardMetrics: Sendable {
     var engineResults = CounterBank(width: EngineResult.allCases.count)
     var engineDurations = HistogramBank(.engineDuration)
 
+    /// By `HandshakeResult`, in one row.
+    var handshakes = CounterBank(width: HandshakeResult.allCases.count)
+
     /// By backend and `AttemptResult`, `RetryReason`, `EjectionReason`, `CoolDownReason`,
     /// `PassingOver`, `EndpointState`.
     var attempts = CounterBank(width: AttemptResult.allCases.count)
@@ -155,6 +158,11 @@ package struct ShardMetrics: Sendable {
         identityCounts.add(1, row: Int(series.number), column: Int(result.rawValue))
     }
 
+    /// Counts a handshake with a caller.
+    package mutating func countHandshake(_ result: HandshakeResult) {
+        handshakes.add(1, row: 0, column: Int(result.rawValue))
+    }
+
     /// Makes a row in every bank for every number given out.
     mutating func growBanks() {
         if backendOfRoute.isEmpty { backendOfRoute.append(0) }
@@ -173,6 +181,7 @@ package struct ShardMetrics: Sendable {
         limitCounts.grow(to: limits.count)
         accessCounts.grow(to: access.count)
         identityCounts.grow(to: identity.count)
+        handshakes.grow(to: 1)
         engineResults.grow(to: engines.count)
         engineDurations.grow(to: engines.count)
         attempts.grow(to: backends.count)

@@ -103,6 +103,10 @@ actor AdminPages {
         let state = await controller.status
         facts.snapshotsRejected = state.rejected
         facts.snapshotTakenAt = state.publishedAt
+        facts.certificateEnds = await proxy.certificateEnds.map { end in
+            .init(label: end.label, time: end.expires)
+        }
+        facts.certificateFailures = await proxy.certificateFailures
         let page = PrometheusText.render(await proxy.metrics(), process: facts, format: format)
         return AdminAnswer(type: "\(format.contentType)", body: page)
     }

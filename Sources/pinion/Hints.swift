@@ -8,10 +8,10 @@ enum Hints {
     static func listening(_ snapshot: Snapshot) -> [String] {
         snapshot.ports.map { port in
             let names = port.listeners.map(\.name).joined(separator: ", ")
-            guard port.speech == .http else {
+            guard !port.speech.isAsked else {
                 return "answering \(port.speech.rawValue) on \(authority(port)) (\(names))"
             }
-            return "listening on http://\(authority(port)) (\(names))"
+            return "listening on \(scheme(port))://\(authority(port)) (\(names))"
         }
     }
 
@@ -25,7 +25,7 @@ enum Hints {
                   curl http://\(admin)/metrics     what happened so far
                 """
         }
-        let base = "http://\(authority(port))/v1"
+        let base = "\(scheme(port))://\(authority(port))/v1"
         let messages = #""messages":[{"role":"user","content":"Hello"}]"#
         let body = #"{"model":"\#(model)","stream":true,\#(messages)}"#
         return """
@@ -57,6 +57,10 @@ enum Hints {
             }
         }
         return nil
+    }
+
+    private static func scheme(_ port: Port) -> String {
+        port.speech == .https ? "https" : "http"
     }
 
     private static func authority(_ port: Port) -> String {

@@ -77,6 +77,7 @@ enum Listings {
             switch provider.method {
             case .tokens(let policy, _): ("jwt", policy.issuer)
             case .apiKeys(let file): ("apiKeys", URL(filePath: file).standardized.path)
+            case .certificates: ("clientCertificate", "TLS")
             }
         let age = state?.freshAt.map { "\(Int((now - $0).seconds))s" }
         return [

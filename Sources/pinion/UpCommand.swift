@@ -57,8 +57,9 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let started = LiveWorld.now()
-        Process.raiseFileLimit()
         let handover = Handover()
+        let program = Successor.ownProgram()
+        Process.raiseFileLimit()
         let requestsToStop = Process.requestsToStop()
         let place = try AdminPlace(admin, option: "--admin")
         let token = try AdminToken.forServer(adminTokenFile, at: place)
@@ -87,12 +88,9 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err("nothing was started: \(Terminal.count(error.lines.count, "problem"))")
             throw Terminal.wrongConfiguration
         }
-        if let handover {
-            await proxy.dropHanded()
-            await proxy.take(await handover.loaded())
-        }
+        if let handover { await proxy.take(await handover.loaded()) }
         Process.onHangup { Task { await controller.reload(always: true) } }
-        let upgrader = Upgrader(proxy)
+        let upgrader = Upgrader(proxy, program: program)
         Process.onUpgrade {
             Task {
                 do { _ = try await upgrader.upgrade() } catch { Terminal.log("\(error)") }
@@ -112,6 +110,7 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err(Hints.text(snapshot, admin: shown))
         }
 
+        await proxy.beginAccepting()
         await upgrader.allow(admin: server.descriptor)
         await handover?.ready()
         ServiceNotice.ready()

@@ -78,6 +78,20 @@ def serve():
 
 
 @pytest.fixture
+def stand_up():
+    """stand_up(engine): ends the engine after the test."""
+    engines = []
+
+    def keep(made):
+        engines.append(made)
+        return made
+
+    yield keep
+    for made in engines:
+        made.end()
+
+
+@pytest.fixture
 def issue():
     """issue(*keys): an issuer of tokens that the test scripts."""
     issuers = []

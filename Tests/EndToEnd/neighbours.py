@@ -172,7 +172,7 @@ class Nginx(Child):
     def __init__(self, folder, upstream, asked):
         self.port = free_port()
         program = shutil.which("nginx") or "/usr/sbin/nginx"
-        assert os.access(program, os.X_OK), "nginx is not installed: run Scripts/nginx.sh"
+        assert os.access(program, os.X_OK), "nginx is not installed: run Scripts/peers.sh"
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "nginx.conf"
         file.write_text(

@@ -47,20 +47,6 @@ def judging(port, speech, *others, rules=None):
 
 
 @pytest.fixture
-def stand_up():
-    """stand_up(engine): ends the engine after the test."""
-    engines = []
-
-    def make(made):
-        engines.append(made)
-        return made
-
-    yield make
-    for made in engines:
-        made.end()
-
-
-@pytest.fixture
 def neighbour(tmp_path):
     """neighbour(speech, upstream, asked): a running proxy of somebody else."""
     children = []

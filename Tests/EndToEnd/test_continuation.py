@@ -157,7 +157,7 @@ def test_three_servers_write_one_answer(start, serve):
 def test_many_streams_survive_a_killed_server(start, simulate):
     first, second = simulate("chat"), simulate("chat")
     mesh = start(*offer(first, second, "AssistantMessage"))
-    options = {"extra_headers": {"x-sim-interval-ms": "5", "x-sim-tokens": "80"}}
+    options = {"extra_headers": {"x-sim-interval-ms": "30", "x-sim-tokens": "80"}}
     client = mesh.openai()
     stories = [Story(client, **options) for _ in range(20)]
     for story in stories:

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -196,7 +197,7 @@ def test_nothing_that_can_be_printed_holds_a_secret(start, serve, tmp_path):
         model("b", target("file")),
         model("chat", target("secret")),
         route("web", rule("web", matches=matches, filters=filters)),
-        secret("all", token="hunter2-in-a-secret"),
+        secret("all", **{"token": "hunter2-in-a-secret", "tls.key": "hunter2-in-a-key"}),
         identity_provider("Model", "keys", "a", apiKeys={"file": str(keys)}),
         environment={"SOME_KEY": "hunter2-in-the-environment"},
     )
@@ -218,14 +219,13 @@ def test_nothing_that_can_be_printed_holds_a_secret(start, serve, tmp_path):
 
     admin = f"127.0.0.1:{gateway.admin}"
     printed = {}
-    for kind in (
-        "listeners routes models backends endpoints limits access identity status snapshot"
-    ).split():
+    kinds = re.search(r"\(values: ([^)]*)\)", run("get", "--help")[1]).group(1)
+    for kind in re.split(r",\s+", kinds):
         for output in ("text", "json", "yaml"):
             code, text, error = run("get", kind, "-o", output, "--admin", admin)
             assert code == 0, (kind, error)
             printed[f"get {kind} {output}"] = text
-    for path in ("/metrics", "/recordings", "/snapshot"):
+    for path in ("/", "/metrics", "/recordings", "/snapshot"):
         status, _, body = request(gateway.admin, "GET", path)
         assert status == 200
         printed[path] = body.decode()
@@ -233,15 +233,33 @@ def test_nothing_that_can_be_printed_holds_a_secret(start, serve, tmp_path):
         lambda: len(gateway.access_log()) >= 5 and gateway.access_log(), "the records")]
     for number in ids:
         printed[f"explain {number}"] = run("explain", number, "--admin", admin)[1]
+        printed[f"recording {number}"] = request(
+            gateway.admin, "GET", f"/recordings/{number}")[2].decode()
     written = gateway.folder / "mesh.yaml"
     printed["check"] = "".join(map(str, run("check", written)))
     printed["plan"] = "".join(map(str, run("plan", "-f", written, "--admin", admin)))
-    printed["key list"] = run("key", "list", "--file", keys, "-o", "json")[1]
+    for output in ("text", "json"):
+        printed[f"key list {output}"] = run("key", "list", "--file", keys, "-o", output)[1]
+    for arguments in (("-f", written), ("-f", written, "-o", "json"), ("--admin", admin)):
+        printed[f"prove {arguments[-1]}"] = "".join(
+            map(str, run("prove", "residency", "--paths", *arguments)))
+    log = tmp_path / "access.log"
+    log.write_text("".join(json.dumps(record) + "\n" for record in gateway.access_log()))
+    printed["report"] = "".join(map(str, run("report", "residency", log)))
     wait_until(lambda: recording.exists() and ids[-1] in recording.read_text(), "the recording")
     printed["recording"] = recording.read_text()
     printed["replay"] = "".join(map(str, run("replay", recording)))
+    # A secret where none belongs, in a change that is refused.
+    text = written.read_text()
+    changed = re.sub(r'\{\s*"env": "SOME_KEY"\s*\}', '"hunter2-misplaced"', text)
+    assert changed != text
+    written.write_text(changed)
+    printed["get status after it"] = wait_until(
+        lambda: (found := run("get", "status", "-o", "json", "--admin", admin)[1])
+        and "credential" in found and found, "the refusal")
     printed["log"] = gateway.output()
-    hidden = ["hunter2-in-a-file", "hunter2-in-the-environment", "hunter2-in-a-secret", key[20:]]
+    hidden = ["hunter2-misplaced", "hunter2-in-a-key", "hunter2-in-a-file", key[20:]]
+    hidden += ["hunter2-in-the-environment", "hunter2-in-a-secret"]
     hidden += ["canary", "hunter2-said", "a" * 40]
     # What stands in a filter or a match is in the configuration, which recordings copy.
     beside = ["hunter2-in-a-filter", "hunter2-in-a-match"]

@@ -3,9 +3,12 @@
 
 import json
 import re
+import ssl
+import subprocess
 
 import pytest
 
+import secure
 from children import free_port, wait_until
 from engines import OPA
 from pinion import ROOT, run
@@ -185,6 +188,37 @@ def test_identity_knows_keys_and_tokens_and_counts_each_caller(start, simulate, 
         pass
     assert ask(chat) == 429
     assert ask(issuer.token(groups=["staff"])) == 200
+
+
+def test_tls_lets_workloads_in(start, simulate, tmp_path):
+    server = simulate("tiny")
+    folder = tmp_path / "certificates"
+    script = EXAMPLES / "tls" / "certificates.sh"
+    subprocess.run([script, folder], check=True, timeout=30)
+    written = (EXAMPLES / "tls" / "mesh.yaml").read_text().replace("/tmp/pinion-tls", str(folder))
+    gateway = start(
+        text=lambda gateway: written.replace("8443", str(gateway.port)).replace(
+            "9101", str(server.port)
+        )
+    )
+
+    def client(name=None):
+        context = ssl.create_default_context(cafile=folder / "root.crt")
+        if name:
+            context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
+        return context
+
+    path = "/v1/models"
+    status, _, body = secure.get(gateway.port, client("agent"), "localhost", path)
+    assert (status, json.loads(body)["data"][0]["id"]) == (200, "tiny")
+    assert secure.get(gateway.port, client("other"), "localhost", path)[0] == 403
+    assert secure.fails(gateway.port, client(), "localhost") is not None
+    before = secure.serial_shown(gateway.port, client("agent"), "localhost")
+    subprocess.run([script, folder], check=True, timeout=30)
+    wait_until(
+        lambda: secure.serial_shown(gateway.port, client("agent"), "localhost") != before,
+        "rotation",
+    )
 
 
 def test_policy_engine_bounds_a_team_by_rego(run_example):

@@ -36,20 +36,6 @@ decision := {
 """
 
 
-@pytest.fixture
-def stand_up():
-    """stand_up(engine): ends the engine after the test."""
-    engines = []
-
-    def keep(made):
-        engines.append(made)
-        return made
-
-    yield keep
-    for made in engines:
-        made.end()
-
-
 def chat(port, *others):
     """A model `chat` on the server at `port`, and `others`."""
     return [ai_backend("servers", port), model("chat", target("servers", model="tiny")), *others]

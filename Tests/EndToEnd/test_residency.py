@@ -2,6 +2,7 @@
 """ResidencyPolicies on real sockets: where labelled data goes, what is refused, proved and told."""
 
 import json
+import os
 
 import pytest
 
@@ -13,6 +14,8 @@ from configuration import (
     ai_backend,
     backend,
     gateway,
+    identity_provider,
+    mesh,
     model,
     resource,
     route,
@@ -21,6 +24,7 @@ from configuration import (
     text,
     to,
 )
+from engines import HTTPAuthz
 from pinion import run
 
 PHI = {"x-data-label": "phi"}
@@ -297,6 +301,50 @@ def test_each_way_of_giving_a_label_holds(start, simulate, given):
     assert asked(us, eu) == [0, 5]
 
 
+def spread(us, eu):
+    """A Model of which nearly all requests go to `us` when they may."""
+    return [
+        placed("us", "us-1", us.port),
+        placed("eu", "eu-1", eu.port),
+        model(
+            "chat",
+            target("us", weight=1000, model="tiny"),
+            target("eu", weight=1, model="tiny"),
+        ),
+    ]
+
+
+def test_a_claim_of_a_token_gives_a_label(start, simulate, issue):
+    us, eu, issuer = simulate("tiny"), simulate("tiny"), issue()
+    jwt = {"issuer": issuer.url, "audiences": ["mesh"]}
+    proxy = start(
+        *spread(us, eu),
+        identity_provider("Gateway", "corp", "mesh", jwt=jwt),
+        residency(sources=[{"expression": "jwt.claims.data"}]),
+    )
+    for _ in range(5):
+        shown = {"authorization": f"Bearer {issuer.token(data='phi')}"}
+        assert proxy.chat("chat", shown, max_tokens=2)[0] == 200
+    assert asked(us, eu) == [0, 5]
+    # A token that says nothing of its data may be about anything.
+    shown = {"authorization": f"Bearer {issuer.token()}"}
+    assert proxy.chat("chat", shown, max_tokens=2)[0] == 200
+    assert asked(us, eu) == [0, 6]
+
+
+def test_an_embedding_goes_where_its_text_may(start, simulate):
+    us, eu = simulate("tiny"), simulate("tiny")
+    proxy = start(*spread(us, eu), residency())
+    body = json.dumps({"model": "chat", "input": "a patient"})
+    fields = {"content-type": "application/json"}
+    for _ in range(5):
+        assert proxy.request("POST", "/v1/embeddings", body, {**PHI, **fields})[0] == 200
+    assert asked(us, eu) == [0, 5]
+    for _ in range(5):
+        assert proxy.request("POST", "/v1/embeddings", body, fields)[0] == 200
+    assert asked(us, eu)[0] > 0
+
+
 def report(proxy, folder, *arguments):
     """`pinion report residency` on the access log of `proxy`."""
     log = folder / "access.log"
@@ -322,7 +370,11 @@ def test_reports_say_whether_labelled_data_left(start, simulate, tmp_path):
         proxy, tmp_path, "--since", "90d", "--label", "phi", "--outside", "EU"
     )
     assert code == 0, output + error
-    assert "answer: no data of label phi went outside of EU" in output
+    # Ninety days ago there was no mesh, and no record of what happened then.
+    assert (
+        "answer: not known; as far as these records tell, no data of label phi went outside of EU"
+        in output
+    )
     assert "3 labelled requests, 1 refused for want of a place, 0 hops not made" in output
     assert "nothing is known of the time between" in output
     code, output, _ = report(proxy, tmp_path, "--inside", "US", "-o", "json")
@@ -335,3 +387,189 @@ def test_reports_say_whether_labelled_data_left(start, simulate, tmp_path):
         log.write('{"time":"2026-01-01T00:00:00.000Z","residency":{"labels":["phi"]')
     code, output, _ = run("report", "residency", tmp_path / "access.log")
     assert code == 1 and "1 line with a receipt cannot be read" in output
+
+
+def test_reports_know_what_they_cannot_know(start, simulate, tmp_path):
+    eu = simulate("tiny")
+    proxy = start(
+        ai_backend("eu", eu.port, labels={"region": "eu-1", "jurisdiction": "EU"}),
+        model("chat", target("eu", model="tiny")),
+        residency(),
+    )
+    for _ in range(2):
+        assert proxy.chat("chat", PHI, max_tokens=1)[0] == 200
+    receipts(proxy, 2)
+    code, output, _ = report(proxy, tmp_path, "--label", "phi", "--outside", "EU")
+    assert code == 0 and "answer: no data of label phi went outside of EU" in output
+    log = tmp_path / "access.log"
+    gap = (
+        '{"time":"2026-01-01T00:00:09.000Z","residency_gap":'
+        '{"records":3,"since":"2026-01-01T00:00:05.000Z"}}\n'
+    )
+    log.write_text(gap + proxy.output(), encoding="utf-8")
+    code, output, _ = run("report", "residency", "--outside", "EU", log)
+    assert code == 1
+    assert "records missing: 3 receipts could not be written" in output
+    assert "answer: not known" in output
+    # A gap before the time that is asked about is no matter.
+    code, output, _ = run(
+        "report", "residency", "--since", "2026-01-01T00:00:10Z", "--outside", "EU", "-o", "json",
+        log,
+    )
+    found = json.loads(output)
+    assert code == 0 and found["missing"] == 0 and found["complete"] is True
+
+
+def test_labelled_data_waits_while_receipts_cannot_be_written(start, simulate, tmp_path):
+    eu = simulate("tiny")
+    log = tmp_path / "receipts"
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        proxy = start(
+            placed("eu", "eu-1", eu.port),
+            model("chat", target("eu", model="tiny")),
+            residency(),
+            mesh(accessLog={"output": "file", "path": str(log)}, drainTimeout="2s"),
+            # Each event loop learns of it with what it writes next.
+            arguments=["--concurrency", "1"],
+        )
+        assert proxy.chat("chat", PHI, max_tokens=1)[0] == 200
+        wait_until(lambda: b'"residency"' in os.read(reader, 1 << 20), "the receipt")
+    finally:
+        # Nobody reads any more, so nothing can be written.
+        os.close(reader)
+    wait_until(lambda: proxy.chat("chat", PHI, max_tokens=1)[0] == 503, "the refusal")
+    status, _, body = proxy.chat("chat", PHI, max_tokens=1)
+    assert status == 503
+    error = json.loads(body)["error"]
+    assert error["code"] == "residency-denied" and "receipt" in error["message"]
+    sent = len(eu.requests())
+    # What carries no label goes on.
+    assert proxy.chat("chat", max_tokens=1)[0] == 200
+    assert len(eu.requests()) == sent + 1
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        wait_until(lambda: proxy.chat("chat", PHI, max_tokens=1)[0] == 200, "the receipts")
+        told = bytearray()
+
+        def gap():
+            try:
+                told.extend(os.read(reader, 1 << 20))
+            except BlockingIOError:
+                pass
+            return b"residency_gap" in told
+
+        wait_until(gap, "the gap")
+    finally:
+        os.close(reader)
+
+
+@pytest.fixture
+def reader():
+    """reader(labels): a classifier that finds the labels `labels(text)`."""
+    made = []
+
+    def make(labels):
+        def verdict(handler, body):
+            return 200, [("content-type", "application/json")], labels(body)
+
+        class Reader(HTTPAuthz):
+            def decide(self, handler, body):
+                self.asked.append((handler.command, handler.path, body))
+                return verdict(handler, body)
+
+        made.append(Reader(None))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.end()
+
+
+def test_a_classifier_reads_the_text_and_decides_where_it_goes(start, simulate, reader):
+    us, eu = simulate("tiny"), simulate("tiny")
+
+    def labels(body):
+        if b"broken" in body:
+            return b"{}"
+        if b"stranger" in body:
+            return b'{"labels":["pii"]}'
+        return b'{"labels":["phi"]}' if b"patient" in body else b'{"labels":[]}'
+
+    service = reader(labels)
+    classifier = {
+        "backendRef": {"name": "reader"},
+        "path": "/labels",
+        "timeout": "2s",
+        "cache": {"ttl": "1h"},
+    }
+    resources = [
+        placed("us", "us-1", us.port),
+        placed("eu", "eu-1", eu.port),
+        backend("reader", service.port, labels={"region": "eu-2"}),
+        model("chat", target("us", model="tiny"), fallbacks=[target("eu", model="tiny")]),
+        residency(sources=[{"classifier": classifier}]),
+    ]
+    proxy = start(*resources, arguments=["--concurrency", "1"])
+
+    def chat(text):
+        messages = [{"role": "user", "content": text}]
+        body = json.dumps({"model": "chat", "messages": messages, "max_tokens": 1})
+        return proxy.request(
+            "POST", "/v1/chat/completions", body, {"content-type": "application/json"}
+        )
+
+    assert chat("the weather")[0] == 200
+    assert asked(us, eu) == [1, 0]
+    assert chat("a patient with a cough")[0] == 200
+    assert asked(us, eu) == [1, 1]
+    method, path, body = service.asked[1]
+    assert (method, path) == ("POST", "/labels")
+    assert json.loads(body)["messages"][0]["content"] == "a patient with a cough"
+    # Remembered by the text; a failure is not, and counts as labelled.
+    assert chat("a patient with a cough")[0] == 200
+    assert len(service.asked) == 2 and asked(us, eu) == [1, 2]
+    assert chat("broken")[0] == 200 and chat("broken")[0] == 200
+    assert len(service.asked) == 4 and asked(us, eu) == [1, 4]
+    status, _, body = chat("stranger")
+    assert status == 403 and json.loads(body)["error"]["code"] == "residency-denied"
+    hops = receipts(proxy, 4)[0]["hops"]
+    assert [(h["kind"], h["region"]) for h in hops] == [
+        ("classifier", "eu-2"), ("fallback", "eu-1"),
+    ]
+    # It does not answer: everything is labelled.
+    service.delay = 4
+    assert chat("the weather today")[0] == 200
+    assert asked(us, eu) == [1, 5]
+    resources[2]["spec"]["labels"]["region"] = "us-1"
+    proxy.write(resources)
+    code, output, _ = run("prove", "residency", "-f", proxy.folder, "--paths")
+    assert code == 1 and "text for classifier default/reader" in output
+
+
+def test_collections_of_a_vector_store_are_labelled(start, serve):
+    eu, us = serve(), serve()
+    proxy = start(
+        backend("store", us.port, labels={"region": "us-1"}),
+        route("vectors", rule("store")),
+        residency(sources=[{"collections": ["patients", "wards-*"]}]),
+    )
+    assert proxy.request("POST", "/collections/open/points/search", b"{}")[0] == 200
+    for path in ["/collections/patients/points/search", "/collections/w%61rds-3/points"]:
+        status, _, body = proxy.request("POST", path, b"{}")
+        assert (status, json.loads(body)["code"]) == (403, "residency-denied")
+    assert [seen.target for seen in us.requests] == ["/collections/open/points/search"]
+    proxy.write(
+        [
+            backend("store", eu.port, labels={"region": "eu-1"}),
+            route("vectors", rule("store")),
+            residency(sources=[{"collections": ["patients", "wards-*"]}]),
+        ]
+    )
+    wait_until(
+        lambda: proxy.request("POST", "/collections/patients/points/search", b"{}")[0] == 200,
+        "the reload",
+    )
+    receipt = receipts(proxy, 3)[-1]
+    assert receipt["labels"] == ["phi"] and receipt["hops"][0]["region"] == "eu-1"

@@ -150,6 +150,22 @@ def test_redirects_answer_without_an_upstream(world, redirect, location, status)
 
 
 @pytest.mark.parametrize(
+    ("hostname", "query", "kept"),
+    [
+        ("b.example", "api_key=secret-7&x=1", "?x=1"),
+        ("b.example", "Key=secret-7", ""),
+        ("a.example", "api_key=secret-7", "?api_key=secret-7"),
+    ],
+)
+def test_a_redirect_to_another_host_leaves_credentials_behind(world, hostname, query, kept):
+    redirect = {"hostname": hostname}
+    filters = [{"type": "RequestRedirect", "requestRedirect": redirect}]
+    gateway, _ = world([route("site", rule(matches=[path("/old")], filters=filters))], [])
+    _, fields, _ = gateway.request("GET", f"/old/x?{query}", headers={"Host": "a.example"})
+    assert fields["location"].endswith(f":{gateway.port}/old/x{kept}")
+
+
+@pytest.mark.parametrize(
     ("rewrite", "target", "host"),
     [
         (

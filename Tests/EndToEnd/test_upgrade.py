@@ -7,14 +7,20 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
-from children import HOST, request, wait_until
-from configuration import ai_backend, backend, limit_policy, mesh, model, path, route, rule, target
+import configuration
+import secure
+from authority import Authority
+from children import HOST, free_port, request, wait_until
+from configuration import ai_backend, backend, limit_policy, mesh, model, path, route, rule
+from configuration import target
 from pinion import BINARY, Pinion, run
+from test_asked import Question, judging
 from wire import Wire, reply
 
 CHAT = json.dumps({"model": "chat", "messages": [{"role": "user", "content": "hello"}]})
@@ -87,6 +93,8 @@ def upgradable(tmp_path):
     yield make
     for gateway in gateways:
         gateway.end()
+        # Copies of the program are large.
+        gateway.program.unlink()
 
 
 class Callers:
@@ -187,6 +195,71 @@ def test_ten_upgrades_and_a_hundred_changes_lose_no_request(upgradable, simulate
         lambda: not any(map(is_there, gateway.pids[:-1])), "the end of the former", seconds=35
     )
     assert gateway.request("GET", "/plain")[0] == 200
+
+
+def test_every_kind_of_listener_is_handed_over(upgradable, serve, tmp_path):
+    upstream, authority = serve(lambda *_: reply(b"ok")), Authority()
+    root = authority.write(tmp_path / "root.pem")
+    paths = authority.issue("a.test").write(tmp_path)
+    asked = free_port()
+
+    def resources(gateway):
+        anybody = [{"name": "all", "action": "allow", "when": "true"}]
+        return configuration.text([
+            secure.gateway(secure.listener(gateway.port)),
+            secure.certificate("web", paths),
+            backend("plain", upstream.port),
+            route("site", rule("plain")),
+            *judging(asked, "gRPC", rules=anybody),
+            mesh(drainTimeout="5s", upgradeTimeout="30s"),
+        ])
+
+    gateway = upgradable([], text=resources)
+    callers = Callers(gateway)
+
+    def ask_within_tls(_):
+        """Requests of HTTP/1.1 on one connection, until an answer says that it closes."""
+        client = secure.Client(gateway.port, authority.client(protocols=["http/1.1"]))
+        for _ in range(20):
+            status, fields, _ = client.get()
+            assert status == 200
+            callers.requests += 1
+            if fields.get("connection") == "close":
+                break
+        client.close()
+
+    def ask_over_http2(_):
+        """Requests of HTTP/2 one after another, on as few connections as curl can."""
+        done = subprocess.run(
+            ["curl", "-sS", "--http2", "--cacert", root]
+            + ["--resolve", f"a.test:{gateway.port}:{HOST}", "-w", "%{http_code} "]
+            + [f"https://a.test:{gateway.port}/[1-50]"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "ok200 " * 50
+        callers.requests += 50
+
+    def question(_):
+        """Questions of another proxy over gRPC, on one channel."""
+        with Question(asked) as client:
+            for _ in range(50):
+                assert client.ask().status.code == 0
+                callers.requests += 1
+
+    with callers:
+        for work in (ask_within_tls, ask_over_http2, question):
+            callers.start(work, 1)
+        for _ in range(3):
+            before = callers.requests
+            gateway.upgrade()
+            wait_until(lambda: callers.requests > before + 50, "more answers", seconds=30)
+    assert callers.failures == []
+    wait_until(
+        lambda: not any(map(is_there, gateway.pids[:-1])), "the end of the former", seconds=35
+    )
+    with Question(asked) as client:
+        assert client.ask().status.code == 0
 
 
 def test_a_stream_goes_on_in_the_process_that_was_replaced(upgradable, simulate, serve):

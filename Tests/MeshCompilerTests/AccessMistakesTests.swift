@@ -102,6 +102,38 @@ import Testing
         Mistake("lets every request pass", mesh + policy(rule("true", action: "allow") + " <<<")),
         Mistake("can never matter", mesh + policy(rule("false", action: "allow") + " <<<")),
         Mistake(
+            "rule `r` of default/p, at mesh.yaml:",
+            mesh
+                + policy(
+                    rule(method) + "\n    "
+                        + rule(method, action: "allow", name: "s") + " <<<")),
+        Mistake(
+            "refuses what it allows",
+            mesh + policy(rule(method), name: "q")
+                + policy(rule(method, action: "allow") + " <<<", name: "z")),
+        Mistake(
+            "the rule refuses every request",
+            mesh
+                + policy(
+                    rule(method) + "\n    "
+                        + rule(method, action: "require", name: "s") + " <<<")),
+        Mistake(
+            "the rule refuses every request",
+            mesh
+                + policy(
+                    rule(method, action: "require") + "\n    "
+                        + rule("!(\(method))", action: "require", name: "s") + " <<<")),
+        Mistake(
+            "no request can fulfil the rule and rule `r` of default/p",
+            mesh
+                + policy(
+                    rule("request.method == 'GET'", action: "require") + "\n    "
+                        + rule("request.method == 'POST'", action: "require", name: "s")
+                        + " <<<")),
+        Mistake(
+            "says already",
+            mesh + policy(rule(method) + "\n    " + rule(method, name: "s") + " <<<")),
+        Mistake(
             "the `allow` rules change nothing",
             mesh
                 + policy(

@@ -64,7 +64,9 @@ import Testing
     private static func isMeantToBeWrong(_ path: String) -> Bool {
         [
             "gateway-invalid-listeners-unsupported-protocol.yaml",
-            "gateway-invalid-route-kind.yaml", "gateway-optional-address-value.yaml",
+            "gateway-invalid-route-kind.yaml", "gateway-invalid-tls-configuration.yaml",
+            "gateway-with-invalid-clientcertificate-validation.yaml",
+            "gateway-optional-address-value.yaml",
             "gateway-static-addresses.yaml",
         ].contains { path.hasSuffix($0) }
     }

@@ -70,7 +70,7 @@ import Testing
         ),
         Mistake("the source says nothing", mesh + policy("sources: [{}] <<<")),
         Mistake(
-            "`header` is written beside `expression`",
+            "the source names several ways",
             mesh + policy("sources: [{header: a, expression: \"true\"}] <<<")),
         Mistake(
             "nothing says where the data may go", mesh + policy(header, allow: "allow: {} <<<")),
@@ -97,6 +97,29 @@ import Testing
         Mistake(
             "the expression reads bodies, and those on HTTPRoute `default/r` are not read",
             mesh + policy(expression("ai.model == 'm'") + " <<<")),
+        Mistake(
+            "`collectionPath` means nothing",
+            mesh + policy("sources: [{header: a, collectionPath: \"/c/{collection}\"}] <<<")),
+        Mistake(
+            "is no template of a path",
+            mesh + policy("sources: [{collections: [a], collectionPath: /c/x}] <<<")),
+        Mistake(
+            "`a/b` is no name of a collection",
+            mesh + policy("sources: [{collections: [a/b]}] <<<")),
+        Mistake(
+            "`a*b` is no name of a collection",
+            mesh + policy("sources: [{collections: [\"a*b\"]}] <<<")),
+        Mistake(
+            "there is no Backend `none`",
+            mesh + policy("sources: [{classifier: {backendRef: {name: none}}}] <<<")),
+        Mistake(
+            "waits that long",
+            mesh
+                + policy(
+                    "sources: [{classifier: {backendRef: {name: llm}, timeout: 60s}}] <<<")),
+        Mistake(
+            "bodies on HTTPRoute `default/r` are not read and so not classified",
+            mesh + policy("sources: [{classifier: {backendRef: {name: llm}}}] <<<")),
         Mistake("no request ever carries", mesh + policy("", label: "phi <<<")),
         Mistake("there is no Model `n`", mesh + policy(target("Model", "n") + " <<<")),
         Mistake(

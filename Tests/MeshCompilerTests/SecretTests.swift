@@ -58,6 +58,30 @@ struct SecretTests {
         #expect(!shown.contains("104, 117, 110"))
     }
 
+    @Test(
+        "a secret that stands where none belongs is in no message",
+        arguments: [
+            "url: 'https://user:hunter2@host.example:99999/v1'",
+            "url: 'ftp://host.example/v1?api_key=hunter2'", "credential: hunter2",
+            "credential: {env: 'sk-hunter2 x'}", "credential: {env: [hunter2]}",
+            "credential: {hunter: {env: x}}\n  provider: 'https://a:hunter2@b c'",
+        ])
+    func misplaced(_ line: String) {
+        let file = SourceFile(
+            path: "mesh.yaml",
+            text: """
+                apiVersion: pinion.dev/v1alpha1
+                kind: Backend
+                metadata: {name: web}
+                spec:
+                  \(line)
+
+                """)
+        let found = diagnose([file])
+        #expect(!found.isEmpty)
+        #expect(!"\(found)".contains("hunter2"), "\(found)")
+    }
+
     @Test("a copy for recordings has no value and the same lines")
     func copies() {
         let copy = Self.file.withoutSecrets

@@ -69,6 +69,17 @@ struct ResumeLogTests {
 
     static let done = "data: [DONE]\n\n"
 
+    @Test("what is said in like events is in the log as if each had been read in full")
+    func likeEvents() {
+        let texts = ["The", " quick", #" \"brown\""#, #" f\u00f6x"#, " jumps"]
+        let alike = Splice([texts.map { Self.token($0) }], by: .append)
+        let unlike = Splice(
+            [texts.enumerated().map { Self.token($1, id: "\($0)") }], by: .append)
+        #expect(alike.log.text == unlike.log.text)
+        #expect(alike.log.tokens == 5 && unlike.log.tokens == 5)
+        #expect(alike.events == texts.map { Self.token($0) })
+    }
+
     @Test("a server that is told what was said goes on under the first one's name")
     func appends() {
         let splice = Splice(

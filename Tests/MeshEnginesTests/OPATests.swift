@@ -17,7 +17,9 @@ struct OPATests {
         let question = OPA.question(
             path: bytes("/v1/data/mesh/allow"),
             facts: [
-                ("source.address", .string("10.0.0.1")), ("request.method", .string("PO\"ST")),
+                ("source.address", .string("10.0.0.1")), ("source.key.id", .string("k")),
+                ("source.key.scopes", .list([.string("chat")])),
+                ("request.method", .string("PO\"ST")),
                 ("request.size", .int(12)), ("ai.stream", .bool(true)),
                 ("ai.max_tokens", .int(-1)), ("ai.ratio", .double(.nan)),
             ],
@@ -28,7 +30,8 @@ struct OPATests {
         let body = try #require(question.body)
         #expect(text.contains("content-length: \(body.count)\r\n\r\n"))
         let wanted =
-            #"{"input":{"source":{"address":"10.0.0.1"},"request":{"method":"PO\"ST","#
+            #"{"input":{"source":{"address":"10.0.0.1","key":{"id":"k","#
+            + #""scopes":["chat"]}},"request":{"method":"PO\"ST","#
             + #""size":12,"headers":{"x-team":"a","cookie":"b; c"}},"#
             + #""ai":{"stream":true,"max_tokens":-1,"ratio":"NaN"}}}"#
         #expect(String(decoding: body, as: UTF8.self) == wanted)

@@ -15,6 +15,7 @@ struct RandomWalkTests {
     @Test("whatever happens in whatever order, everything that begins ends exactly once")
     func walks() throws {
         var limited = 0
+        var (known, unknown) = (0, 0)
         for seed in UInt64(2001)..<UInt64(2401) {
             var walk = RandomWalk(seed: seed)
             for exchange in 0..<12 {
@@ -23,9 +24,12 @@ struct RandomWalkTests {
                     return
                 }
                 if walk.drive.refusal?.hasSuffix("-limit") == true { limited += 1 }
+                if walk.drive.record.caller != nil { known += 1 }
+                if walk.drive.record.status == 401 { unknown += 1 }
             }
         }
-        #expect(limited > 20)
+        #expect(limited > 10)
+        #expect(known > 50 && unknown > 50, "\(known) callers known, \(unknown) not")
     }
 
     @Test("whatever happened is decided the same way again, to the bit")
@@ -86,6 +90,59 @@ struct RandomWalk {
         let sample = Self.sample(version: 1, using: &random)
         drive = Drive(sample, seed: seed, credentials: Self.credentials(sample, using: &random))
         snapshots = [drive.shard.snapshot]
+        installKeys()
+    }
+
+    /// Whom the walks know.
+    private struct Callers {
+        let sample = IdentitySample()
+        let fields: [String]
+        let tokens: IdentityMaterial?
+        let apiKeys: IdentityMaterial?
+
+        init() {
+            let (key, text) = IdentitySample.apiKey("team")
+            let (_, stranger) = IdentitySample.apiKey("other")
+            let good = (try? sample.token()) ?? ""
+            let rotated = (try? sample.token(kid: "k2")) ?? ""
+            tokens = try? sample.keys()
+            apiKeys = try? IdentitySample.file(key)
+            fields = [
+                "", "", "Authorization: Bearer \(good)\r\n", "Authorization: Bearer \(good)\r\n",
+                "X-API-Key: \(text)\r\n", "Authorization: Bearer \(text)\r\n",
+                "Authorization: Bearer \(rotated)\r\n", "Authorization: Bearer junk\r\n",
+                "X-API-Key: \(stranger)\r\n",
+                "Authorization: Bearer \(good)\r\nX-API-Key: \(text)\r\n",
+            ]
+        }
+    }
+
+    private static let callers = Callers()
+
+    /// What is known of callers is there, or not yet.
+    private mutating func installKeys() {
+        if random.below(6) > 0, let tokens = Self.callers.tokens {
+            drive.shard.callers.adopt(tokens, as: IdentitySample.tokens.material)
+        }
+        if random.below(6) > 0, let keys = Self.callers.apiKeys {
+            drive.shard.callers.adopt(keys, as: IdentitySample.apiKeys.material)
+        }
+    }
+
+    /// Providers that some of the mesh asks for its callers.
+    private static func addIdentity(
+        to sample: inout SnapshotSample, using random: inout SplitMix64
+    ) {
+        guard random.below(2) == 0 else { return }
+        sample.identity = [IdentitySample.tokens, IdentitySample.apiKeys].map { provider in
+            IdentitySample.changed(
+                provider, isOptional: random.below(3) == 0, forwards: random.below(4) == 0)
+        }
+        func some(_ random: inout SplitMix64) -> [IdentityID] {
+            [0, 1].filter { (_: IdentityID) in random.below(2) == 0 }
+        }
+        for rule in sample.rules.indices { sample.rules[rule].identity = some(&random) }
+        sample.models[0].identity = some(&random)
     }
 
     /// Walks from a beginning to the end; answers what was wrong, or nil.
@@ -150,9 +207,11 @@ struct RandomWalk {
         trail.append("\(method) \(path) \(framing) \(body) HTTP/\(version)")
         let hasBody = method == "POST" && (version == "1.1" || framing.hasPrefix("Content"))
         collected = hasBody ? body : ""
+        let number = random.below(Self.callers.fields.count)
+        trail.append("credential \(number)")
         return try drive.begin(
             "\(method) \(path) HTTP/\(version)\r\nHost: mesh.test\r\n"
-                + (hasBody ? "\(framing)\r\n" : "") + "\r\n")
+                + Self.callers.fields[number] + (hasBody ? "\(framing)\r\n" : "") + "\r\n")
     }
 
     private var collected = ""
@@ -175,6 +234,7 @@ struct RandomWalk {
             let sample = Self.sample(version: version, using: &random)
             drive.adopt(sample, credentials: Self.credentials(sample, using: &random))
             snapshots.append(drive.shard.snapshot)
+            installKeys()
             return ("a new snapshot", Step())
         case 2: return ("the timer fires early", drive.tick())
         case 3:
@@ -192,7 +252,9 @@ struct RandomWalk {
         }
         switch drive.phase {
         case .idle, .done: return ("nothing", Step())
-        case .identifying: return ("keys are settled", drive.keysSettled())
+        case .identifying:
+            installKeys()
+            return ("keys are settled", drive.keysSettled())
         case .asking: return askingEvent()
         case .queued:
             return (
@@ -398,6 +460,7 @@ struct RandomWalk {
         sample.recording = RecordingSettings(perSecondMax: 1_000, ringMax: 3)
         addLimits(to: &sample, using: &random)
         addEngines(to: &sample, using: &random)
+        addIdentity(to: &sample, using: &random)
         return sample
     }
 

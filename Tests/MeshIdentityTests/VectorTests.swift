@@ -78,6 +78,7 @@ struct VectorTests {
                 count += 1
             }
         }
+        print("Wycheproof JWK: \(count) keys used or refused as they should be")
         #expect(count == 26)
     }
 
@@ -98,6 +99,7 @@ struct VectorTests {
                 accepted.append(name)
             }
         }
+        print("JOSE cookbook: \(accepted.count) signatures with public keys accepted")
         #expect(
             accepted == [
                 "curve25519/jws.json", "jws/4_1.rsa_v15_signature.json",

@@ -82,6 +82,17 @@ private struct SlottedServer {
         #expect(floor < 10, "\(floor) ms where 2 ms are true")
     }
 
+    @Test("where answers are long, measuring the floor costs little of them")
+    func longAnswers() {
+        var sim = SlottedServer(
+            slots: 64, service: .seconds(10), settings: .adaptive(.init()), seed: 3)
+        sim.run(for: .seconds(200))
+        let before = sim.finished
+        sim.run(for: .seconds(600))
+        let share = Double(sim.finished - before) / (64 * 600 / 10)
+        #expect(share > 0.9, "\(share) of what 64 slots can do")
+    }
+
     @Test("bounds hold, and a number that was written does not change")
     func bounds() {
         var sim = SlottedServer(

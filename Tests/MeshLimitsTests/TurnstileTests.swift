@@ -67,6 +67,16 @@ import Testing
         #expect(calls == [TurnstileCall(ticket: tickets, isLetIn: true)])
     }
 
+    @Test("how long nobody came makes nobody late")
+    mutating func idle() {
+        _ = enter()
+        now = now + .seconds(3_600)
+        turnstile.leave(&calls, at: now)
+        for _ in 0..<2 { #expect(enter() == .enters(.none)) }
+        #expect(enter() == .waits(.none, ticket: tickets, until: now + .seconds(5)))
+        #expect(enter() == .waits(.none, ticket: tickets, until: now + .seconds(5)))
+    }
+
     @Test("who has no time for its turn is told at once")
     mutating func late() {
         for _ in 0..<3 { _ = enter() }

@@ -101,8 +101,11 @@ import Testing
     @Test(
         "what the standard knows and we do not offer says so",
         arguments: [
-            ("  listeners: [{name: a, port: 1, protocol: HTTPS}]\n", "`HTTPS` is not supported"),
-            ("  listeners: [{name: a, port: 1, protocol: HTTP, tls: {}}]\n", "`tls` is not"),
+            ("  listeners: [{name: a, port: 1, protocol: TLS}]\n", "`TLS` is not supported"),
+            (
+                "  listeners: [{name: a, port: 1, protocol: HTTPS, "
+                    + "tls: {mode: Passthrough}}]\n", "`Passthrough` is not"
+            ),
             (
                 "  listeners: [{name: a, port: 1, protocol: HTTP, "
                     + "allowedRoutes: {namespaces: {from: Selector}}}]\n",

@@ -35,7 +35,9 @@ struct ResidencyPathsTests {
                 Ends(
                     label: path.label, rule: path.steps[1].prefix { $0 != "(" }.description,
                     kind: hop.hasPrefix("copy")
-                        ? "copy" : hop.hasPrefix("question") ? "question" : "attempt",
+                        ? "copy"
+                        : hop.hasPrefix("question")
+                            ? "question" : hop.hasPrefix("text") ? "text" : "attempt",
                     backend: String(hop.split(separator: " ").last ?? ""),
                     endpoint: String(end[1])))
         }
@@ -48,7 +50,9 @@ struct ResidencyPathsTests {
             }
         }
         // An engine that is no place for anything lets nothing out.
-        #expect(hops > 0 || known.isEmpty || text.contains("PolicyEngine"))
+        #expect(
+            hops > 0 || known.isEmpty || text.contains("PolicyEngine")
+                || text.contains("classifier"))
     }
 
     /// The rule, the hop and the endpoint of a path.
@@ -117,6 +121,19 @@ struct ResidencyPathsTests {
             "{group: pinion.dev, kind: Model, name: m}",
         ]
         var text = ""
+        for name in ["eu", "one"] where random.below(3) == 0 {
+            text += """
+                ---
+                apiVersion: pinion.dev/v1alpha1
+                kind: ResidencyPolicy
+                metadata: {name: shown-\(name)}
+                spec:
+                  label: \(name)
+                  sources: [{classifier: {backendRef: {name: b\(random.below(5))}}}]
+                  allow: {anywhere: true}
+
+                """
+        }
         for number in 0..<random.below(3) {
             let mode = random.below(2) == 0 ? "deny" : "allow"
             let facts = random.below(2) == 0 ? "" : "\n  facts: [ai.model]"
@@ -147,39 +164,39 @@ struct ResidencyPathsTests {
         // A label that only the body gives.
         let late = ", {expression: ai.max_tokens == 1}"
         return """
-        ---
-        apiVersion: gateway.networking.k8s.io/v1
-        kind: HTTPRoute
-        metadata: {name: r}
-        spec:
-          parentRefs: [{name: g}]
-          rules:
-            - matches: [{path: {value: /r}}]
-              filters:
-                - type: RequestMirror
-                  requestMirror:
-                    backendRef: {group: pinion.dev, kind: Backend, name: b\(random.below(5))}
-              backendRefs:
-                - {group: pinion.dev, kind: Backend, name: b\(random.below(5))}
-                - {group: pinion.dev, kind: Model, name: m}
-        ---
-        apiVersion: pinion.dev/v1alpha1
-        kind: ResidencyPolicy
-        metadata: {name: eu}
-        spec:
-          label: eu
-          sources: [{header: x-label}\(random.below(2) == 0 ? "" : late)]
-          allow: {regions: ["eu-*"]}
-        ---
-        apiVersion: pinion.dev/v1alpha1
-        kind: ResidencyPolicy
-        metadata: {name: one}
-        spec:
-          label: one
-          targetRefs: [{group: pinion.dev, kind: Model, name: n}]
-          allow: {regions: [eu-1, us-1]}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: r}
+            spec:
+              parentRefs: [{name: g}]
+              rules:
+                - matches: [{path: {value: /r}}]
+                  filters:
+                    - type: RequestMirror
+                      requestMirror:
+                        backendRef: {group: pinion.dev, kind: Backend, name: b\(random.below(5))}
+                  backendRefs:
+                    - {group: pinion.dev, kind: Backend, name: b\(random.below(5))}
+                    - {group: pinion.dev, kind: Model, name: m}
+            ---
+            apiVersion: pinion.dev/v1alpha1
+            kind: ResidencyPolicy
+            metadata: {name: eu}
+            spec:
+              label: eu
+              sources: [{header: x-label}\(random.below(2) == 0 ? "" : late)]
+              allow: {regions: ["eu-*"]}
+            ---
+            apiVersion: pinion.dev/v1alpha1
+            kind: ResidencyPolicy
+            metadata: {name: one}
+            spec:
+              label: one
+              targetRefs: [{group: pinion.dev, kind: Model, name: n}]
+              allow: {regions: [eu-1, us-1]}
 
-        """
+            """
     }
 }
 
@@ -202,6 +219,7 @@ private struct Walk: ~Copyable {
         switch kind {
         case .mirror: "copy"
         case .engine: "question"
+        case .classifier: "text"
         case .first, .retry, .fallback, .resume: "attempt"
         }
     }
@@ -227,7 +245,11 @@ private struct Walk: ~Copyable {
         while step.asks != nil, !step.isDone {
             let outcome: EngineOutcome =
                 random.below(3) == 0
-                ? .failed(.timeout) : .answered(EngineAnswer(allows: random.below(4) > 0))
+                ? .failed(.timeout)
+                : .answered(
+                    EngineAnswer(
+                        allows: random.below(4) > 0,
+                        labels: [[], ["eu"], ["one"], ["one", "eu"]][random.below(4)]))
             let isRead = exchange.isRequestComplete
             step = exchange.engineAnswered(
                 outcome, head, bytes.span.bytes, body: isRead ? body.span.bytes : nil,

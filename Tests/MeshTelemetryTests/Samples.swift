@@ -52,6 +52,12 @@ enum Samples {
         facts.snapshotVersion = 9
         facts.snapshotsRejected = 2
         facts.snapshotTakenAt = WallTime(nanoseconds: 1_780_000_001_000_000_000)
+        facts.certificateEnds = [
+            .init(
+                label: "Certificate/web",
+                time: WallTime(nanoseconds: 1_790_000_000_000_000_000))
+        ]
+        facts.certificateFailures = 1
         return facts
     }
 

@@ -32,7 +32,7 @@ struct Room: Sendable {
         Room(name: "MeshWire", ring: 1, rooms: basics),
         Room(
             name: "MeshIdentity", ring: 1, rooms: basics + ["MeshWire"],
-            modules: ["Crypto", "CryptoExtras", "X509"]),
+            modules: ["Crypto", "CryptoExtras", "SwiftASN1", "X509", "Foundation"]),
         Room(name: "MeshPolicy", ring: 1, rooms: basics + ["MeshWire"]),
         Room(name: "MeshTelemetry", ring: 1, rooms: basics),
         Room(name: "MeshModel", ring: 2, rooms: rings01, modules: ["Yams", "Foundation"]),

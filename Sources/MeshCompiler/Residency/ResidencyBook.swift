@@ -19,6 +19,8 @@ struct ResidencyBook {
     private(set) var sources: [LabelSource] = []
     /// Where each of them is written: an index into `drafts`, and the text.
     private(set) var sourceTexts: [(draft: Int, text: EmbeddedText)] = []
+    /// The services that are shown the text of requests, each once.
+    var classifiers: [ClassifierDraft] = []
     private var given: [PolicyTarget: DataLabels] = [:]
 
     /// The policies of `catalog`, whose expressions read facts of `layout`; what says nothing
@@ -47,10 +49,15 @@ struct ResidencyBook {
     }
 
     /// What all of it together is made into.
-    func table(_ backends: [Backend], _ endpoints: [Endpoint]) -> ResidencyTable {
+    /// The classifiers follow `enginesBefore` engines in the snapshot's list.
+    func table(
+        _ backends: [Backend], _ endpoints: [Endpoint], enginesBefore: Int
+    ) -> ResidencyTable {
         ResidencyTable(
             labels: labels, policies: policies, headers: headers, sources: sources,
-            backends: backends, endpoints: endpoints)
+            classifiers: classifiers.enumerated().map { number, draft in
+                Classifier(engine: EngineID(enginesBefore + number), labels: draft.labels)
+            }, backends: backends, endpoints: endpoints)
     }
 
     private mutating func add(
@@ -72,7 +79,7 @@ struct ResidencyBook {
         let number = drafts.count
         drafts.append(written)
         for (index, source) in written.sources.enumerated() {
-            add(source, at: index, of: number, label: label, &layout, &report)
+            add(source, at: index, of: number, label: label, catalog, &layout, &report)
         }
         for target in targets {
             given[target, default: []].insert(DataLabels(number: label))
@@ -92,32 +99,44 @@ struct ResidencyBook {
     }
 
     private mutating func add(
-        _ source: LabelSourceText, at index: Int, of draft: Int, label: Int,
+        _ source: LabelSourceText, at index: Int, of draft: Int, label: Int, _ catalog: Catalog,
         _ layout: inout FactLayout, _ report: inout Report
     ) {
         let metadata = drafts[draft].metadata
-        switch (source.header, source.expression) {
-        case (let header?, nil):
+        guard source.wayCount == 1 else {
+            if source.wayCount == 0 {
+                report.missing(
+                    source.place, metadata, "the source says nothing",
+                    "add one of `header`, `expression`, `collections` and `classifier`")
+            } else {
+                report.error(
+                    source.place, metadata, "the source names several ways to know a request",
+                    "make a source of each")
+            }
+            return
+        }
+        if let path = source.collectionPath, source.collections == nil {
+            report.error(
+                path.place, metadata, "`collectionPath` means nothing without `collections`",
+                "add them, or remove it")
+        }
+        var expression = source.expression
+        if let header = source.header {
             let name = Array(header.value.lowercased().utf8)
             if !headers.contains(name) { headers.append(name) }
-        case (nil, let expression?):
-            guard let program = program(of: expression, in: metadata, &layout, &report) else {
-                return
-            }
-            sources.append(
-                LabelSource(
-                    label: label, program: program,
-                    name: "source \(index) of \(metadata.id.text)", layout: layout))
-            sourceTexts.append((draft, expression))
-        case (.some(let header), .some):
-            report.error(
-                header.place, metadata, "`header` is written beside `expression`",
-                "make two sources of them")
-        case (nil, nil):
-            report.missing(
-                source.place, metadata, "the source says nothing",
-                "add one of `header` and `expression`")
+        } else if let classifier = source.classifier {
+            add(classifier, of: metadata, label: label, catalog, &report)
+        } else if source.collections != nil {
+            expression = collectionText(source, metadata, &report)
         }
+        guard let expression,
+            let program = program(of: expression, in: metadata, &layout, &report)
+        else { return }
+        sources.append(
+            LabelSource(
+                label: label, program: program,
+                name: "source \(index) of \(metadata.id.text)", layout: layout))
+        sourceTexts.append((draft, expression))
     }
 
     /// The program of `text`, or nil; what is wrong with it is noted where it is written.
@@ -170,6 +189,13 @@ struct ResidencyBook {
         for source in written.sources {
             text += "header \(source.header?.value.lowercased() ?? "")\n"
             text += "expression \(source.expression?.text ?? "")\n"
+            for name in source.collections ?? [] {
+                text += "collection \(source.collectionPath?.value ?? "") \(name.value)\n"
+            }
+            if let classifier = source.classifier {
+                text += "classifier \(classifier.backend?.name.value ?? "") "
+                text += "\(classifier.path?.value ?? "")\n"
+            }
         }
         text += targets.map { "target \($0)\n" }.joined()
         let allow = written.allow

@@ -48,6 +48,9 @@ struct ResidencyJudge {
         let hasSource =
             !snapshot.residency.headers.isEmpty
             || snapshot.residency.sources.contains { $0.label == label }
+            || snapshot.residency.classifiers.contains {
+                $0.labels.rawValue >> UInt64(label) & 1 == 1
+            }
         return hasSource ? .maybe : .never
     }
 

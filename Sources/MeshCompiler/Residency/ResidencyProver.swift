@@ -158,8 +158,17 @@ struct ResidencyProver {
                 questions(of: place.rule.access, about: model)
                     + questions(
                         of: (model?.access ?? []).filter { !place.rule.access.contains($0) },
-                        about: model)
+                        about: model) + classifications(of: place, about: model)
             }
+    }
+
+    /// The classifiers that are shown the text of requests that the rule of `place` takes.
+    private func classifications(of place: Place, about model: Model?) -> [Way] {
+        guard place.rule.needsFacts else { return [] }
+        return snapshot.residency.classifiers.map { classifier in
+            let backend = snapshot.access.engines[Int(classifier.engine)].backend
+            return Way(model: model, step: "text for classifier \(name(backend))", backend: backend)
+        }
     }
 
     /// The questions that rules of `policies` ask about requests for `model`.
@@ -258,8 +267,11 @@ struct ResidencyProver {
         }
         let sources = table.sources.filter { $0.label == number }
             .map { "expression \($0.program.text) (\($0.name))" }
+        let classifiers = table.classifiers
+            .filter { $0.labels.contains(DataLabels(number: number)) }
+            .map { "\(snapshot.access.engines[Int($0.engine)].name), which is shown the text" }
         return ResidencyProof.Label(
             name: table.labels[number], places: places,
-            givers: headers + sources + policies.flatMap(\.targets))
+            givers: headers + sources + classifiers + policies.flatMap(\.targets))
     }
 }

@@ -26,6 +26,14 @@ extension SnapshotDump {
             }
             members.append(.init("labelSources", .list(sources)))
         }
+        if !table.classifiers.isEmpty {
+            let classifiers = table.classifiers.map { classifier in
+                JSONText.object(
+                    [.init("name", .text(snapshot.access.engines[Int(classifier.engine)].name))]
+                        + labels(classifier.labels))
+            }
+            members.append(.init("classifiers", .list(classifiers)))
+        }
         return members
     }
 

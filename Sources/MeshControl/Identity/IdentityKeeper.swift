@@ -76,7 +76,7 @@ package actor IdentityKeeper {
         var problems: [String] = []
         for provider in snapshot.identity where held[provider.material] == nil {
             if fresh.contains(where: { $0.0 == provider.material }) { continue }
-            let source = Self.source(of: provider)
+            guard let source = Self.source(of: provider) else { continue }
             do throws(Problem) {
                 let read = try Self.read(source)
                 fresh.append((provider.material, source, read?.bytes, read?.material))
@@ -107,12 +107,14 @@ package actor IdentityKeeper {
     package func wanted(_ name: String) async {
         let now = LiveWorld.now()
         if let known = held[name], case .remote = known.source {
-            let isRecent = known.askedAt.map { now < $0 + Self.askedAgain } ?? false
+            // Without any keys every request asks; the issuer is spared that all the same.
+            let pause = known.freshAt == nil ? Self.askedAgainEmpty : Self.askedAgain
+            let isRecent = known.askedAt.map { now < $0 + pause } ?? false
             if known.isFetching {
                 // Its end settles these requests, too.
                 return
             }
-            if known.freshAt == nil || !isRecent {
+            if !isRecent {
                 held[name]?.askedAt = now
                 await fetch(name)
                 return
@@ -139,9 +141,12 @@ package actor IdentityKeeper {
 
     /// How soon keys are fetched again because requests name unknown ones.
     private static let askedAgain = Nanoseconds.seconds(30)
+    /// The same while there are no keys at all.
+    private static let askedAgainEmpty = Nanoseconds.seconds(1)
 
-    private static func source(of provider: IdentityProvider) -> Source {
+    private static func source(of provider: IdentityProvider) -> Source? {
         switch provider.method {
+        case .certificates: nil
         case .apiKeys(let file): .apiKeyFile(file)
         case .tokens(_, let source):
             if case .file(let path) = source.place { .keyFile(path) } else { .remote(source) }

@@ -30,14 +30,48 @@ final class WebClient: Sendable {
     func stop() async { try? await group.shutdownGracefully() }
 
     /// The body of `GET url`, which must be answered with 200 and at most `bytesMax` bytes.
+    ///
+    /// The addresses of a name are tried one after another until one takes the connection; all of
+    /// them together have the time of one.
     func get(_ url: URLParts, caFile: String?, bytesMax: Int) async throws(Failure) -> [UInt8] {
-        let address = try await address(of: url)
-        let promise = group.any().makePromise(of: [UInt8].self)
-        let handler = WebExchange(url: url, bytesMax: bytesMax, promise: promise)
+        let addresses = try await addresses(of: url)
         let tls = try url.isSecure ? Self.tlsContext(caFile) : nil
         let deadline = NIODeadline.now() + timeout
+        var problems: [String] = []
+        for (number, address) in addresses.enumerated() {
+            let left = deadline - .now()
+            guard left > .nanoseconds(0) else { break }
+            // The last one may use up what is left.
+            let share = Int64(addresses.count - number)
+            let attempt = Attempt(
+                address: address, deadline: deadline,
+                connectTimeout: .nanoseconds(left.nanoseconds / share))
+            do {
+                return try await get(url, bytesMax: bytesMax, tls: tls, attempt)
+            } catch let failure as Failure {
+                throw failure
+            } catch {
+                problems.append("\(error)")
+            }
+        }
+        throw Failure(message: "cannot connect: \(problems.joined(separator: "; "))")
+    }
+
+    /// One address that is tried.
+    private struct Attempt {
+        var address: SocketAddress
+        var deadline: NIODeadline
+        var connectTimeout: TimeAmount
+    }
+
+    /// **Errors** `Failure` once there was a connection, anything else before.
+    private func get(
+        _ url: URLParts, bytesMax: Int, tls: NIOSSLContext?, _ attempt: Attempt
+    ) async throws -> [UInt8] {
+        let promise = group.any().makePromise(of: [UInt8].self)
+        let handler = WebExchange(url: url, bytesMax: bytesMax, promise: promise)
         let connecting = ClientBootstrap(group: promise.futureResult.eventLoop)
-            .connectTimeout(timeout)
+            .connectTimeout(attempt.connectTimeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let pipeline = channel.pipeline.syncOperations
@@ -51,35 +85,29 @@ final class WebClient: Sendable {
                     try pipeline.addHandler(handler)
                 }
             }
-            .connect(to: address)
-        connecting.whenFailure { promise.fail(Failure(message: "cannot connect: \($0)")) }
+            .connect(to: attempt.address)
+        connecting.whenFailure { promise.fail($0) }
         connecting.whenSuccess { channel in
-            channel.eventLoop.scheduleTask(deadline: deadline) {
+            channel.eventLoop.scheduleTask(deadline: attempt.deadline) {
                 promise.fail(Failure(message: "no whole answer within \(Self.text(self.timeout))"))
                 channel.close(promise: nil)
             }
         }
-        do {
-            return try await promise.futureResult.get()
-        } catch let failure as Failure {
-            throw failure
-        } catch {
-            throw Failure(message: "\(error)")
-        }
+        return try await promise.futureResult.get()
     }
 
     private static func text(_ time: TimeAmount) -> String {
         "\(Double(time.nanoseconds) / 1e9) s"
     }
 
-    private func address(of url: URLParts) async throws(Failure) -> SocketAddress {
+    private func addresses(of url: URLParts) async throws(Failure) -> [SocketAddress] {
         let isLocal =
             url.host == "localhost" || url.host == "::1" || url.host.hasPrefix("127.")
         let found: [String]
         if Self.isAddress(url.host) {
             found = [url.host]
         } else if url.host == "localhost" {
-            found = ["127.0.0.1"]
+            found = ["127.0.0.1", "::1"]
         } else {
             guard let resolved = await NameResolver.addresses(of: url.host) else {
                 throw Failure(message: "the name \(url.host) does not resolve")
@@ -87,15 +115,19 @@ final class WebClient: Sendable {
             found = resolved
         }
         let allowed = found.filter { Self.mayConnect(to: $0, isLocal: isLocal) }
-        guard let first = allowed.first,
-            let address = try? SocketAddress(ipAddress: first, port: url.port)
-        else {
+        let addresses = allowed.prefix(Self.addressesMax).compactMap {
+            try? SocketAddress(ipAddress: $0, port: url.port)
+        }
+        guard !addresses.isEmpty else {
             throw Failure(
                 message: "\(url.host) is at \(found.joined(separator: ", ")), where nothing is "
                     + "ever fetched")
         }
-        return address
+        return addresses
     }
+
+    /// Addresses of one name that are tried.
+    private static let addressesMax = 8
 
     /// Whether keys may be fetched from a server at `address`.
     static func mayConnect(to address: String, isLocal: Bool) -> Bool {

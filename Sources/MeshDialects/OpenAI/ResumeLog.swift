@@ -177,6 +177,18 @@ package final class ResumeLog {
             ? splice(read, data, into: &out) : keep(read, event, data, into: &out)
     }
 
+    /// Takes the text of an event that differs in nothing else from one that was taken and passed
+    /// as it is, or with `isThought` the thought; answers false, and takes nothing, when the whole
+    /// event is needed.
+    package func takeMore(_ said: RawSpan, isThought: Bool) -> Bool {
+        guard !isSpliced, held.isEmpty, identity != nil else { return false }
+        present.said += 1
+        guard obstacle == nil else { return true }
+        if isThought { reasoning.append(said) } else { text.append(said) }
+        noted(hasText: true)
+        return true
+    }
+
     /// The stream says that nothing follows: what is held back goes out in front of that.
     package func end(into out: inout [UInt8]) { giveHeld(to: &out) }
 

@@ -36,6 +36,7 @@ package struct StreamRelay: Sendable {
     }
 
     private var scanner: EventScanner
+    private var template = EventTemplate()
     /// The bytes of an event whose end has not come yet.
     private var held: [UInt8] = []
     /// Whether the chunk that carries nothing but usage is left out, because only the mesh asked
@@ -125,9 +126,16 @@ package struct StreamRelay: Sendable {
         var copied = 0
         var leftOut = false
         do throws(EventFault) {
-            while case .event(let event, let data, let lines, let isDone) =
-                try scanner.next(bytes, at: &offset)
-            {
+            while true {
+                if let end = endOfLike(bytes, at: offset, log) {
+                    offset = end
+                    whole = end
+                    continue
+                }
+                guard
+                    case .event(let event, let data, let lines, let isDone) =
+                        try scanner.next(bytes, at: &offset)
+                else { break }
                 var judgement = Judgement.pass
                 if sawDone {
                     judgement = .leaveOut
@@ -146,6 +154,9 @@ package struct StreamRelay: Sendable {
                     judgement =
                         lines == 1
                         ? judge(text) : judgeLines(of: event, in: bytes)
+                    if lines == 1, judgement == .pass {
+                        template.learn(event, data: data, in: bytes)
+                    }
                     if let log, judgement == .pass {
                         out.append(bytes.extracting(copied..<event.start))
                         copied = event.start
@@ -176,6 +187,21 @@ package struct StreamRelay: Sendable {
     }
 
     private enum Judgement { case pass, leaveOut, stop }
+
+    /// Where the next event ends if it is like one that was read in full and passed: then it
+    /// passes too, and there is nothing more to be read in it.
+    @inline(__always)
+    private mutating func endOfLike(_ bytes: RawSpan, at offset: Int, _ log: ResumeLog?) -> Int? {
+        guard scanner.isBetweenEvents, !sawDone, let like = template.like(bytes, at: offset),
+            scanner.allows(like.end &- offset)
+        else { return nil }
+        if let log {
+            let said = bytes.extracting(like.text.range)
+            guard log.takeMore(said, isThought: template.isThought) else { return nil }
+        }
+        dataEvents += 1
+        return like.end
+    }
 
     /// Reads one event's data.
     @inline(__always)

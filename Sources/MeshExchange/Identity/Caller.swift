@@ -49,6 +49,15 @@ package final class Caller: Sendable {
         scopes = .list(key.scopes.map { .string($0) })
     }
 
+    /// The workload called `name`, by its certificate.
+    package init(workload name: String) {
+        subject = name
+        key = nil
+        claims = nil
+        values = []
+        scopes = .list([])
+    }
+
     /// The claim called `name`, or nil.
     func claim(_ name: String) -> Value? {
         let members = claims?.members ?? []

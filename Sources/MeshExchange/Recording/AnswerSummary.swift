@@ -82,7 +82,7 @@ extension Exchange.Reading {
     var isTerminated: Bool {
         switch self {
         case .nothing, .document: false
-        case .stream(let relay): relay.isTerminated
+        case .stream(let box): box.relay.isTerminated
         case .recorded(let summary): summary.stream?.isTerminated ?? false
         }
     }
@@ -91,7 +91,7 @@ extension Exchange.Reading {
     var isComplete: Bool {
         switch self {
         case .nothing, .document: false
-        case .stream(let relay): relay.isComplete
+        case .stream(let box): box.relay.isComplete
         case .recorded(let summary): summary.stream?.isComplete ?? false
         }
     }
@@ -100,7 +100,7 @@ extension Exchange.Reading {
     var sawReport: Bool {
         switch self {
         case .nothing, .document: false
-        case .stream(let relay): relay.sawReport
+        case .stream(let box): box.relay.sawReport
         case .recorded(let summary): summary.stream?.sawReport ?? false
         }
     }
@@ -109,7 +109,7 @@ extension Exchange.Reading {
     var takesEvents: Bool {
         switch self {
         case .nothing, .document: false
-        case .stream(let relay): !relay.sawDone
+        case .stream(let box): !box.relay.sawDone
         case .recorded(let summary): summary.stream.map { !$0.sawDone } ?? false
         }
     }
@@ -136,9 +136,9 @@ extension Exchange {
             }
             meter.finish()
             summary.usage = AnswerSummary.numbers(meter.usage)
-        case .stream(let relay):
-            summary.usage = AnswerSummary.numbers(usage(of: relay))
-            summary.stream = streamSummary(relay)
+        case .stream(let box):
+            summary.usage = AnswerSummary.numbers(usage(of: box.relay))
+            summary.stream = streamSummary(box.relay)
             summary.resume = resumeState
         case .recorded(let known): return known
         }

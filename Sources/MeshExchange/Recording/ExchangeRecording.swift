@@ -40,6 +40,8 @@ package struct ExchangeRecording: Codable, Hashable, Sendable {
     package var hidden: [String] = []
     /// The caller's address.
     package var source = ""
+    /// What was known of the caller's connection when that was encrypted.
+    package var connection: RecordedConnection?
     /// Event loops that every limit was divided over.
     package var loops = 1
     /// The hash of a blotted out value that a hash ring went by, in hexadecimal.
@@ -253,10 +255,12 @@ package struct EventFlags: OptionSet, Codable, Hashable, Sendable {
     package static let paused = EventFlags(rawValue: 4)
     /// The request may be sent again.
     package static let canReplay = EventFlags(rawValue: 8)
+    /// Receipts cannot be written down.
+    package static let losesReceipts = EventFlags(rawValue: 16)
     /// The process is so short of something that it sheds.
-    package static let sheds = EventFlags(rawValue: 16)
+    package static let sheds = EventFlags(rawValue: 32)
     /// The process is so short of something that it refuses.
-    package static let refuses = EventFlags(rawValue: 32)
+    package static let refuses = EventFlags(rawValue: 64)
 }
 
 /// A refusal that the driver handed in.

@@ -18,6 +18,8 @@ package struct RecordedAnswer: Codable, Hashable, Sendable {
     package var request: [Edit]?
     /// Names and lengths of what it changes on the way to the caller.
     package var answer: [Edit]?
+    /// The data labels that a classifier found.
+    package var labels: [String]?
 
     /// One field that was set, added or removed.
     package struct Edit: Codable, Hashable, Sendable {
@@ -61,6 +63,7 @@ package struct RecordedAnswer: Codable, Hashable, Sendable {
             reason = answer.reason
             if !answer.requestEdits.isEmpty { request = answer.requestEdits.map { Edit($0) } }
             if !answer.answerEdits.isEmpty { self.answer = answer.answerEdits.map { Edit($0) } }
+            if !answer.labels.isEmpty { labels = answer.labels }
         }
     }
 
@@ -72,7 +75,7 @@ package struct RecordedAnswer: Codable, Hashable, Sendable {
             EngineAnswer(
                 allows: result == "allow", status: status, reason: reason,
                 requestEdits: (request ?? []).compactMap(\.edit),
-                answerEdits: (answer ?? []).compactMap(\.edit)))
+                answerEdits: (answer ?? []).compactMap(\.edit), labels: labels ?? []))
     }
 
     /// What it said, in words.

@@ -29,6 +29,8 @@ package struct RecordedBody: Codable, Hashable, Sendable {
     package var bestOf: Int?
     /// Count of tools.
     package var tools = 0
+    /// Their names, when all of them are known and short.
+    package var toolNames: [String]?
     /// Bytes of prompts and messages.
     package var inputBytes = 0
     /// What it asks for beyond text, where anything depends on that.
@@ -49,6 +51,11 @@ package struct RecordedBody: Codable, Hashable, Sendable {
         n = facts.n
         bestOf = facts.bestOf
         tools = facts.toolCount
+        if tools > 0, let names = ToolNames.read(facts, in: body, most: Limits.recordedTools),
+            names.allSatisfy({ $0.utf8.count <= Limits.recordedToolBytes })
+        {
+            toolNames = names
+        }
         inputBytes = facts.inputBytes
     }
 
@@ -104,11 +111,7 @@ package struct RecordedBody: Codable, Hashable, Sendable {
         if tokensMax != tokensMin { add("max_output_tokens", tokensMax) }
         add("n", n)
         add("best_of", bestOf)
-        if tools > 0 {
-            add(
-                "tools",
-                Array("[\(Array(repeating: "{}", count: tools).joined(separator: ","))]".utf8))
-        }
+        if tools > 0 { add("tools", toolBytes(tools)) }
         switch inputBytes {
         case 0: break
         case 1: add("input", [UInt8(ascii: "0")])
@@ -121,6 +124,22 @@ package struct RecordedBody: Codable, Hashable, Sendable {
             out += Array(repeating: UInt8(ascii: " "), count: length - out.count - 1)
         }
         return out + [UInt8(ascii: "}")]
+    }
+}
+
+extension RecordedBody {
+    /// `count` tools that are called as they were; without a name where one was not known.
+    private func toolBytes(_ count: Int) -> [UInt8] {
+        var elements = Array(repeating: Array("{}".utf8), count: count)
+        if let toolNames, toolNames.count == count {
+            elements = toolNames.map { name in
+                var element = Array("{\"name\":".utf8)
+                element.appendJSONString(name)
+                return element + [UInt8(ascii: "}")]
+            }
+        }
+        return [UInt8(ascii: "[")] + elements.joined(separator: [UInt8(ascii: ",")])
+            + [UInt8(ascii: "]")]
     }
 }
 

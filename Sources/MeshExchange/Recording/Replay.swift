@@ -126,6 +126,7 @@ private struct Stage: ~Copyable {
         tape = Tape(blank, isReplay: true)
         exchange.tape = tape
         exchange.peer = Array(recording.source.utf8)
+        exchange.secured = recording.connection.map { SecuredConnection($0) }
         adopt(snapshot, at: recording.started)
         guard !headBytes.isEmpty else { return }
         // The head was taken once already, by the limits of then.
@@ -159,6 +160,7 @@ private struct Stage: ~Copyable {
         shard.pressure =
             event.flags.contains(.refuses)
             ? .refuses : event.flags.contains(.sheds) ? .sheds : .none
+        shard.keepsReceipts = !event.flags.contains(.losesReceipts)
         if event.kind != .begin, event.kind != .unread {
             exchange.keepsAlive = event.flags.contains(.keepsAlive)
             exchange.isPaused = event.flags.contains(.paused)

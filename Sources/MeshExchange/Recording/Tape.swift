@@ -88,6 +88,9 @@ package final class Tape {
     /// Where the request was listened for.
     func keep(port: String) { recording.port = port }
 
+    /// What is known of the caller's connection.
+    func keep(_ connection: RecordedConnection) { recording.connection = connection }
+
     /// The head of the request, blotted out where it must be.
     func keep(head: String, hidden: [String], callerID: String?) {
         recording.head = head

@@ -9,6 +9,61 @@ package struct GatewayResource: Hashable, Sendable {
     /// The listeners, as written.
     package var listeners: [Listener]
 
+    /// What callers must show at HTTPS listeners.
+    package var validation: Validation
+
+    /// What callers must show at HTTPS listeners.
+    package struct Validation: Hashable, Sendable {
+        /// On every port that has nothing of its own; nil for nothing.
+        package var fallback: Callers?
+        /// On single ports.
+        package var ports: [AtPort]
+
+        /// What holds at one port.
+        package struct AtPort: Hashable, Sendable {
+            /// The port.
+            package var port: Located<UInt16>
+            /// What callers must show there; nil for nothing.
+            package var callers: Callers?
+        }
+
+        init(_ cursor: Cursor?) {
+            fallback = Callers(cursor?["default"]?["validation"])
+            ports = (cursor?.elements("perPort") ?? []).compactMap { entry in
+                entry.port("port").map { port in
+                    AtPort(port: port, callers: Callers(entry["tls"]?["validation"]))
+                }
+            }
+        }
+    }
+
+    /// How callers are validated.
+    package struct Callers: Hashable, Sendable {
+        /// Who vouches for them.
+        package var authorities: [Reference]
+        /// Whether those without a certificate are let in.
+        package var isOptional: Bool
+
+        init?(_ cursor: Cursor?) {
+            guard let cursor else { return nil }
+            authorities = cursor.elements("caCertificateRefs").compactMap { Reference($0) }
+            isOptional = cursor.text("mode")?.value == "AllowInsecureFallback"
+        }
+    }
+
+    /// How a listener ends TLS.
+    package struct Termination: Hashable, Sendable {
+        /// The certificates it shows.
+        package var certificates: [Reference]
+        /// Options, by name.
+        package var options: Located<[Metadata.Label]>?
+
+        init(_ cursor: Cursor) {
+            certificates = cursor.elements("certificateRefs").compactMap { Reference($0) }
+            options = cursor["options"].map { Located(cursor.labels("options"), at: $0.place) }
+        }
+    }
+
     /// One listener.
     package struct Listener: Hashable, Sendable {
         /// Its name.
@@ -19,6 +74,8 @@ package struct GatewayResource: Hashable, Sendable {
         package var port: Located<UInt16>
         /// What is spoken there, as written.
         package var speech: Located<String>?
+        /// How it ends TLS, or nil when nothing is written of that.
+        package var tls: Located<Termination>?
         /// From which namespaces routes may attach.
         package var namespaces: Namespaces
         /// The kinds of routes that may attach; empty for every one.
@@ -42,6 +99,7 @@ package struct GatewayResource: Hashable, Sendable {
             self.port = port
             hostname = cursor.text("hostname")
             speech = cursor.text("protocol")
+            tls = cursor["tls"].map { Located(Termination($0), at: $0.place) }
             let allowed = cursor["allowedRoutes"]
             let from = allowed?["namespaces"]?.text("from")?.value
             namespaces = from.flatMap { Namespaces(rawValue: $0) } ?? .same
@@ -55,6 +113,7 @@ package struct GatewayResource: Hashable, Sendable {
         self.metadata = metadata
         addresses = (spec?.elements("addresses") ?? []).compactMap { $0.text("value") }
         listeners = (spec?.elements("listeners") ?? []).compactMap { Listener($0) }
+        validation = Validation(spec?["tls"]?["frontend"])
     }
 }
 

@@ -16,6 +16,8 @@ package struct IdentityProviderResource: Hashable, Sendable {
     package var jwt: Located<Tokens>?
     /// API keys.
     package var apiKeys: Located<APIKeys>?
+    /// Where `clientCertificate` is written, or nil.
+    package var certificates: Place?
 
     /// A reference to a target, perhaps one listener of it.
     package struct Target: Hashable, Sendable {
@@ -86,5 +88,6 @@ package struct IdentityProviderResource: Hashable, Sendable {
         apiKeys = spec?["apiKeys"].flatMap { cursor in
             cursor.text("file").map { Located(APIKeys(file: $0), at: cursor.place) }
         }
+        certificates = spec?["clientCertificate"]?.place
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import MeshBasics
+
 /// A `ResidencyPolicy`: which data carries a label, and where such data may go.
 package struct ResidencyPolicyResource: Hashable, Sendable {
     /// Name and place.
@@ -28,12 +30,51 @@ package struct LabelSourceText: Hashable, Sendable {
     package var header: Located<String>?
     /// An expression, or nil.
     package var expression: EmbeddedText?
+    /// Collections of a vector store, or nil.
+    package var collections: [Located<String>]?
+    /// Where in a path a collection is named, or nil for the default.
+    package var collectionPath: Located<String>?
+    /// A service that reads the text, or nil.
+    package var classifier: ClassifierText?
     /// Where it is written.
     package var place: Place
 
     init(_ cursor: Cursor) {
         header = cursor.text("header")
         expression = EmbeddedText(cursor["expression"])
+        collections = cursor["collections"].map { $0.elements.compactMap(\.text) }
+        collectionPath = cursor.text("collectionPath")
+        classifier = cursor["classifier"].map { ClassifierText($0) }
+        place = cursor.place
+    }
+
+    /// How many of the ways to know a request it names.
+    package var wayCount: Int {
+        [header != nil, expression != nil, collections != nil, classifier != nil].count { $0 }
+    }
+}
+
+/// A service that reads the text of requests and answers with labels, as it was written.
+package struct ClassifierText: Hashable, Sendable {
+    /// Where it is reached.
+    package var backend: Reference?
+    /// The path that it is asked at.
+    package var path: Located<String>?
+    /// How long its answer is waited for.
+    package var timeout: Located<Nanoseconds>?
+    /// How long an answer is good for the same text; nil when none is kept.
+    package var ttl: Located<Nanoseconds>?
+    /// Answers that one event loop keeps.
+    package var entries: Int?
+    /// Where it is written.
+    package var place: Place
+
+    init(_ cursor: Cursor) {
+        backend = Reference(cursor["backendRef"])
+        path = cursor.text("path")
+        timeout = cursor.duration("timeout")
+        ttl = cursor["cache"]?.duration("ttl")
+        entries = cursor["cache"]?.integer("entries")?.value
         place = cursor.place
     }
 }

@@ -30,6 +30,8 @@ package struct MeshResource: Hashable, Sendable {
     package var logPath: Located<String>?
     /// `accessLog.query`.
     package var logQuery: Bool
+    /// Whether `forwardedFields` is `replace`.
+    package var replacesForwarded: Bool
     /// `recording`, each absent one nil.
     package var recording: Recording
     /// `drainTimeout`.
@@ -103,6 +105,7 @@ package struct MeshResource: Hashable, Sendable {
         logOutput = log?.text("output")
         logPath = log?.text("path")
         logQuery = log?.boolean("query")?.value ?? false
+        replacesForwarded = spec?.text("forwardedFields")?.value == "replace"
         let recording = spec?["recording"]
         self.recording = Recording(
             perSecond: recording?.integer("perSecond")?.value,

@@ -17,7 +17,7 @@ enum GatewayShape {
         .refused("infrastructure", "remove it: the proxy runs where you start it"),
         .refused("allowedListeners", "remove it: write every listener into the Gateway"),
         .refused("backendTLS", "set `spec.tls` of the Backend instead"),
-        .refused("tls", "remove it: TLS listeners are not supported yet"),
+        Field("tls", .object(tls), "what callers must show at its HTTPS listeners"),
         .refused("defaultScope", "remove it: write `parentRefs` into every route"),
     ]
 
@@ -33,8 +33,6 @@ enum GatewayShape {
             "the address to bind, `0.0.0.0` for every one"),
     ]
 
-    private static let noTLS = "write `HTTP` and end TLS in front of the proxy"
-
     private static let listener: [Field] = [
         Field("name", .text(.subdomain), required: true, "its name, unique in the Gateway"),
         Field("hostname", .text(.hostname), "the hostname it serves; absent for every one"),
@@ -43,19 +41,71 @@ enum GatewayShape {
             "protocol",
             .choice(
                 [
-                    "HTTP", "pinion.dev/ext-authz-grpc", "pinion.dev/ext-authz-http",
+                    "HTTP", "HTTPS", "pinion.dev/ext-authz-grpc", "pinion.dev/ext-authz-http",
                     "pinion.dev/auth-request",
                 ],
                 refused: [
-                    .init("HTTPS", noTLS), .init("TLS", noTLS),
-                    .init("TCP", "write `HTTP`, the one that is"),
-                    .init("UDP", "write `HTTP`, the one that is"),
+                    .init("TLS", "write `HTTPS`: what is not HTTP is not carried"),
+                    .init("TCP", "write `HTTP` or `HTTPS`"),
+                    .init("UDP", "write `HTTP` or `HTTPS`"),
                 ]),
             required: true,
-            "`HTTP` for traffic; with the others the mesh is asked whether requests of another "
-                + "proxy may pass: Envoy's ext_authz over gRPC or HTTP, nginx's auth_request"),
+            "`HTTP` or `HTTPS` for traffic; with the others the mesh is asked whether requests of "
+                + "another proxy may pass: Envoy's ext_authz over gRPC or HTTP, nginx's "
+                + "auth_request"
+        ),
         Field("allowedRoutes", .object(allowedRoutes), "which routes may attach"),
-        .refused("tls", "remove it: TLS listeners are not supported yet"),
+        Field("tls", .object(listenerTLS), "its certificate; HTTPS needs it"),
+    ]
+
+    private static let listenerTLS: [Field] = [
+        Field(
+            "mode",
+            .choice(
+                ["Terminate"],
+                refused: [.init("Passthrough", "write `Terminate`: TLS is not passed on")]),
+            fallback: "Terminate", "where TLS ends: here"),
+        Field(
+            "certificateRefs",
+            .list(.object(ReferenceShape.certificate), count: 1...1),
+            "the Certificate, or the Secret with `tls.crt` and `tls.key`, that it shows"),
+        Field(
+            "options", .labels,
+            "`pinion.dev/minimum-version`: `1.3`, the default, or `1.2`"),
+        .refused("frontendValidation", "write `spec.tls.frontend` of the Gateway"),
+    ]
+
+    private static let tls: [Field] = [
+        Field("frontend", .object(frontend), "how callers are validated"),
+        .refused("backend", "write `tls.certificateRef` of the Backend"),
+    ]
+
+    private static let frontend: [Field] = [
+        Field(
+            "default", .object(validated), "holds on every port that is not in `perPort`"),
+        Field("perPort", .list(.object(perPort), atMost: 64), "holds on one port"),
+    ]
+
+    private static let perPort: [Field] = [
+        Field("port", .port, required: true, "the port, of an HTTPS listener"),
+        Field("tls", .object(validated), required: true, "what holds there"),
+    ]
+
+    private static let validated: [Field] = [
+        Field("validation", .object(validation), "absent for callers without certificates")
+    ]
+
+    private static let validation: [Field] = [
+        Field(
+            "caCertificateRefs", .someOf(.object(ReferenceShape.authority), atMost: 8),
+            required: true,
+            "who vouches for callers: a TrustDomain, whose workloads are then known by their "
+                + "SPIFFE ID, or Secrets with `ca.crt`"),
+        Field(
+            "mode", .choice(["AllowValidOnly", "AllowInsecureFallback"]),
+            fallback: "AllowValidOnly",
+            "whether callers must show a certificate; one that does not hold is refused with "
+                + "either"),
     ]
 
     private static let allowedRoutes: [Field] = [

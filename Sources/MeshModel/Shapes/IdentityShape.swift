@@ -13,8 +13,14 @@ enum IdentityProviderShape {
         Field(
             "forward", .boolean, fallback: "false",
             "whether the credential goes on to Backends that have none of ours"),
-        Field("jwt", .object(jwt), "tokens of an issuer; one of `jwt` and `apiKeys` must be there"),
+        Field(
+            "jwt", .object(jwt),
+            "tokens of an issuer; one of `jwt`, `apiKeys` and `clientCertificate` must be there"),
         Field("apiKeys", .object(apiKeys), "keys made by `pinion key create`"),
+        Field(
+            "clientCertificate", .object([]),
+            "`{}`: the certificate of a TrustDomain that the caller connects with; its listeners "
+                + "must ask for one"),
     ]
 
     private static let target: [Field] = [

@@ -33,6 +33,29 @@ enum ReferenceShape {
         Field("port", .port, "only for kinds that exist in Kubernetes"),
     ]
 
+    /// A reference to a certificate with its key.
+    static let certificate: [Field] = [
+        Field("group", .text(.group), fallback: "\"\" (core)", "`pinion.dev` for a Certificate"),
+        Field(
+            "kind", .choice(["Secret", "Certificate"]), fallback: "Secret", "the kind"),
+        Field("namespace", .text(.label), "its namespace; absent for your own"),
+        Field("name", .text(.subdomain), required: true, "its name"),
+    ]
+
+    /// A reference to authorities.
+    static let authority: [Field] = [
+        Field("group", .text(.group), fallback: "\"\" (core)", "`pinion.dev` for a TrustDomain"),
+        Field(
+            "kind",
+            .choice(
+                ["Secret", "TrustDomain"],
+                refused: [
+                    .init("ConfigMap", "write the certificates into a Secret, as `ca.crt`")
+                ]), fallback: "Secret", "the kind"),
+        Field("namespace", .text(.label), "its namespace; absent for your own"),
+        Field("name", .text(.subdomain), required: true, "its name"),
+    ]
+
     /// A reference to a `PolicyEngine`.
     static let policyEngine: [Field] = [
         Field("group", .choice(["pinion.dev"]), fallback: "pinion.dev", "the API group"),

@@ -27,6 +27,37 @@ enum ResidencyPolicyShape {
             "expression", .text(.expression),
             "CEL over the facts of Docs/facts.md: true or false, the name of a label, or a list "
                 + "of names; one that cannot be evaluated gives the label"),
+        Field(
+            "collections", .someOf(.text(.line), atMost: 64),
+            "collections of a vector store that hold such data, `patients-*` for all that begin "
+                + "with `patients-`; a request for one of them carries the label"),
+        Field(
+            "collectionPath", .text(.absolutePath), fallback: "`/collections/{collection}`",
+            "how a path begins that names a collection, with `{collection}` in place of its name "
+                + "and `*` in place of a segment that may be anything"),
+        Field(
+            "classifier", .object(classifier),
+            "a service of yours that is shown the body of each request for a model and answers "
+                + "with labels; while it gives no answer, every request carries the label"),
+    ]
+
+    private static let classifier: [Field] = [
+        Field(
+            "backendRef", .object(ReferenceShape.modelBackend), required: true,
+            "the Backend where it is reached, which must be where the data of its own labels may "
+                + "be"),
+        Field(
+            "path", .text(.absolutePath), fallback: "`/`",
+            "the path that it is asked at, with POST"),
+        Field("timeout", .duration, fallback: "500ms", "how long its answer is waited for"),
+        Field("cache", .object(cache), "keeps its answers by the SHA-256 of the text"),
+    ]
+
+    private static let cache: [Field] = [
+        Field("ttl", .duration, required: true, "how long an answer is good"),
+        Field(
+            "entries", .integer(1...1_000_000), fallback: "10000",
+            "answers that each event loop keeps; the one used longest ago goes first"),
     ]
 
     private static let target: [Field] = [

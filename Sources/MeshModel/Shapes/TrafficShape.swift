@@ -183,6 +183,12 @@ enum MeshShape {
         Field("limits", .object(limits), "bounds on connections from callers"),
         Field("accessLog", .object(accessLog), "what is written about every exchange"),
         Field(
+            "forwardedFields", .choice(["append", "replace"]), fallback: "append",
+            "what becomes of the fields in which a caller says where a request comes from "
+                + "(`Forwarded`, `X-Forwarded-*`, `X-Real-IP`): with `replace` they are dropped, "
+                + "and the mesh writes its own; `append` is for meshes behind a proxy that is "
+                + "trusted"),
+        Field(
             "recording", .object(recording),
             "which exchanges can be explained and replayed; never bodies or secrets"),
         Field(

@@ -120,6 +120,7 @@ final class EngineConnection: Connection {
     ) -> EngineOutcome {
         switch speech {
         case .opa: OPA.outcome(status: head.status, body: body.span.bytes)
+        case .classifier: ClassifierSpeech.outcome(status: head.status, body: body.span.bytes)
         case .extAuthzHTTP:
             ExtAuthzHTTP.outcome(
                 head, headBytes.span.bytes, body: body.span.bytes, upstream: upstream)

@@ -18,13 +18,16 @@ final class HTTP2ServerSession: HTTP2Session {
     let socket: Int
     /// The caller's address as text.
     let peer: [UInt8]
+    /// What is known of the connection when it is encrypted.
+    let secured: SecuredConnection?
     /// The highest stream that was opened.
     private var last = 0
     /// When it is closed, while no stream is open.
     private var idleUntil: Instant
     private var hasNamedLast = false
 
-    init(loop: Loop, socket: Int, peer: [UInt8]) {
+    init(loop: Loop, socket: Int, peer: [UInt8], secured: SecuredConnection?) {
+        self.secured = secured
         self.socket = socket
         self.peer = peer
         idleUntil = loop.now + loop.shard.snapshot.limits.headTimeout
@@ -152,11 +155,13 @@ final class HTTP2ServerSession: HTTP2Session {
 
     /// The set of listened ports changed.
     func portsChanged() {
-        if loop.port(ofSocket: socket) < 0 { drain() }
+        let port = loop.port(ofSocket: socket)
+        if port < 0 || loop.isSecured(port: port) != (secured != nil) { drain() }
     }
 
     /// Closes what has been idle for too long.
     func maintain(at now: Instant) {
+        if secured?.endsSoon(at: loop.shard.wallTime(now)) == true { drain() }
         guard streams.isEmpty, isOpen, now >= idleUntil else { return }
         hasNamedLast = true
         sayFarewell(last: last)

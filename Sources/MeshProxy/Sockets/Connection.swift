@@ -499,6 +499,9 @@ class Connection: Pollable {
     /// The protocol that was agreed on within TLS, or nil.
     final var negotiated: String? { (layer as? TLSLayer)?.negotiated }
 
+    /// TLS towards a caller, when it lives in that.
+    final var serverTLS: ServerTLSLayer? { layer as? ServerTLSLayer }
+
     /// The layer takes more of what is written, or no more for now.
     final func layerTakes(_ more: Bool) {
         guard isOpen, more != isWritable else { return }

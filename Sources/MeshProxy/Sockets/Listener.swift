@@ -23,6 +23,15 @@ final class Listener: Pollable, @unchecked Sendable {
     ) throws(ListenFailure) {
         self.accept = accept
         super.init(sockets: sockets)
+        bound = try Self.open(address, sharing: sharing, backlog: backlog)
+    }
+
+    /// A socket that listens on `address`.
+    ///
+    /// **Errors** the reason in the system's words. Without `sharing` the port must be free.
+    static func open(
+        _ address: InternetAddress, sharing: Bool, backlog: Int32 = SocketLimits.backlog
+    ) throws(ListenFailure) -> Int32 {
         let descriptor = socket(
             address.family,
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
@@ -39,7 +48,7 @@ final class Listener: Pollable, @unchecked Sendable {
             close(descriptor)
             throw ListenFailure(code)
         }
-        bound = descriptor
+        return descriptor
     }
 
     /// Takes over `descriptor`, which listens already; nothing is accepted before `start`.
@@ -83,7 +92,9 @@ final class Listener: Pollable, @unchecked Sendable {
     /// Closes the socket; on the loop's thread. Connections that were accepted stay.
     func stop() {
         isPaused = false
-        dismiss()
+        // Another process may have the socket too, and as long as it is open anywhere the kernel
+        // goes on to tell of it whoever does not say that it wants to hear no more.
+        if descriptor >= 0 { close(surrender()) }
         if bound >= 0 { close(bound) }
         bound = -1
     }

@@ -16,20 +16,47 @@ struct TLSClient {
 ///
 /// What is written is gathered and becomes records with the next flush, so that a head and its
 /// body are one record.
-final class TLSLayer: Layer, ChannelHost {
-    private var channel: HostedChannel?
-    private var plain: ByteQueue
-    private var isUsable = false
+class TLSLayer: Layer, ChannelHost {
+    private final var channel: HostedChannel?
+    private final var handler: NIOSSLHandler?
+    private final var plain: ByteQueue
+    private(set) final var isUsable = false
+    private final var isLeaving = false
     /// The protocol that both sides agreed on, once the handshake is over; nil for none.
-    private(set) var negotiated: String?
+    private(set) final var negotiated: String?
 
     /// The side that connects.
-    init(_ settings: TLSClient, of connection: Connection) throws {
+    convenience init(_ settings: TLSClient, of connection: Connection) throws {
+        self.init(on: connection)
+        try host(
+            NIOSSLClientHandler(context: settings.context, serverHostname: settings.serverName))
+    }
+
+    /// A side that is told later how to speak.
+    init(on connection: Connection) {
         plain = ByteQueue(connection.sockets.blocks)
         super.init(of: connection)
-        let handler = try NIOSSLClientHandler(
-            context: settings.context, serverHostname: settings.serverName)
+    }
+
+    /// Speaks by `handler` from now on.
+    final func host(_ handler: NIOSSLHandler) throws {
+        guard let connection else { return }
+        self.handler = handler
         channel = try HostedChannel([handler], of: self, sockets: connection.sockets)
+    }
+
+    /// Whether it was told how to speak.
+    final var isHosting: Bool { channel != nil }
+
+    /// The certificate that the peer showed, when it showed one.
+    final var peerCertificate: NIOSSLCertificate? { handler?.peerCertificate }
+
+    /// The handshake is over. Overridden to look at the peer; false when it is refused.
+    func isAccepted() -> Bool { true }
+
+    /// Something went wrong. Overridden to tell somebody.
+    func failed(_ reason: String) {
+        if let connection, connection.isOpen { connection.fail(reason) }
     }
 
     // MARK: Layer
@@ -41,20 +68,22 @@ final class TLSLayer: Layer, ChannelHost {
     // Without a farewell inside of TLS an end is an error.
     override func inputEnded() { end() }
 
-    override func write(_ bytes: UnsafeRawBufferPointer) {
+    override final func write(_ bytes: UnsafeRawBufferPointer) {
         plain.append(bytes)
         if plain.count > SocketLimits.gatheredMax * 2 { encrypt() }
     }
 
-    override func flush() {
+    override final func flush() {
         encrypt()
         channel?.flush()
     }
 
-    override var isFlushed: Bool { plain.isEmpty }
+    override final var isFlushed: Bool { plain.isEmpty }
 
-    override func sayGoodbye() {
-        guard isUsable, let channel, !channel.isEnded else { return }
+    override final func sayGoodbye() {
+        // Closing the channel closes the connection, which comes here once more.
+        guard isUsable, !isLeaving, let channel, !channel.isEnded else { return }
+        isLeaving = true
         flush()
         channel.close()
     }
@@ -65,13 +94,14 @@ final class TLSLayer: Layer, ChannelHost {
         end()
     }
 
-    private func end() {
+    private final func end() {
+        handler = nil
         guard let channel else { return }
         self.channel = nil
         channel.end()
     }
 
-    private func encrypt() {
+    private final func encrypt() {
         guard !plain.isEmpty, let channel else { return }
         let bytes = ByteBuffer(bytes: plain.window)
         plain.clear()
@@ -80,24 +110,23 @@ final class TLSLayer: Layer, ChannelHost {
 
     // MARK: ChannelHost
 
-    func hostedWrite(_ bytes: UnsafeRawBufferPointer) { connection?.writeRaw(bytes) }
+    final func hostedWrite(_ bytes: UnsafeRawBufferPointer) { connection?.writeRaw(bytes) }
 
-    func hostedFlush() { connection?.flushRaw() }
+    final func hostedFlush() { connection?.flushRaw() }
 
-    func hostedRead(_ bytes: UnsafeRawBufferPointer) { connection?.receivedInside(bytes) }
+    final func hostedRead(_ bytes: UnsafeRawBufferPointer) { connection?.receivedInside(bytes) }
 
-    func hostedEvent(_ event: Any) {
+    final func hostedEvent(_ event: Any) {
         guard case .handshakeCompleted(let negotiated)? = event as? TLSUserEvent else { return }
-        isUsable = true
         self.negotiated = negotiated
+        guard isAccepted() else { return }
+        isUsable = true
         connection?.secured()
     }
 
-    func hostedFailed(_ error: any Error) {
-        if let connection, connection.isOpen { connection.fail("\(error)") }
-    }
+    final func hostedFailed(_ error: any Error) { failed("\(error)") }
 
-    func hostedClose() {
+    final func hostedClose() {
         if let connection, connection.isOpen { connection.close() }
     }
 }

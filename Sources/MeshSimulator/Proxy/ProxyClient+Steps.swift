@@ -52,7 +52,7 @@ extension ProxyClient {
             if exchange.phase == .queued { park() }
             rearm(at: now)
         }
-        if !loop.shard.turnstiles.calls.isEmpty { loop.answerTurnstileCalls(at: now) }
+        loop.heedTurnstiles(at: now)
     }
 
     /// Waits to be called by the turnstile.

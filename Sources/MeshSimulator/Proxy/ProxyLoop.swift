@@ -46,7 +46,7 @@ final class ProxyLoop {
     private var isCalling = false
 
     /// Tells whoever the turnstiles called.
-    func answerTurnstileCalls(at now: Instant) {
+    func heedTurnstiles(at now: Instant) {
         if isCalling { return }
         isCalling = true
         defer { isCalling = false }
@@ -65,7 +65,7 @@ final class ProxyLoop {
             guard !world.isOver else { return }
             shard.maintain(at: now)
             shard.turnstiles.tick(at: now)
-            answerTurnstileCalls(at: now)
+            heedTurnstiles(at: now)
             for pool in pools { pool.prune(at: now) }
             maintainLater(at: now)
         }

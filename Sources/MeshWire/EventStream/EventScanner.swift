@@ -38,6 +38,13 @@ package struct EventScanner: Sendable {
         self.eventBytesMax = eventBytesMax
     }
 
+    /// Whether nothing was looked at of the event that comes next, so that it may be taken by
+    /// other means if `allows` its size.
+    package var isBetweenEvents: Bool { lineStart == 0 && looked == 0 && !isFirst }
+
+    /// Whether an event may have so many bytes.
+    package func allows(_ count: Int) -> Bool { count <= eventBytesMax }
+
     /// What `next(_:at:)` met.
     package enum Found: Hashable, Sendable {
         /// An event is complete; ranges point into the span given.

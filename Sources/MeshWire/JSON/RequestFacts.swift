@@ -29,8 +29,12 @@ package struct RequestFacts: Sendable, Hashable {
     package var n: Int?
     /// How many answers the server is to make in order to choose from.
     package var bestOf: Int?
-    /// Count of elements of `tools`.
+    /// Count of elements of `tools`, and of `functions` as older callers have it.
     package var toolCount = 0
+    /// The whole array `tools` with its brackets.
+    package var tools: ByteRange?
+    /// The whole array `functions` with its brackets.
+    package var functions: ByteRange?
     /// Offset just behind the opening `{`, where a member can be put in.
     package var objectStart: Int
     /// Whether the request object has no member, so that one put in needs no comma.

@@ -9,7 +9,7 @@ import MeshBasics
 /// compared in folded form, and one that is equal only when folded is refused.
 enum RequestKey: UInt8, CaseIterable {
     case model, stream, streamOptions, maxTokens, maxCompletionTokens, maxOutputTokens
-    case user, n, bestOf, tools, messages, prompt, input, system, instructions
+    case user, n, bestOf, tools, functions, messages, prompt, input, system, instructions
     case includeUsage
 
     /// The longest folded name.
@@ -31,6 +31,7 @@ enum RequestKey: UInt8, CaseIterable {
         case .n: "n"
         case .bestOf: "best_of"
         case .tools: "tools"
+        case .functions: "functions"
         case .messages: "messages"
         case .prompt: "prompt"
         case .input: "input"
@@ -56,6 +57,7 @@ enum RequestKey: UInt8, CaseIterable {
         case 6: candidates = (.stream, .prompt, .system)
         case 7: candidates = (.bestOf, nil, nil)
         case 8: candidates = (.messages, nil, nil)
+        case 9: candidates = (.functions, nil, nil)
         case 10: candidates = (.maxTokens, nil, nil)
         case 12: candidates = (.instructions, nil, nil)
         case 14: candidates = (.streamOptions, nil, nil)

@@ -53,7 +53,7 @@ package enum RequestScanner {
         case .includeUsage:
             return try JSONGrammar.skipValue(body, from: offset, depth: 1)
         case .model, .stream, .streamOptions, .maxTokens, .maxCompletionTokens,
-            .maxOutputTokens, .user, .n, .bestOf, .tools:
+            .maxOutputTokens, .user, .n, .bestOf, .tools, .functions:
             break
         }
         if body[offset] == UInt8(ascii: "n") {
@@ -76,7 +76,14 @@ package enum RequestScanner {
             facts.stream = value
             return end
         case .streamOptions: return try options(body, at: offset, into: &facts)
-        case .tools: return try tools(body, at: offset, into: &facts)
+        case .tools:
+            let end = try tools(body, at: offset, into: &facts)
+            facts.tools = ByteRange(offset, end)
+            return end
+        case .functions:
+            let end = try tools(body, at: offset, into: &facts)
+            facts.functions = ByteRange(offset, end)
+            return end
         case .n:
             let (value, end) = try count(body, at: offset)
             facts.n = value
@@ -126,7 +133,7 @@ extension RequestScanner {
         return members.offset
     }
 
-    /// Walks over `tools` and counts its elements.
+    /// Walks over `tools` or `functions` and counts its elements.
     private static func tools(
         _ body: RawSpan, at offset: Int, into facts: inout RequestFacts
     ) throws(JSONFault) -> Int {

@@ -24,7 +24,8 @@ struct ReportResidencyCommand: ParsableCommand {
             Reads the receipts in lines of the access log, `-` for standard input. A PLACE is a
             jurisdiction (EU), a region (eu-west-1) or a beginning of regions (eu-*). The exit code
             is 1 when a hop that is looked for with --outside or --inside was found, a hop at an
-            unknown place among them, or when a line could not be read; else 0.
+            unknown place among them, or when a line could not be read or receipts are missing;
+            else 0. Where records do not reach as far as --since, the answer says so.
 
             Did any PHI reach a US host last quarter?
               pinion report residency --since 90d --label phi --inside US access.log*
@@ -83,7 +84,9 @@ struct ReportResidencyCommand: ParsableCommand {
         case .text: Terminal.out(printer.text)
         case .json, .yaml: Terminal.out(try printer.json())
         }
-        if reader.report.findingCount > 0 || reader.unreadable > 0 { throw ExitCode.failure }
+        if reader.report.findingCount > 0 || reader.unreadable > 0 || reader.report.missing > 0 {
+            throw ExitCode.failure
+        }
     }
 
     /// The moment that `text` names, or nil.
@@ -131,6 +134,7 @@ struct ReceiptReader {
 
     private static let opening = Data("{\"time\":\"".utf8)
     private static let receipt = Data("\"residency\":{".utf8)
+    private static let gap = Data("\"residency_gap\":{".utf8)
 
     private mutating func take(_ line: Data) {
         guard line.starts(with: Self.opening) else {
@@ -141,6 +145,14 @@ struct ReceiptReader {
         let text = line.dropFirst(Self.opening.count).prefix { $0 != UInt8(ascii: "\"") }
         let time = Self.time(String(decoding: text, as: UTF8.self))
         if let time { report.note(recordAt: time) }
+        if line.range(of: Self.gap) != nil {
+            guard let time, let told = try? decoder.decode(GapLine.self, from: line) else {
+                unreadable += 1
+                return
+            }
+            report.take(gap: told.gap.records, from: Self.time(told.gap.since) ?? time, to: time)
+            return
+        }
         guard line.range(of: Self.receipt) != nil else { return }
         guard let time, let receipt = try? decoder.decode(ReceiptLine.self, from: line) else {
             unreadable += 1

@@ -28,6 +28,11 @@ struct ReportPrinter {
             "\(Terminal.count(report.requests, "labelled request")), "
                 + "\(report.refused) refused for want of a place, "
                 + "\(Terminal.count(report.unsent, "hop")) not made")
+        if report.missing > 0 {
+            parts.append(
+                "records missing: \(Terminal.count(report.missing, "receipt")) could not be "
+                    + "written, so that this is not the whole answer")
+        }
         if let answer { parts.append(answer) }
         if unreadable > 0 {
             parts.append(
@@ -42,7 +47,11 @@ struct ReportPrinter {
         let labels = report.question.labels.joined(separator: ", ")
         let data = labels.isEmpty ? "labelled data" : "data of label \(labels)"
         let where_ = "\(asked.isOutside ? "outside of" : "to") \(places.joined(separator: ", "))"
-        guard report.findingCount > 0 else { return "answer: no \(data) went \(where_)" }
+        guard report.findingCount > 0 else {
+            return report.isComplete && unreadable == 0
+                ? "answer: no \(data) went \(where_)"
+                : "answer: not known; as far as these records tell, no \(data) went \(where_)"
+        }
         var lines = [
             "answer: \(data) went \(where_), or where nobody knows: "
                 + Terminal.count(report.findingCount, "hop")
@@ -103,7 +112,8 @@ struct ReportPrinter {
             var backend, endpoint, region, jurisdiction, attestation: String?
         }
         var firstRecord, lastRecord: String?
-        var requests, refused, notSent, unreadable, found: Int
+        var requests, refused, notSent, unreadable, missing, found: Int
+        var complete: Bool
         var rows: [Row]
         var findings: [Finding]
     }
@@ -114,7 +124,8 @@ struct ReportPrinter {
             firstRecord: report.firstRecord.map(Self.time),
             lastRecord: report.lastRecord.map(Self.time), requests: report.requests,
             refused: report.refused, notSent: report.unsent, unreadable: unreadable,
-            found: report.findingCount,
+            missing: report.missing, found: report.findingCount,
+            complete: report.isComplete && unreadable == 0,
             rows: report.rows.map { row, sum in
                 Document.Row(
                     label: row.label, region: row.region, jurisdiction: row.jurisdiction,

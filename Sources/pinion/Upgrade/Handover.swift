@@ -18,7 +18,8 @@ import MeshProxy
 /// ```
 ///
 /// Descriptors are inherited, and the variable `PINION_HANDOVER` says what they are. When the
-/// line breaks before `ready`, nothing has changed for the former process.
+/// line breaks before `ready`, nothing has changed for the former process: the new one accepts
+/// nothing before.
 struct Handover {
     /// The listening sockets of the proxy.
     var sockets: [HandedSocket] = []
@@ -31,6 +32,9 @@ struct Handover {
     static let variable = "PINION_HANDOVER"
 
     /// What this process inherited, or nil when nobody started it to take over.
+    ///
+    /// To be called first: whatever else was inherited is closed. Libraries leave connections open
+    /// for children, and who is at their other end would wait for this process too.
     init?() {
         guard let text = Process.environment(Self.variable) else { return nil }
         unsetenv(Self.variable)
@@ -40,19 +44,48 @@ struct Handover {
             guard let kind = words.first, let last = words.last, let descriptor = Int32(last),
                 fcntl(descriptor, F_GETFD) >= 0
             else { continue }
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
             switch (kind, words.count) {
             case ("line", 2): line = Line(descriptor)
-            case ("admin", 2): admin = descriptor
-            case ("socket", 4):
+            case ("admin", 2) where Self.listens(descriptor): admin = descriptor
+            case ("socket", 4) where Self.listens(descriptor):
                 guard let port = UInt16(words[2]) else { continue }
                 sockets.append(
                     HandedSocket(address: words[1], port: port, descriptor: descriptor))
             default: continue
             }
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         }
+        Self.closeInherited()
         guard let line else { return nil }
         self.line = line
+    }
+
+    /// Whether `descriptor` is a socket that listens.
+    private static func listens(_ descriptor: Int32) -> Bool {
+        var value: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &value, &length) == 0
+            && value != 0
+    }
+
+    /// Closes what is open behind standard error and would be inherited by a child once more: it
+    /// was inherited itself, for nothing here is opened so.
+    private static func closeInherited() {
+        guard let folder = opendir("/proc/self/fd") else { return }
+        var found: [Int32] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let descriptor = Int32(name), descriptor > 2, descriptor != dirfd(folder) {
+                found.append(descriptor)
+            }
+        }
+        closedir(folder)
+        for descriptor in found {
+            let flags = fcntl(descriptor, F_GETFD)
+            if flags >= 0, flags & FD_CLOEXEC == 0 { close(descriptor) }
+        }
     }
 
     /// How the variable says it.

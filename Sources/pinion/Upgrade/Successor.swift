@@ -12,13 +12,14 @@ enum Successor {
         let description: String
     }
 
-    /// Starts the program that stands now where this one was started from, with the same
-    /// arguments, hands it the sockets of `proxy` and the admin port and waits until it accepts.
-    /// Answers its process id.
+    /// Starts `program`, which may be another one by now, with the same arguments, hands it the
+    /// sockets of `proxy` and the admin port and waits until it accepts. Answers its process id.
     ///
     /// **Errors** when it does not start, ends, or is not ready within a minute; it is ended then,
     /// and nothing has changed here.
-    static func start(_ proxy: Proxy, admin: Int32?) async throws(Failure) -> pid_t {
+    static func start(
+        _ program: String, after proxy: Proxy, admin: Int32?
+    ) async throws(Failure) -> pid_t {
         var ends: [Int32] = [-1, -1]
         guard
             socketpair(
@@ -30,13 +31,13 @@ enum Successor {
         let adminCopy = admin.map { fcntl($0, F_DUPFD, 3) }
         let peer = fcntl(ends[1], F_DUPFD, 3)
         close(ends[1])
-        defer {
-            close(peer)
-            if let adminCopy { close(adminCopy) }
-            for socket in sockets { close(socket.descriptor) }
-        }
         let text = Handover.text(line: peer, admin: adminCopy, sockets: sockets)
-        let process = try spawn(text)
+        let started = Result { () throws(Failure) in try spawn(program, text) }
+        // Only the new process has them now: when it ends, the line does.
+        close(peer)
+        if let adminCopy { close(adminCopy) }
+        for socket in sockets { close(socket.descriptor) }
+        let process = try started.get()
         guard let first = await line.receive(within: 60), first == "loaded" else {
             throw end(process, "did not start")
         }
@@ -48,15 +49,31 @@ enum Successor {
         return process
     }
 
-    /// Where this program was when it was started: the file may have been replaced since.
-    static let program: String = {
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX) + 1)
-        let count = readlink("/proc/self/exe", &buffer, Int(PATH_MAX))
-        guard count > 0 else { return CommandLine.arguments[0] }
-        return String(decoding: buffer[0..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }()
+    /// Where this program stands. To be asked at the beginning: once the file was replaced, the
+    /// kernel knows it by no name any more.
+    ///
+    /// As it was called, when that leads to this program: a link may lead to another one later.
+    static func ownProgram() -> String {
+        let own = resolved("/proc/self/exe")
+        let named = CommandLine.arguments[0]
+        let folders =
+            named.contains("/")
+            ? [named.hasPrefix("/") ? "" : FileManager.default.currentDirectoryPath + "/"]
+            : (Process.environment("PATH") ?? "").split(separator: ":").map { "\($0)/" }
+        let called = folders.map { $0 + named }.first { own != nil && resolved($0) == own }
+        return called ?? own ?? named
+    }
 
-    private static func spawn(_ handover: String) throws(Failure) -> pid_t {
+    /// The path of `path` without links; nil when there is no such file.
+    private static func resolved(_ path: String) -> String? {
+        guard let found = realpath(path, nil) else { return nil }
+        defer { free(found) }
+        return String(cString: found)
+    }
+
+    private static func spawn(
+        _ program: String, _ handover: String
+    ) throws(Failure) -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

@@ -14,14 +14,17 @@ actor Upgrader {
     }
 
     private let proxy: Proxy
+    private let program: String
     private var admin: Int32?
     private var isAllowed = false
     private var isUnderWay = false
     private let ends: AsyncStream<End>
     private let tell: AsyncStream<End>.Continuation
 
-    init(_ proxy: Proxy) {
+    /// Lets `program` take over from the process of `proxy`.
+    init(_ proxy: Proxy, program: String) {
         self.proxy = proxy
+        self.program = program
         (ends, tell) = AsyncStream.makeStream(of: End.self)
     }
 
@@ -42,7 +45,7 @@ actor Upgrader {
         }
         isUnderWay = true
         do {
-            let process = try await Successor.start(proxy, admin: admin)
+            let process = try await Successor.start(program, after: proxy, admin: admin)
             Terminal.log("process \(process) serves now")
             tell.yield(.replaced)
             return process

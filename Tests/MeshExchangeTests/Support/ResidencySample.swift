@@ -10,6 +10,8 @@ struct ResidencySample {
     private var sources: [LabelSource] = []
     /// Header fields that list labels.
     var headers: [String] = []
+    /// Services that are shown the text; their engines stand in the snapshot's `access`.
+    var classifiers: [Classifier] = []
     /// What expressions read; the snapshot's `access` must have the same.
     var layout = FactLayout()
 
@@ -39,6 +41,7 @@ struct ResidencySample {
     func table(_ backends: [Backend], _ endpoints: [Endpoint]) -> ResidencyTable {
         ResidencyTable(
             labels: labels, policies: policies, headers: headers.map { Array($0.utf8) },
-            sources: sources, backends: backends, endpoints: endpoints)
+            sources: sources, classifiers: classifiers, backends: backends,
+            endpoints: endpoints)
     }
 }

@@ -23,6 +23,11 @@ struct SnapshotSample {
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
+    /// A listener for each of these hosts, with whether it is for all within; one for every host
+    /// when empty.
+    var hostnames: [(String, Bool)] = []
+    /// TLS of all listeners.
+    var tls: ListenerTLS?
 
     /// The snapshot itself.
     var snapshot: Snapshot {
@@ -50,12 +55,22 @@ struct SnapshotSample {
                 rule: RuleID(i), order: RouteOrder(route: "default/r", rule: i))
         }
         let offered = names.map { NamedModel(name: Array($0.0.utf8), model: $0.1) }
-        let listener = Listener(
-            name: "default/g/http", hostname: nil, routes: RouteTable(entries: entries),
-            models: offered.sorted { $0.name.lexicographicallyPrecedes($1.name) })
+        let hosts: [Hostname?] =
+            hostnames.isEmpty
+            ? [nil] : hostnames.map { Hostname(labels: Array($0.0.utf8), isWildcard: $0.1) }
+        let listeners = hosts.map { host in
+            Listener(
+                name: "default/g/http", hostname: host, tls: tls,
+                routes: RouteTable(entries: entries),
+                models: offered.sorted { $0.name.lexicographicallyPrecedes($1.name) })
+        }
         return Snapshot(
             version: version,
-            ports: [Port(address: "127.0.0.1", number: portNumber, listeners: [listener])],
+            ports: [
+                Port(
+                    address: "127.0.0.1", number: portNumber, speech: tls == nil ? .http : .https,
+                    listeners: listeners)
+            ],
             rules: rules, backends: known, endpoints: endpoints, models: models,
             usageLimits: usageLimits, overload: overload, access: access,
             residency: residency.table(known, endpoints), identity: identity, limits: limits,
