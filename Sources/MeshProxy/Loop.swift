@@ -48,75 +48,13 @@ final class Loop: @unchecked Sendable {
     let board: PressureBoard
     /// Its number among the loops.
     let number: Int
-    /// Its listening sockets, while nothing is accepted for want of what it takes.
+    /// Its listening sockets that accept.
     var listeners: [ObjectIdentifier: Listener] = [:]
-    private var looks = 0
-    /// More connections than these are very many.
-    private static let many = 5_000
-    /// Clients whose bodies are not read at present.
-    private var slowed: [ClientHandler] = []
-
-    /// Does not read the body of `client` until there is room again.
-    func slow(_ client: ClientHandler) {
-        client.pauseReads()
-        slowed.append(client)
-    }
-
-    /// Tells what is used here, and does what the level asks for.
-    private func relieve() {
-        let busy = activeUpstreams + pools.reduce(0) { $0 + $1.count }
-        // Of very many connections only every fourth look adds up what they hold.
-        looks &+= 1
-        if clients.count > Self.many, looks % 4 != 0 { return }
-        var waitingBytes = 0
-        var largest: (client: ClientHandler, bytes: Int)?
-        for client in clients.values {
-            let bytes = client.waitingBytes
-            waitingBytes += bytes
-            if bytes > largest?.bytes ?? 0 { largest = (client, bytes) }
-        }
-        for session in sessions.values {
-            for client in session.clients { waitingBytes += client.waitingBytes }
-        }
-        board.report(
-            number, descriptors: clients.count + sessions.count + busy, buffered: waitingBytes)
-        if number == 0 { board.update() }
-        let former = shard.pressure
-        shard.pressure = board.pressure
-        if former != shard.pressure, number == 0 {
-            note("pressure on memory, descriptors or room for bodies: \(shard.pressure.label)")
-        }
-        shard.metrics.mesh.pressure = Int64(shard.pressure.rawValue)
-        if (former >= .acceptsNothing) != (shard.pressure >= .acceptsNothing) {
-            for listener in listeners.values { listener.hold(shard.pressure >= .acceptsNothing) }
-        }
-        if shard.pressure >= .cuts, let largest, largest.client.isUnread { largest.client.cut() }
-        if shard.pressure < .slowsDown, !slowed.isEmpty {
-            let resumed = slowed
-            slowed = []
-            for client in resumed { client.resumeSlowed() }
-        }
-    }
-
+    /// What it does while the process is short of something.
+    var relief = Relief()
     /// Who waits at turnstiles, by ticket.
     var waiting: [UInt64: ClientHandler] = [:]
     private var isCalling = false
-
-    /// Tells whoever the turnstiles called, if anybody.
-    @inline(__always)
-    func heedTurnstiles() { if !shard.turnstiles.calls.isEmpty { answerTurnstileCalls() } }
-
-    private func answerTurnstileCalls() {
-        // What one of them does may let in the next: it is told from here as well.
-        if isCalling { return }
-        isCalling = true
-        defer { isCalling = false }
-        while !shard.turnstiles.calls.isEmpty {
-            for call in shard.turnstiles.takeCalls() {
-                waiting[call.ticket]?.called(isLetIn: call.isLetIn)
-            }
-        }
-    }
 
     /// Access lines not handed over yet.
     var logLines: [UInt8] = []
@@ -310,7 +248,7 @@ final class Loop: @unchecked Sendable {
         let busy = sessions.values.reduce(0) { $0 + ($1.isBusy ? 1 : 0) }
         copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients) + Int64(busy)
         copy.mesh.downstreamIdle = Int64(idleClients) + Int64(sessions.count - busy)
-        copy.mesh.upstreamIdle = Int64(pools.reduce(0) { $0 + $1.count })
+        copy.mesh.upstreamIdle = Int64(idleUpstreams)
         copy.mesh.upstreamActive = Int64(activeUpstreams)
         return copy
     }
@@ -333,12 +271,30 @@ final class Loop: @unchecked Sendable {
 
     private var nextNote = Instant(nanoseconds: 0)
 
+    /// Tells whoever the turnstiles called, if anybody.
+    @inline(__always)
+    func heedTurnstiles() { if !shard.turnstiles.calls.isEmpty { answerTurnstileCalls() } }
+
+    private func answerTurnstileCalls() {
+        // What one of them does may let in the next: it is told from here as well.
+        if isCalling { return }
+        isCalling = true
+        defer { isCalling = false }
+        while !shard.turnstiles.calls.isEmpty {
+            for call in shard.turnstiles.takeCalls() {
+                waiting[call.ticket]?.called(isLetIn: call.isLetIn)
+            }
+        }
+    }
+
     /// Clients between two requests.
     var idleClients = 0
     /// Mirrored copies on their way.
     var mirrorsInFlight = 0
     /// Upstream connections that serve an exchange.
     var activeUpstreams = 0
+    /// Upstream connections that wait for one.
+    var idleUpstreams: Int { pools.reduce(0) { $0 + $1.count } }
 
     /// Whether connections may stay idle while the loop stops, until they are used once more.
     private(set) var sparesIdle = false

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from children import HOST, wait_until
-from configuration import ai_backend, model, overload_policy, target
+from children import HOST, request, wait_until
+from configuration import ai_backend, mesh, model, overload_policy, target
 from pinion import run
 from wire import Wire, completion
 
@@ -186,8 +186,10 @@ def test_who_is_worth_more_goes_first_and_who_is_worth_nothing_never_waits(slow)
     assert [client.answer().status for client in (inside, first, second)] == [200, 200, 200]
     seen = [json.loads(entry.body)["messages"][0]["content"] for entry in upstream.requests]
     assert seen == ["usual-1", "first", "first"]
-    waited = [entry for entry in gateway.access_log() if "queue_ms" in entry]
-    assert len(waited) >= 2
+    wait_until(
+        lambda: len([entry for entry in gateway.access_log() if "queue_ms" in entry]) == 3,
+        "the records of those that waited",
+    )
     code, text, _ = run("explain", "batch", "--admin", f"{HOST}:{gateway.admin}")
     assert code == 0 and "priority -1 by default/overload-servers/batch" in text, text
 
@@ -232,3 +234,67 @@ def test_an_overloaded_backend_spills_over_to_the_fallback(start, serve):
     assert len(second.requests) == 1
     hold.set()
     assert inside.answer().status == 200
+
+
+def test_bytes_that_wait_are_bounded_and_what_is_under_way_goes_on(start, serve):
+    upstream = serve(lambda *_: completion())
+    gateway = start(
+        ai_backend("servers", upstream.port),
+        model("chat", target("servers")),
+        mesh(drainTimeout="2s", limits={"waitingBytes": "1Mi"}),
+        arguments=["--concurrency", "1"],
+    )
+    kept = open_request(gateway, "usual")
+    assert kept.answer().status == 200
+    message = {"role": "user", "content": "x" * 400_000}
+    body = json.dumps({"model": "chat", "messages": [message]})
+    uploads = []
+
+    def level():
+        return gateway.metric("pinion_pressure_level")
+
+    def fill():
+        """Begins one more upload until new requests are refused."""
+        if level() >= 3:
+            return True
+        uploads.append(Wire(gateway.port))
+        uploads[-1].socket.setblocking(False)
+        head = (
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\n"
+            f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        )
+        uploads[-1].left = (head + body).encode()
+        push(uploads[-1], len(head) + 300_000)
+        return False
+
+    def push(upload, most):
+        """Sends what the gateway takes of the next `most` bytes."""
+        try:
+            sent = upload.socket.send(upload.left[:most])
+            upload.left = upload.left[sent:]
+        except BlockingIOError:
+            pass
+
+    try:
+        wait_until(fill, "pressure", seconds=30, every=0.3)
+        kept.send(
+            "POST /v1/chat/completions HTTP/1.1\nhost: a\ncontent-type: application/json\n"
+            "content-length: 2\n\n{}"
+        )
+        answer = kept.answer()
+        assert answer.status == 503 and answer.field("retry-after")
+        assert json.loads(answer.body)["error"]["code"] == "proxy-overloaded"
+        for upload in uploads[2:]:
+            upload.close()
+        del uploads[2:]
+        wait_until(lambda: level() == 0, "the end of the pressure")
+        for upload in uploads:
+            upload.socket.settimeout(10)
+            upload.socket.sendall(upload.left)
+            assert upload.answer().status == 200
+        assert len(upstream.requests) == 3
+        assert request(gateway.admin, "GET", "/ready")[0] == 200
+        assert "pressure on memory, descriptors or room for bodies" in gateway.output()
+    finally:
+        for upload in uploads:
+            upload.close()

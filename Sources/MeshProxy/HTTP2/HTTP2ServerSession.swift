@@ -54,9 +54,6 @@ final class HTTP2ServerSession: HTTP2Session {
         loop.sessionClosed(self)
     }
 
-    /// Whoever is served on it.
-    var clients: [ClientHandler] { streams.values.compactMap { $0.connection as? ClientHandler } }
-
     /// Whether a request is under way.
     var isBusy: Bool { !streams.isEmpty }
 

@@ -55,8 +55,9 @@ extension World {
         {
             breach(
                 "places are given back",
-                "turnstiles count \(turnstiles.inside) inside and \(turnstiles.waiting) waiting for \(inside) and "
-                    + "\(waiting) exchanges, \(loop.shard.turnstiles.misuses) misuses")
+                "turnstiles count \(turnstiles.inside) inside and \(turnstiles.waiting) waiting "
+                    + "for \(inside) and \(waiting) exchanges, "
+                    + "\(loop.shard.turnstiles.misuses) misuses")
         }
         if reservations != loop.shard.ledger.outstanding {
             breach(
