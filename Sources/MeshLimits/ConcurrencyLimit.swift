@@ -18,12 +18,13 @@ import MeshSnapshot
 ///  g = 1 and it binds   limit x 1.5 until it was too much once, then limit + 0.2 sqrt(limit)
 /// ```
 ///
-/// The floor sinks at once and rises only by what was measured while the limit did not bind:
-/// under load that does not end it would otherwise follow its own queue upwards. While the limit
-/// binds, half as many are let in for the time of two medians twice a minute, and the floor is
-/// what is then seen. Where that is more than the floor was, or nothing sure is known of it, half
-/// as many again are let in as long as answers begin sooner for it: a limit that was far too high
-/// from the beginning is found out so, and is then what it was when answers began soon.
+/// The floor is first the shortest of the first few: whoever finds a server idle does not wait in
+/// it, however many come together. It sinks at once and rises only by what was measured while the
+/// limit did not bind: under load that does not end it would otherwise follow its own queue
+/// upwards. While the limit binds, half as many are let in for the time of two medians twice a
+/// minute, and the floor is what is then seen. Where that is much more than the floor was, half as
+/// many again are let in as long as answers begin sooner for it: either the server has become
+/// slower, or the limit was far too high from the beginning.
 ///
 /// All loops measure at the same time, by the clock: what one of them alone lets in less would not
 /// show. A measurement takes a sixteenth of the time at most.
@@ -36,10 +37,6 @@ struct ConcurrencyLimit: Sendable {
     private(set) var limit: Double
     /// The median without load, in nanoseconds, once one was measured.
     private(set) var floor: Double?
-    /// The limit under which the floor was found.
-    private var floorLimit = 0.0
-    /// Whether the floor was measured with less load than the limit lets in.
-    private var isSure = false
     /// Whether the limit held anybody back since the last median.
     private var isBinding = false
     /// Whether it was never too high.
@@ -66,10 +63,10 @@ struct ConcurrencyLimit: Sendable {
         var since: Instant
         /// When the measurement began.
         var begun: Instant
-        /// The median with more load.
+        /// The median with the load before it.
         var before: Double
-        /// Whether it is the first.
-        var isFirst: Bool
+        /// How many levels there were before it.
+        var number = 0
     }
 
     /// A limit of `settings` for one of `loops` event loops, of which nothing is known.
@@ -99,6 +96,9 @@ struct ConcurrencyLimit: Sendable {
         }
     }
 
+    /// Whether fewer are let in for a while, to measure.
+    var isMeasuring: Bool { if case .due = measurement { false } else { true } }
+
     /// Somebody had to wait or was refused because of the limit.
     mutating func binds() { isBinding = true }
 
@@ -116,6 +116,7 @@ struct ConcurrencyLimit: Sendable {
         guard samples.count >= needed, now - windowStart >= Limits.windowLeast else { return }
         samples.sort()
         let median = Double(max(1, samples[samples.count / 2]))
+        if floor == nil { floor = Double(max(1, samples[0])) }
         samples.removeAll(keepingCapacity: true)
         windowStart = now
         judge(median, at: now)
@@ -142,10 +143,15 @@ struct ConcurrencyLimit: Sendable {
             return
         case .due: break
         }
-        learn(median)
+        var floor = floor ?? median
+        if median < floor {
+            floor = median
+        } else if !isBinding {
+            floor += (median - floor) * 0.05
+        }
+        self.floor = floor
         let allowed =
-            (floor ?? median) * Double(bounds.tolerancePercent) / 100
-            + Double(bounds.slack.rawValue)
+            floor * Double(bounds.tolerancePercent) / 100 + Double(bounds.slack.rawValue)
         let gradient = max(0.5, min(1, allowed / median))
         if gradient < 1 {
             isGrowing = false
@@ -154,42 +160,37 @@ struct ConcurrencyLimit: Sendable {
             limit = isGrowing ? limit * 1.5 : limit + 0.2 * limit.squareRoot()
         }
         limit = min(max(limit, Double(bounds.least)), Double(bounds.most))
-        if gradient == 1, limit >= 2 * floorLimit { isSure = true }
         if isBinding, !isGrowing, case .due(let due) = measurement, now >= due {
             measurement = .settles(
                 Level(
                     limit: max(limit / 2, Double(bounds.least)), since: now, begun: now,
-                    before: median, isFirst: true))
+                    before: median))
         }
-    }
-
-    /// Lets the floor follow a median of which nobody knows whether it is one without load.
-    private mutating func learn(_ median: Double) {
-        guard let known = floor, median >= known else {
-            floor = median
-            floorLimit = limit
-            return
-        }
-        if !isBinding { floor = known + (median - known) * 0.05 }
     }
 
     /// With the load of `level` answers began after `best`: the floor, or there is less to be had.
     private mutating func measured(
         _ best: Double, _ level: Level, _ bounds: OverloadSettings.Adaptive, at now: Instant
     ) {
-        let slack = Double(bounds.slack.rawValue)
-        let isKnown = isSure && best <= (floor ?? 0) * 1.25 + slack
-        let mayFall = level.isFirst || best < level.before * 0.75
-        if !isKnown, mayFall, best > slack, level.limit > Double(bounds.least) {
+        let known = floor ?? best
+        let isLess = best < level.before * 0.75
+        if best > known * 1.25 + Double(bounds.slack.rawValue), level.number == 0 || isLess,
+            level.limit > Double(bounds.least)
+        {
             measurement = .settles(
                 Level(
                     limit: max(level.limit / 2, Double(bounds.least)), since: now,
-                    begun: level.begun, before: best, isFirst: false))
+                    begun: level.begun, before: best, number: level.number + 1))
             return
         }
+        if level.number > 1 || level.number == 1 && isLess {
+            // From the load before this one on there was a queue in the server.
+            limit = min(limit, max(level.limit * 2, Double(bounds.least)))
+        } else if best > known * 2 {
+            // The server is slower than it was, and what it can do at once may be anything.
+            isGrowing = true
+        }
         floor = best
-        isSure = true
-        if !level.isFirst { limit = min(limit, max(level.limit * 2, Double(bounds.least))) }
         var period = Limits.measurementEvery
         let least = (now - level.begun).rawValue * Limits.measurementShare
         while period.rawValue < least { period = Nanoseconds(period.rawValue * 2) }

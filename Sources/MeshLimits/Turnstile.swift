@@ -216,8 +216,10 @@ struct Turnstile: Sendable {
         calls.append(TurnstileCall(ticket: entry.ticket, isLetIn: false))
     }
 
+    /// Whether more comes than can be done. A queue that only lasts as long as fewer are let in to
+    /// measure does not say so.
     private func isPressed(at now: Instant) -> Bool {
-        queue.count > 0 && now - emptyAt > settings.queueTarget
+        queue.count > 0 && !limit.isMeasuring && now - emptyAt > settings.queueTarget
     }
 
     /// Whether who comes now would not have its turn before `until`. Under pressure the newest

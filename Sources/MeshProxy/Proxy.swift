@@ -36,6 +36,8 @@ package actor Proxy {
     private var handed: [HandedSocket]
     /// Whether connections are accepted: at once, unless a former process still does.
     private var isAccepting: Bool
+    /// Whether another process has taken over.
+    private var isReplaced = false
 
     /// Every open listening socket of the loops with its place.
     var openListeners: [(key: ListenKey, sockets: [Listener])] {
@@ -171,6 +173,7 @@ package actor Proxy {
         _ next: Snapshot,
         secret: @escaping @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
     ) async throws {
+        if isReplaced { return }
         let tls = try tlsContexts(of: next)
         var certificates = certificates
         do {
@@ -376,6 +379,15 @@ package actor Proxy {
             all.append(await loop.sockets.run { loop.shard.turnstiles.statistics })
         }
         return all
+    }
+
+    /// Another process accepts on the same sockets: this one does not any more, and takes no further
+    /// snapshot. What it serves goes on until `drain`.
+    package func stopAccepting() async {
+        isReplaced = true
+        let open = listeners.values
+        listeners = [:]
+        for listening in open { await close(listening.sockets) }
     }
 
     /// Stops: accepts nothing more, lets running exchanges end until `timeout` has passed, then

@@ -186,8 +186,10 @@ def test_ten_upgrades_and_a_hundred_changes_lose_no_request(upgradable, simulate
                 # The pace of the changes, not a wait for anything.
                 time.sleep(0.02)
             gateway.upgrade()
+        wait_until(
+            lambda: callers.streams >= 10 or callers.failures, "whole streams", seconds=40
+        )
     assert callers.failures == []
-    assert callers.streams >= 10
     assert callers.requests >= 200
     print(f"{callers.requests} requests and {callers.streams} streams over 10 upgrades")
     # Whoever was replaced ends once its streams have.
@@ -242,7 +244,9 @@ def test_every_kind_of_listener_is_handed_over(upgradable, serve, tmp_path):
 
     def question(_):
         """Questions of another proxy over gRPC, on one channel."""
-        with Question(asked) as client:
+        # What a server refuses on its way out was not looked at: clients of gRPC send it again
+        # where they are allowed to.
+        with Question(asked, retries=True) as client:
             for _ in range(50):
                 assert client.ask().status.code == 0
                 callers.requests += 1
@@ -279,7 +283,7 @@ def test_a_stream_goes_on_in_the_process_that_was_replaced(upgradable, simulate,
         answer = client.stream
         text = b""
         while b"data: [DONE]" not in text:
-            piece = answer.read(100)
+            piece = answer.read1(100)
             assert piece, text[-200:]
             text += piece
     wait_until(lambda: not is_there(first), "the end of the former process", seconds=20)

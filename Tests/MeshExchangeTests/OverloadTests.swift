@@ -4,6 +4,7 @@ import MeshBasics
 import MeshExchange
 import MeshLimits
 import MeshPolicy
+import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
 import Testing

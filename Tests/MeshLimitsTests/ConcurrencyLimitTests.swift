@@ -58,7 +58,7 @@ private struct SlottedServer {
 @Suite("How many requests a backend is given at once") struct ConcurrencyLimitTests {
     @Test(
         "it settles near what the server can do at once, whatever it began with",
-        arguments: [(4, 2), (4, 40), (16, 2), (16, 64), (64, 8)], 1...3)
+        arguments: [(4, 2), (4, 8), (4, 40), (16, 2), (16, 64), (64, 8)], 1...3)
     func settles(_ server: (slots: Int, first: Int), seed: Int) {
         let settings = OverloadSettings.Concurrency.adaptive(.init(first: server.first))
         var sim = SlottedServer(

@@ -19,12 +19,14 @@ extension Scenario {
     } expect: { outcome in
         let urgent = outcome.requests.filter(\.item.stream)
         let served = urgent.filter { $0.ending == .whole }.count
+        let lost = urgent.filter { $0.ending != .whole }
+            .map { "\($0.startedAt) \($0.ending) after \($0.total)" }
         let refused = outcome.requests.filter { $0.ending == .refused }
         // An answer of no comes at once, or when the wait was over.
         let slowest = refused.map(\.total).max() ?? .zero
         return
             (served * 100 >= urgent.count * 97
-            ? [] : ["only \(served) of \(urgent.count) urgent requests were answered"])
+            ? [] : ["only \(served) of \(urgent.count) urgent requests were answered: \(lost)"])
             + (refused.count > 200 ? [] : ["only \(refused.count) requests were refused"])
             + (slowest < .milliseconds(1_500) ? [] : ["a refusal took \(slowest)"])
             + (outcome.count(code: "overloaded") == refused.count ? [] : ["other refusals"])

@@ -46,6 +46,8 @@ actor Upgrader {
         isUnderWay = true
         do {
             let process = try await Successor.start(program, after: proxy, admin: admin)
+            // Whoever hears of the new process is not to meet this one any more.
+            await proxy.stopAccepting()
             Terminal.log("process \(process) serves now")
             tell.yield(.replaced)
             return process
