@@ -5,9 +5,10 @@ import MeshBasics
 /// Requests that wait for a place, in bands of one priority each.
 ///
 /// The highest band goes first, but every twentieth place goes to the lowest, so that nobody
-/// waits for ever. Within a band the oldest goes first while the queue gets empty from time to
-/// time. While it does not, the newest does: somebody who just came still waits for the answer,
-/// and who came first has mostly given up.
+/// waits for ever. Within a band the oldest goes first while the band gets empty from time to
+/// time. While it does not it is *pressed*, and the newest does: somebody who just came still waits
+/// for the answer, and who came first has mostly given up. A band that gets its turn in time is not
+/// touched by one below it that does not.
 struct AdmissionQueue: Sendable {
     /// Somebody who waits.
     struct Entry: Sendable, Hashable {
@@ -21,6 +22,8 @@ struct AdmissionQueue: Sendable {
 
     private struct Band: Sendable {
         var priority: Int
+        /// When it was empty last.
+        var since = Instant(nanoseconds: 0)
         /// In order of ticket; an entry that was taken out is nil.
         var entries: [Entry?] = []
         var head = 0
@@ -47,39 +50,55 @@ struct AdmissionQueue: Sendable {
         if place == bands.count || bands[place].priority != priority {
             bands.insert(Band(priority: priority), at: place)
         }
+        if bands[place].count == 0 { bands[place].since = entry.since }
         bands[place].entries.append(entry)
         bands[place].count += 1
         count += 1
     }
 
-    /// Takes out whose turn it is; nil when nobody waits.
-    mutating func pop(newestFirst: Bool) -> Entry? {
+    /// Whether the band of `priority` has not been empty for longer than `target`; never without
+    /// one.
+    func isPressed(_ priority: Int, for target: Nanoseconds?, at now: Instant) -> Bool {
+        bands.first { $0.priority == priority }.map { isPressed($0, target, now) } ?? false
+    }
+
+    private func isPressed(_ band: Band, _ target: Nanoseconds?, _ now: Instant) -> Bool {
+        guard let target, band.count > 0 else { return false }
+        return now - band.since > target
+    }
+
+    /// Takes out whose turn it is; nil when nobody waits. Of a band that is pressed for longer than
+    /// `target` it is the newest, of others the oldest.
+    mutating func pop(pressedFor target: Nanoseconds?, at now: Instant) -> Entry? {
         guard count > 0 else { return nil }
         turns += 1
         let isLowest = turns % Limits.lowestTurn == 0
         let filled = isLowest ? bands.lastIndex { $0.count > 0 } : bands.firstIndex { $0.count > 0 }
-        return filled.flatMap { take(from: $0, newest: newestFirst) }
+        guard let filled else { return nil }
+        return take(from: filled, newest: isPressed(bands[filled], target, now))
     }
 
     /// Takes out somebody of the lowest priority below `priority`, to make room; nil when nobody
     /// is worth less.
-    mutating func popBelow(_ priority: Int, newestFirst: Bool) -> Entry? {
+    mutating func popBelow(
+        _ priority: Int, pressedFor target: Nanoseconds?, at now: Instant
+    ) -> Entry? {
         guard let place = bands.lastIndex(where: { $0.count > 0 }),
             bands[place].priority < priority
         else { return nil }
         // Who would be served last.
-        return take(from: place, newest: !newestFirst)
+        return take(from: place, newest: !isPressed(bands[place], target, now))
     }
 
-    /// Takes out one that has waited for longer than `limit`, of the lowest priority first, as long
-    /// as more than `spared` wait.
+    /// Takes out one that has waited for longer than `target` in a band that is pressed for as
+    /// long, of the lowest priority first, as long as more than `spared` wait.
     mutating func popLate(
-        _ limit: Nanoseconds, sparing spared: Int, at now: Instant
+        _ target: Nanoseconds, sparing spared: Int, at now: Instant
     ) -> Entry? {
         guard count > spared else { return nil }
-        for place in bands.indices.reversed() where bands[place].count > 0 {
+        for place in bands.indices.reversed() where isPressed(bands[place], target, now) {
             skipGone(place)
-            if let first = bands[place].entries[bands[place].head], now - first.since > limit {
+            if let first = bands[place].entries[bands[place].head], now - first.since > target {
                 return take(from: place, newest: false)
             }
         }

@@ -119,7 +119,7 @@ struct Turnstile: Sendable {
         if priority < 0 { return refuse(.priority) }
         dropLate(&calls, at: now)
         if queue.count >= queueMost {
-            guard let other = queue.popBelow(priority, newestFirst: isPressed(at: now)) else {
+            guard let other = queue.popBelow(priority, pressedFor: target, at: now) else {
                 return refuse(.full)
             }
             drop(other, &calls)
@@ -188,7 +188,7 @@ struct Turnstile: Sendable {
     private mutating func admit(_ calls: inout [TurnstileCall], at now: Instant) {
         while queue.count > 0, inside < limit.capacity {
             limit.binds()
-            guard let next = queue.pop(newestFirst: isPressed(at: now)) else { break }
+            guard let next = queue.pop(pressedFor: target, at: now) else { break }
             if next.deadline <= now {
                 tally.refused[Self.column(.timeout)] += 1
                 calls.append(TurnstileCall(ticket: next.ticket, isLetIn: false))
@@ -204,9 +204,9 @@ struct Turnstile: Sendable {
     /// Turns away who has waited for longer than is good while the queue never gets empty. A few
     /// stay in any case, so that a place that becomes free finds somebody.
     private mutating func dropLate(_ calls: inout [TurnstileCall], at now: Instant) {
-        guard isPressed(at: now) else { return }
-        let spared = max(1, self.limit.capacity / 8)
-        while let late = queue.popLate(settings.queueTarget, sparing: spared, at: now) {
+        guard let target else { return }
+        let spared = max(1, limit.capacity / 8)
+        while let late = queue.popLate(target, sparing: spared, at: now) {
             drop(late, &calls)
         }
     }
@@ -216,16 +216,14 @@ struct Turnstile: Sendable {
         calls.append(TurnstileCall(ticket: entry.ticket, isLetIn: false))
     }
 
-    /// Whether more comes than can be done. A queue that only lasts as long as fewer are let in to
-    /// measure does not say so.
-    private func isPressed(at now: Instant) -> Bool {
-        queue.count > 0 && !limit.isMeasuring && now - emptyAt > settings.queueTarget
-    }
+    /// For how long the queue may not get empty before more comes than can be done; nil while
+    /// fewer are let in to measure, when that does not say so.
+    private var target: Nanoseconds? { limit.isMeasuring ? nil : settings.queueTarget }
 
     /// Whether who comes now would not have its turn before `until`. Under pressure the newest
     /// goes first, so nobody knows.
     private func isTooLate(_ priority: Int, until: Instant, at now: Instant) -> Bool {
-        if gap == 0 || isPressed(at: now) { return false }
+        if gap == 0 || queue.isPressed(priority, for: target, at: now) { return false }
         let wait = gap * Double(queue.ahead(of: priority) + 1)
         return wait > Double((until - now).rawValue)
     }

@@ -225,7 +225,13 @@ package actor Proxy {
         self.certificates = certificates
         readSecret = secret
         checks?.keepOnly(Self.checkPlaces(of: next))
+        await closeUnlisted(in: next)
+        if opened.isEmpty || !isAccepting { return }
+        startAccepting(opened.flatMap { $0.1.sockets })
+    }
 
+    /// Closes the ports that are not in `next`.
+    private func closeUnlisted(in next: Snapshot) async {
         let kept = Set(
             next.ports.filter { $0.speech != .extAuthzGRPC }
                 .map { ListenKey(address: $0.address, port: $0.number) })
@@ -237,8 +243,6 @@ package actor Proxy {
             checkListeners[key] = nil
             await check.listener.close()
         }
-        if opened.isEmpty || !isAccepting { return }
-        startAccepting(opened.flatMap { $0.1.sockets })
     }
 
     /// Reads all credentials again and hands those that changed to every loop. Requests that run
@@ -381,8 +385,8 @@ package actor Proxy {
         return all
     }
 
-    /// Another process accepts on the same sockets: this one does not any more, and takes no further
-    /// snapshot. What it serves goes on until `drain`.
+    /// Another process accepts on the same sockets: this one does not any more, and takes no
+    /// further snapshot. What it serves goes on until `drain`.
     package func stopAccepting() async {
         isReplaced = true
         let open = listeners.values

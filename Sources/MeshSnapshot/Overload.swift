@@ -62,8 +62,8 @@ package struct OverloadSettings: Sendable, Hashable {
 
         /// Bounds of the given parts.
         package init(
-            least: Int = 1, most: Int = 1000, first: Int = 8, tolerancePercent: Int = 200,
-            slack: Nanoseconds = .milliseconds(10)
+            least: Int = 1, most: Int = 1000, first: Int = 8, tolerancePercent: Int = 300,
+            slack: Nanoseconds = .milliseconds(50)
         ) {
             self.least = least
             self.most = most

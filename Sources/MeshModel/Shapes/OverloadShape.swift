@@ -40,10 +40,10 @@ enum OverloadPolicyShape {
         Field("max", .integer(1...1_000_000), fallback: "1000", "never more are let in"),
         Field("initial", .integer(1...1_000_000), fallback: "8", "the number at the beginning"),
         Field(
-            "tolerancePercent", .integer(101...10_000), fallback: "200",
+            "tolerancePercent", .integer(101...10_000), fallback: "300",
             "how long answers may take to begin, in percent of what they take without load"),
         Field(
-            "slack", .duration, fallback: "10ms",
+            "slack", .duration, fallback: "50ms",
             "what is tolerated above that; keeps very short times from being noise"),
     ]
 
