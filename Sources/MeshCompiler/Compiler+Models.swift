@@ -12,6 +12,8 @@ struct ModelDraft {
     var targets: [ModelTarget] = []
     /// What is tried next.
     var fallbacks: [ModelTarget] = []
+    /// What gets copies of its requests.
+    var mirrors: [Mirror] = []
     /// Whether something offers it or refers to it.
     var isUsed = false
     /// The models made of it so far, one for each set of time limits, by index.
@@ -28,6 +30,13 @@ extension Compiler {
             }
             draft.fallbacks = resource.fallbacks.compactMap {
                 target($0, resource.price, of: resource.metadata)
+            }
+            draft.mirrors = resource.mirrors.compactMap { written in
+                target(written.target, resource.price, of: resource.metadata).map { target in
+                    Mirror(
+                        backend: target.backend, numerator: written.percent, denominator: 100,
+                        upstreamModel: target.upstreamModel, price: target.price)
+                }
             }
             if !resource.targets.isEmpty, resource.targets.allSatisfy({ $0.weight == 0 }) {
                 report.error(
@@ -122,7 +131,11 @@ extension Compiler {
             labels: residency.labels(of: .model, resource.metadata.id),
             identity: identity.providers(of: .model, resource.metadata.id),
             isMixed: isMixed(targets),
-            continuation: merged.continuation)
+            continuation: merged.continuation,
+            sticky: sticky.sticky(
+                merged, of: "Model/\(resource.metadata.id.text)",
+                targets: targets.map { name(of: $0) }),
+            mirrors: modelDrafts[draft].mirrors, comparison: comparison(merged))
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }
@@ -130,6 +143,12 @@ extension Compiler {
         models.append(model)
         modelDrafts[draft].instances.append(id)
         return id
+    }
+
+    /// What a target is known by when its weight or its place changes.
+    private func name(of target: ModelTarget) -> String {
+        let backend = catalog.backends[Int(target.backend)].metadata.id.text
+        return "\(backend) \(String(decoding: target.upstreamModel ?? [], as: UTF8.self))"
     }
 
     /// The rules and matches by which models are called and listed. They lose against a route

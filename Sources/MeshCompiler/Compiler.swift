@@ -37,6 +37,8 @@ package struct Compiler {
     var evidence: EvidenceBook
     /// What IdentityProviders say about which resource.
     let identity: IdentityBook
+    /// What callers are told apart by where each keeps its target.
+    let sticky: StickyBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -51,6 +53,9 @@ package struct Compiler {
     var modelDrafts: [ModelDraft] = []
     /// The models so far.
     var models: [Model] = []
+    /// The Models that comparisons ask how much two texts mean the same, and where they are named.
+    var embedders: [Embedder] = []
+    var embedderPlaces: [Place: Int] = [:]
     /// The rules so far.
     var rules: [Rule] = []
     /// The matches that were reported as equal to those of another route.
@@ -73,17 +78,18 @@ package struct Compiler {
         let residency = ResidencyBook(catalog, &access.layout, &report)
         let overload = OverloadBook(catalog, &access.layout, &report)
         let identity = IdentityBook(catalog, &report)
+        let sticky = StickyBook(catalog, &access.layout, &report)
         let evidence = EvidenceBook(catalog, files, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
             limits: limits, overload: overload, access: access, residency: residency,
-            evidence: evidence,
-            identity: identity)
+            evidence: evidence, identity: identity, sticky: sticky)
         compiler.checkSecrets()
         compiler.checkTrustDomains()
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
+        compiler.resolveEmbedders()
         compiler.attachModels()
         compiler.compileRoutes()
         compiler.openAskedListeners()
@@ -91,6 +97,7 @@ package struct Compiler {
         compiler.attachAccess()
         compiler.attachResidency()
         compiler.checkIdentity()
+        compiler.checkComparisons()
         compiler.checkCredentials()
         compiler.checkAskedListeners()
         compiler.reportUnused()
@@ -106,7 +113,7 @@ package struct Compiler {
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
         limits: LimitBook, overload: OverloadBook, access: AccessBook, residency: ResidencyBook,
-        evidence: EvidenceBook, identity: IdentityBook
+        evidence: EvidenceBook, identity: IdentityBook, sticky: StickyBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -118,6 +125,7 @@ package struct Compiler {
         self.residency = residency
         self.evidence = evidence
         self.identity = identity
+        self.sticky = sticky
     }
 
     private var uniqueNames: [DNSName] {
@@ -153,7 +161,8 @@ package struct Compiler {
             access: access.table(with: residency.classifiers.map(\.engine)),
             residency: residency.table(
                 backends, endpoints, enginesBefore: access.engineCount),
-            identity: identity.providers, limits: connectionLimits(mesh),
+            identity: identity.providers, stickyKeys: sticky.keys,
+            embedders: embedders, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30),
             upgradeTimeout: mesh?.upgradeTimeout ?? .seconds(900),

@@ -155,6 +155,7 @@ struct SnapshotDump {
                         .init("restarts", .boolean(policy.restarts)),
                     ])))
         }
+        members += mirrors(model.mirrors) + comparison(model.comparison) + sticky(model.sticky)
         return .object(members)
     }
 

@@ -29,6 +29,7 @@ extension Exchange {
             : shard.metrics.routeSeries(route: routeName, backend: backendName)
         shard.metrics.record(record, route: route, model: modelSeries(&shard, isPresent))
         shard.metrics.mesh.activeRequests -= 1
+        if let watch { endWatch(watch, shard: &shard) }
         phase = .done
         deadline = .distantFuture
         step.isDone = true

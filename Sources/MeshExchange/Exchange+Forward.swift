@@ -79,7 +79,7 @@ extension Exchange {
 
     /// One of the limits that `deadline` stands for may have passed.
     package mutating func timerFired(shard: inout Shard, at now: Instant) -> Step {
-        guard now >= deadline, phase != .asking else { return Step() }
+        guard now >= deadline, phase != .asking, phase != .queued else { return Step() }
         note(.timer, shard, at: now)
         return noted(answerDeadline(shard: &shard, at: now), &shard)
     }
@@ -87,9 +87,8 @@ extension Exchange {
     private mutating func answerDeadline(shard: inout Shard, at now: Instant) -> Step {
         switch phase {
         // Only the driver has at hand what the exchange needs to go on: it says that the engine
-        // did not answer.
-        case .idle, .asking, .done: return Step()
-        case .queued: return waitedTooLong(shard: &shard, at: now)
+        // did not answer, or that the wait at the turnstile is over.
+        case .idle, .asking, .queued, .done: return Step()
         case .identifying: return refuseUnidentified(shard: &shard, at: now)
         case .collecting:
             return refuse(Refusal(.requestTimeout), shard: &shard, at: now)

@@ -6,7 +6,7 @@ import MeshPolicy
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
-import MeshWire
+package import MeshWire
 
 /// Whether a backend has a place for the request now: OverloadPolicies.
 ///
@@ -72,28 +72,44 @@ extension Exchange {
         }
     }
 
-    /// The turnstile called whoever waits under `turnstileTicket`: it is let in, or turned away.
+    /// The wait of whoever waits under `turnstileTicket` is over.
+    ///
+    /// Copies that fall to the request go out once it does, wherever it then goes.
     package mutating func turnstileOpened(
-        isLetIn: Bool, shard: inout Shard, at now: Instant
+        _ end: QueueEnd, _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?,
+        shard: inout Shard, at now: Instant
     ) -> Step {
         guard phase == .queued, let turnstile else { return Step() }
         note(.turnstileOpened, shard, at: now)
-        tape?.amend { $0.text = isLetIn ? "in" : "out" }
-        let promised = turnstile.promised
+        tape?.amend { $0.text = end.rawValue }
+        var step = endQueue(end, turnstile, shard: &shard, at: now)
+        if turnstile.owesCopies, step.dispatch != nil {
+            turnstile.owesCopies = false
+            sendCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
+        }
+        return noted(step, &shard)
+    }
+
+    private mutating func endQueue(
+        _ end: QueueEnd, _ turnstile: TurnstileNotes, shard: inout Shard, at now: Instant
+    ) -> Step {
+        let (ticket, promised) = (turnstile.ticket, turnstile.promised)
         turnstile.ticket = 0
         turnstile.promised = .none
         record.queued = (record.queued ?? .zero) + (now - turnstile.since)
-        if !isLetIn {
-            let refusal = tape?.turnstileRefusal() ?? shard.turnstiles.refusal(promised)
-            tape?.keep(.refused(refusal))
-            return noted(turnedAway(refusal, shard: &shard, at: now), &shard)
+        if end == .letIn {
+            turnstile.pass = promised
+            phase = .dispatched
+            tape?.say(.admit, "it has a place after \((now - turnstile.since).milliseconds)")
+            return dispatch(after: turnstile.delay, shard: &shard, at: now)
         }
-        turnstile.pass = promised
-        phase = .dispatched
-        tape?.say(.admit, "it has a place after \((now - turnstile.since).milliseconds)")
-        var step = dispatch(after: turnstile.delay, shard: &shard, at: now)
-        if turnstile.owesCopies { sendCopies(&step, shard: &shard, at: now) }
-        return noted(step, &shard)
+        var refusal = tape?.turnstileRefusal()
+        if refusal == nil, end == .tooLate {
+            refusal = shard.turnstiles.giveUp(ticket, promised, at: now)
+        }
+        let known = refusal ?? shard.turnstiles.refusal(promised)
+        tape?.keep(.refused(known))
+        return turnedAway(known, shard: &shard, at: now)
     }
 
     /// What the exchange waits under at a turnstile, or 0.
@@ -101,20 +117,6 @@ extension Exchange {
 
     /// Whether it holds a place at a turnstile.
     package var holdsPlace: Bool { turnstile?.pass != nil && turnstile?.pass != TurnstilePass.none }
-
-    /// Its time in the queue is over.
-    mutating func waitedTooLong(shard: inout Shard, at now: Instant) -> Step {
-        guard let turnstile else { return Step() }
-        record.queued = (record.queued ?? .zero) + (now - turnstile.since)
-        let (ticket, promised) = (turnstile.ticket, turnstile.promised)
-        turnstile.ticket = 0
-        turnstile.promised = .none
-        let refusal =
-            tape?.turnstileRefusal() ?? shard.turnstiles.giveUp(ticket, promised, at: now)
-            ?? shard.turnstiles.refusal(promised)
-        tape?.keep(.refused(refusal))
-        return turnedAway(refusal, shard: &shard, at: now)
-    }
 
     /// Gives back whatever the exchange has or waits for at a turnstile.
     mutating func leaveTurnstile(shard: inout Shard, at now: Instant) {
@@ -208,6 +210,16 @@ extension Exchange {
     }
 }
 
+/// How a wait at a turnstile ends.
+package enum QueueEnd: String, Sendable, Hashable {
+    /// The turnstile called: there is a place.
+    case letIn = "in"
+    /// The turnstile called: there will be none.
+    case turnedAway = "out"
+    /// The exchange's deadline passed.
+    case tooLate = "late"
+}
+
 /// What an exchange remembers of turnstiles. An object, because most exchanges meet none.
 final class TurnstileNotes {
     /// The backend whose place it holds or waits for.
@@ -222,7 +234,7 @@ final class TurnstileNotes {
     var since = Instant(nanoseconds: 0)
     /// The pause before the attempt that waits.
     var delay = Nanoseconds.zero
-    /// Whether copies go out with the attempt that waits.
+    /// Whether copies go out with the first attempt, which is yet to come.
     var owesCopies = false
     /// Whether the turnstile knows when the present answer began.
     var isObserved = false

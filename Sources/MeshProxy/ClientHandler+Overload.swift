@@ -20,12 +20,16 @@ extension ClientHandler {
         parked = 0
     }
 
-    /// The turnstile called.
-    func called(isLetIn: Bool) {
+    /// The turnstile called, or the deadline passed.
+    func called(_ end: QueueEnd) {
         unpark()
         guard isOpen, exchange.phase == .queued else { return }
         let now = loop.now
-        perform(exchange.turnstileOpened(isLetIn: isLetIn, shard: &loop.shard, at: now), at: now)
+        let bytes = headBytes.window
+        let payload = hasBody ? body.window.bytes : nil
+        perform(
+            exchange.turnstileOpened(
+                end, head, bytes.bytes, body: payload, shard: &loop.shard, at: now), at: now)
         // What came while it waited was not looked at.
         resumeReads()
         advance()

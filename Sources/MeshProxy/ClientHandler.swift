@@ -403,6 +403,7 @@ final class ClientHandler: Connection {
             unpark()
             forgetQuestion()
             logRecord(at: now)
+            loop.comparePairs()
         }
         if let provider = step.awaitsKeys { awaitKeys(of: provider) }
         if step.closesClient {
@@ -527,6 +528,7 @@ final class ClientHandler: Connection {
                         Refusal(.requestTimeout), shard: &loop.shard, at: now), at: now)
             }
         case .waiting where exchange.phase == .asking: engineAnswered(.failed(.timeout))
+        case .waiting where exchange.phase == .queued: called(.tooLate)
         case .collecting, .streaming, .waiting:
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }

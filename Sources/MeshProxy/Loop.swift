@@ -216,6 +216,15 @@ final class Loop: @unchecked Sendable {
         if logLines.count >= 64 * 1024 { flushLog() }
     }
 
+    /// Puts what came of comparing two answers into the log.
+    func logComparison(_ finding: MirrorFinding) {
+        MirrorLine.append(
+            finding.pair, gap: finding.gap, of: finding.ticket.labels,
+            request: finding.ticket.request, trace: finding.ticket.trace,
+            at: finding.ticket.orderedAt, to: &logLines)
+        if logLines.count >= 64 * 1024 { flushLog() }
+    }
+
     func flushLog() {
         guard !logLines.isEmpty else { return }
         let lines = logLines
@@ -282,15 +291,16 @@ final class Loop: @unchecked Sendable {
         defer { isCalling = false }
         while !shard.turnstiles.calls.isEmpty {
             for call in shard.turnstiles.takeCalls() {
-                waiting[call.ticket]?.called(isLetIn: call.isLetIn)
+                waiting[call.ticket]?.called(call.isLetIn ? .letIn : .turnedAway)
             }
         }
     }
 
     /// Clients between two requests.
     var idleClients = 0
-    /// Mirrored copies on their way.
+    /// Mirrored copies on their way, and their bytes.
     var mirrorsInFlight = 0
+    var mirrorBytes = 0
     /// Upstream connections that serve an exchange.
     var activeUpstreams = 0
     /// Upstream connections that wait for one.
@@ -367,22 +377,33 @@ final class Loop: @unchecked Sendable {
         flushRecordings()
         if shard.output.capacity > 256 * 1024 { shard.output = [] }
         if piece.capacity > 256 * 1024 { piece = [] }
-        returnMemory()
+        returnMemory(at: now)
     }
 
     /// Gives memory back to the system once most connections of a burst are gone: the allocator
-    /// keeps it otherwise, in case of another one.
-    private func returnMemory() {
+    /// keeps it otherwise, in case of another one. And again a little later, for the last ones.
+    private func returnMemory(at now: Instant) {
         clientsMost = max(clientsMost, clients.count)
-        guard clientsMost >= Self.burst, clients.count < clientsMost / 4 else { return }
-        clientsMost = clients.count
-        clients = Dictionary(uniqueKeysWithValues: clients.map { ($0, $1) })
+        if clientsMost >= Self.burst, clients.count < clientsMost / 4 {
+            clientsMost = clients.count
+            clients = Dictionary(uniqueKeysWithValues: clients.map { ($0, $1) })
+            returns = Self.returns.map { now + $0 }
+        }
+        guard let next = returns.first, next <= now else { return }
+        returns.removeFirst()
+        for pool in pools { pool.trim(to: max(clients.count, Self.idleAfterBurst)) }
         sockets.blocks.shrink()
         malloc_trim(0)
     }
 
     /// The most clients since memory was given back.
     private var clientsMost = 0
+    /// When memory is given back next.
+    private var returns: [Instant] = []
+    /// When memory is given back after a burst.
+    private static let returns: [Nanoseconds] = [.zero, .seconds(2), .seconds(10)]
+    /// As many idle connections to an endpoint stay in any case.
+    private static let idleAfterBurst = 8
     /// Fewer clients than these are no burst.
     private static let burst = 256
 }

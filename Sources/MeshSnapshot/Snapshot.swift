@@ -42,6 +42,11 @@ package final class Snapshot: Sendable {
     package let residency: ResidencyTable
     /// Every IdentityProvider; `IdentityID` is an index into this.
     package let identity: [IdentityProvider]
+    /// What callers are told apart by where each keeps its target; `StickyKeyID` is an index into
+    /// this.
+    package let stickyKeys: [StickyKey]
+    /// Every Model that comparisons ask how much two texts mean the same.
+    package let embedders: [Embedder]
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Whether a request may come by labels that its head alone does not give: no engine is asked
@@ -64,7 +69,8 @@ package final class Snapshot: Sendable {
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
         overload: [OverloadPolicy] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
-        identity: [IdentityProvider] = [],
+        identity: [IdentityProvider] = [], stickyKeys: [StickyKey] = [],
+        embedders: [Embedder] = [],
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds,
         upgradeTimeout: Nanoseconds = .seconds(900), retryBudget: RetryBudgetPolicy? = nil
@@ -81,6 +87,8 @@ package final class Snapshot: Sendable {
         self.access = access
         self.residency = residency
         self.identity = identity
+        self.stickyKeys = stickyKeys
+        self.embedders = embedders
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }

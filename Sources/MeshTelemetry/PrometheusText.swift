@@ -44,6 +44,7 @@ package enum PrometheusText {
         page.writeAccess(metrics)
         page.writeIdentity(metrics)
         page.writeEngines(metrics)
+        page.writeMirrors(metrics)
         page.writeSelf(metrics)
         page.writeRequests(metrics)
         page.writeModels(metrics)

@@ -79,6 +79,9 @@ package struct ShardMetrics: Sendable {
     var turnstileCounts = CounterBank(width: TurnstileResult.allCases.count)
     var turnstileStates = CounterBank(width: 3)
 
+    /// What is known of each mirror.
+    var mirrors = MirrorBanks()
+
     /// By number of the error code.
     var refusals = CounterBank(width: 1)
 

@@ -123,6 +123,8 @@ actor AdminPages {
         case "limits": rows = await limits()
         case "overload": rows = await overload()
         case "identity": rows = await identity()
+        case "mirrors":
+            rows = await proxy.metrics().mirrorComparisons.map { Listings.mirror($0, $1) }
         case "status": rows = await status()
         default:
             guard let found = Listings.rows(parts[1], await proxy.snapshot) else {

@@ -63,8 +63,25 @@ def test_canary_splits(run_example):
         assert gateway.chat("assistant", max_tokens=1)[0] == 200
     # Five percent of 100 with five standard deviations above.
     assert len(sims[9102].requests()) <= 16
+    before = len(sims[9102].requests())
+    for _ in range(20):
+        gateway.chat("assistant", {"x-session-id": "one"}, max_tokens=1)
+    assert len(sims[9102].requests()) - before in (0, 20)
     assert gateway.chat("assistant-next", max_tokens=1)[0] == 200
     assert sims[9102].requests()
+
+
+def test_shadow_compares_and_answers_nobody(run_example):
+    servers = {9101: ["assistant-1"], 9102: ["assistant-2"], 9103: ["vectors"]}
+    gateway, sims = run_example("shadow", servers)
+    for _ in range(5):
+        status, _, body = gateway.chat("assistant", max_tokens=4)
+        assert status == 200 and json.loads(body)["model"] == "assistant-1"
+    wait_until(
+        lambda: gateway.metric("pinion_mirror_pairs_total", measure="status") == 5,
+        "the answers to be compared",
+    )
+    assert len(sims[9102].requests()) == 5
 
 
 def test_failover_serves_from_the_second_site(run_example):

@@ -199,6 +199,68 @@ import Testing
                 + Piece.policy(
                     "p", "\(gatewayGroup) <<<", "Backend", "web", "  timeouts: {connect: 3s}")),
         Mistake(
+            "`sticky.by` has no effect on a Backend",
+            core
+                + Piece.policy(
+                    "p", "pinion.dev", "Backend", "web",
+                    "  sticky: {by: \"request.host\"} <<<")),
+        Mistake(
+            "`ai.model` is not known yet when a target is chosen",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: ai.model <<<")),
+        Mistake(
+            "the expression is list(string), and callers are told apart by one text",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  sticky:\n    by: source.key.scopes <<<")),
+        Mistake(
+            "the expression says the same of every caller",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: \"'me'\" <<<")),
+        Mistake(
+            "undeclared name `source.user`",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: source.user <<<")),
+        Mistake(
+            "`source.identity` is not known on HTTPRoute `r`, so chance decides",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r",
+                    "  sticky:\n    by: source.identity <<<")),
+        Mistake(
+            "`comparison.percent` has no effect on a Backend",
+            core
+                + Piece.policy(
+                    "p", "pinion.dev", "Backend", "web",
+                    "  comparison:\n    percent: 5 <<<")),
+        Mistake(
+            "this duration cannot be zero",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  comparison:\n    percent: 5\n    timeout: 0s <<<")),
+        Mistake(
+            "there is no Model `vectors` in namespace `default`",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  comparison:\n    percent: 5\n    similarity:\n      model: vectors <<<")),
+        Mistake(
+            "`comparison.similarity.perMinute` has no effect without `model`",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  comparison:\n    percent: 5\n    similarity:\n      perMinute: 5 <<<")),
+        Mistake(
+            "HTTPRoute `r` has no mirrors whose answers could be compared",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  comparison:\n    percent: 5 <<<")),
+        Mistake(
             "`RingHash` needs a header to hash",
             core
                 + Piece.policy(

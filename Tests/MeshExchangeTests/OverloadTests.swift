@@ -72,8 +72,7 @@ import Testing
         drive.shard.turnstiles.leave(pass, at: drive.now)
         let calls = drive.shard.turnstiles.takeCalls()
         #expect(calls.map(\.ticket) == [drive.exchange.turnstileTicket] && calls[0].isLetIn)
-        let called = drive.take(
-            drive.exchange.turnstileOpened(isLetIn: true, shard: &drive.shard, at: drive.now))
+        let called = drive.called(.letIn)
         #expect(called.dispatch != nil && drive.record.queued == .milliseconds(300))
         drive.sent()
         try drive.answered(200, json)
@@ -149,6 +148,41 @@ import Testing
         #expect(again.dispatch != nil && drive.shard.turnstiles.totals == (1, 0))
         let last = drive.failed(.connect)
         #expect(last.isDone && drive.shard.turnstiles.totals == (0, 0))
+    }
+
+    @Test("copies go out with the first attempt, whenever that is, and once", arguments: [0, 1, 2])
+    func copies(case number: Int) throws {
+        var sample = try sample(places: 1, fallbacks: 1)
+        sample.backends.append(BackendSample(name: "default/copies", subnet: 9))
+        sample.models[0].mirrors = [Mirror(backend: 2, numerator: 1, denominator: 1)]
+        sample.models[0].retry = RetryPolicy(attempts: 2)
+        let drive = Drive(sample)
+        if number == 0 {
+            // Nobody waits.
+            #expect(try drive.post(path, chat).mirrors.count == 1)
+        } else {
+            _ = fill(drive, places: 1)
+            let queued = try drive.post(path, chat)
+            #expect(drive.phase == .queued && queued.mirrors.isEmpty)
+            // It is let in, or goes to the fallback when its time is over.
+            let step = number == 1 ? drive.called(.letIn) : drive.expire()
+            #expect(step.dispatch?.endpoint == (number == 1 ? 0 : 1))
+            #expect(step.mirrors.map(\.backend) == [2])
+        }
+        #expect(drive.failed(.connect).mirrors.isEmpty)
+    }
+
+    @Test("whoever is turned away has no copies", arguments: [QueueEnd.turnedAway, .tooLate])
+    func noCopies(end: QueueEnd) throws {
+        var sample = try sample(places: 1)
+        sample.backends.append(BackendSample(name: "default/copies", subnet: 9))
+        sample.models[0].mirrors = [Mirror(backend: 1, numerator: 1, denominator: 1)]
+        let drive = Drive(sample)
+        _ = fill(drive, places: 1)
+        #expect(try drive.post(path, chat).mirrors.isEmpty)
+        let step = end == .tooLate ? drive.expire() : drive.called(end)
+        #expect(step.isDone && step.mirrors.isEmpty && drive.refusal == "overloaded")
+        #expect(drive.unsettled == nil)
     }
 
     @Test("under pressure new requests are refused, and connections close")

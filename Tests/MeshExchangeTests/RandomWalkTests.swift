@@ -257,12 +257,7 @@ struct RandomWalk {
             return ("keys are settled", drive.keysSettled())
         case .asking: return askingEvent()
         case .queued:
-            return (
-                "the turnstile calls",
-                drive.take(
-                    drive.exchange.turnstileOpened(
-                        isLetIn: true, shard: &drive.shard, at: drive.now))
-            )
+            return ("the turnstile calls", drive.called(.letIn))
         case .collecting:
             guard random.below(6) == 0 else { return ("the body is whole", drive.body(collected)) }
             return (

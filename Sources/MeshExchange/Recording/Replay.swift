@@ -201,7 +201,14 @@ private struct Stage: ~Copyable {
         case .paused: exchange.answerPaused(at: now)
         case .released: exchange.released(at: now)
         case .turnstileOpened:
-            _ = exchange.turnstileOpened(isLetIn: event.text == "in", shard: &shard, at: now)
+            guard let end = event.text.flatMap(QueueEnd.init) else {
+                throw ReplayFailure("it names an end of a wait that this version does not know")
+            }
+            let (head, headBytes, body) = (head, headBytes, body)
+            let payload = body ?? []
+            _ = exchange.turnstileOpened(
+                end, head, unsafe headBytes.span.bytes,
+                body: body == nil ? nil : unsafe payload.span.bytes, shard: &shard, at: now)
         case .keysSettled:
             let (head, headBytes, body) = (head, headBytes, body)
             let payload = body ?? []

@@ -32,6 +32,7 @@ extension ProxyClient {
             unpark()
             policyCall?.cancel(at: now)
             record(at: now)
+            loop.comparePairs(at: now)
         }
         if step.awaitsKeys != nil {
             // Nobody fetches keys in an imagined world.
@@ -70,11 +71,16 @@ extension ProxyClient {
         parked = 0
     }
 
-    /// The turnstile called.
-    func called(isLetIn: Bool, at now: Instant) {
+    /// The turnstile called, or the deadline passed.
+    func called(_ end: QueueEnd, at now: Instant) {
         unpark()
         guard !isClosed, exchange.phase == .queued else { return }
-        perform(exchange.turnstileOpened(isLetIn: isLetIn, shard: &loop.shard, at: now), at: now)
+        let (bytes, payload) = (headBytes, body ?? [])
+        perform(
+            exchange.turnstileOpened(
+                end, head, unsafe bytes.span.bytes,
+                body: body == nil ? nil : unsafe payload.span.bytes, shard: &loop.shard, at: now),
+            at: now)
         socket.resume(at: now)
         advance(at: now)
         flushIfNeeded(at: now)

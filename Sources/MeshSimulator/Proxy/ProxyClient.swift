@@ -231,6 +231,7 @@ final class ProxyClient: SocketHandler {
             }
         case .waiting where exchange.phase == .asking:
             policyAnswered(.failed(.timeout), at: now)
+        case .waiting where exchange.phase == .queued: called(.tooLate, at: now)
         case .collecting, .streaming, .waiting:
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }

@@ -52,7 +52,7 @@ final class ProxyLoop {
         defer { isCalling = false }
         while !shard.turnstiles.calls.isEmpty {
             for call in shard.turnstiles.takeCalls() {
-                waiting[call.ticket]?.called(isLetIn: call.isLetIn, at: now)
+                waiting[call.ticket]?.called(call.isLetIn ? .letIn : .turnedAway, at: now)
             }
         }
     }
@@ -186,7 +186,7 @@ final class ProxyLoop {
     // MARK: Policy engines
 
     /// Questions that are on their way.
-    private(set) var questions = 0
+    var questions = 0
 
     /// Performs `order` for an exchange of `asked`; `done` is called once, later, unless the call
     /// is cancelled before.
