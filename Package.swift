@@ -108,6 +108,7 @@ let package = Package(
         room("MeshLimits", ring: 3, ["MeshBasics", "MeshSnapshot"]),
         room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
         room("MeshEngines", ring: 3, ["MeshBasics", "MeshWire", "MeshPolicy", "MeshSnapshot"]),
+        room("MeshRollout", ring: 3, ["MeshBasics", "MeshTelemetry", "MeshSnapshot"]),
         // Ring 4: one request.
         room(
             "MeshExchange", ring: 4,

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
 import MeshBasics
 import Testing
 
@@ -13,21 +12,6 @@ struct DrawTests {
         let mean = values.reduce(0, +) / Double(values.count)
         let square = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
         return (mean, square.squareRoot() / mean)
-    }
-
-    @Test("ln and exp agree with the C library's to the last places")
-    func elementary() {
-        var random = SplitMix64(seed: 1)
-        for _ in 0..<20_000 {
-            let x = exp((random.fraction() - 0.5) * 600)
-            #expect(abs(Elementary.ln(x) - log(x)) <= 2e-15 * max(1, abs(log(x))))
-            let y = (random.fraction() - 0.5) * 1300
-            #expect(abs(Elementary.exp(y) / exp(y) - 1) < 4e-15)
-        }
-        #expect(Elementary.ln(1) == 0)
-        #expect(Elementary.exp(0) == 1)
-        #expect(Elementary.exp(-1e9) == 0)
-        #expect(Elementary.exp(1e9).isFinite)
     }
 
     @Test("an exponential variable has mean 1 and variation 1")

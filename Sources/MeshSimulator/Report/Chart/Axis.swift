@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
+
 /// A scale from values to places, with the marks that stand on it.
 struct Axis {
     /// Values that are marked.

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The few functions of analysis that workloads need, with the same bits on every machine.
+/// The few functions of analysis that pure rooms need, with the same bits on every machine.
 ///
 /// The C library's differ in the last place from one version to the next, and one different bit
 /// in an arrival time is a different run.
-enum Elementary {
+package enum Elementary {
     private static let ln2High = 6.931_471_803_691_238_2e-01
     private static let ln2Low = 1.908_214_929_270_587_7e-10
 
     /// The natural logarithm of `x`, which is positive and normal; relative error below 1e-15.
     ///
     /// **Source**: ln(m) = 2 artanh((m - 1) / (m + 1)), with m within a factor of √2 of 1.
-    static func ln(_ x: Double) -> Double {
+    package static func ln(_ x: Double) -> Double {
         var exponent = Double(x.exponent)
         var m = x.significand
         if m > 1.414_213_562_373_095 {
@@ -30,7 +30,7 @@ enum Elementary {
     }
 
     /// e to the power of `x`; 0 below -700, and e^700 above 700.
-    static func exp(_ x: Double) -> Double {
+    package static func exp(_ x: Double) -> Double {
         guard x > -700 else { return 0 }
         let clamped = Swift.min(x, 700)
         let power = (clamped / (ln2High + ln2Low)).rounded()

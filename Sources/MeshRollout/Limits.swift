@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The bounds and fixed figures of this target, each with its reason.
+enum Limits {
+    /// Terms of a continued fraction: enough for a hundred million observations.
+    static var fractionSteps: Int { 20_000 }
+    /// Halvings that find a bound: to 60 digits of two, more than a number here has.
+    static var bisections: Int { 60 }
+    /// Looks at one measure of one step: the last is reached behind any count of requests.
+    static var looks: Int { 160 }
+    /// Changes that a rollout remembers.
+    static var history: Int { 32 }
+}
