@@ -2,7 +2,7 @@
 
 import MeshBasics
 package import MeshModel
-import MeshSnapshot
+package import MeshSnapshot
 
 /// Turns what was written into what is needed: resources and resolved names into a snapshot.
 ///
@@ -51,17 +51,21 @@ package struct Compiler {
     var models: [Model] = []
     /// The rules so far.
     var rules: [Rule] = []
+    /// The plans of Rollouts so far, in the order of the catalog.
+    var rollouts: [RolloutPlan] = []
     /// The matches that were reported as equal to those of another route.
     var reportedConflicts: Set<Place> = []
 
     /// The snapshot of `resources`, with `version`, and everything that is wrong with them.
     ///
-    /// **Shape** Equal input gives an equal snapshot, whatever the order of files, documents and
+    /// **Shape** `shares` says what Rollouts give their canaries at present; one that is not there
+    /// is at its beginning. Equal input gives an equal snapshot, whatever the order of files, documents and
     /// resolved addresses.
     /// **Complexity** O(n log n) in the number of resources and matches.
     package static func compile(
         _ resources: ResourceSet, resolved: ResolvedNames,
-        evidence files: EvidenceFiles = EvidenceFiles(), version: UInt64
+        evidence files: EvidenceFiles = EvidenceFiles(), shares: [RolloutShare] = [],
+        version: UInt64
     ) -> Compilation {
         var report = Report(isQuiet: !resources.isComplete)
         let catalog = Catalog(resources, &report)
@@ -82,6 +86,7 @@ package struct Compiler {
         compiler.resolveModels()
         compiler.attachModels()
         compiler.compileRoutes()
+        compiler.compileRollouts(shares)
         compiler.openAskedListeners()
         compiler.checkLimits()
         compiler.attachAccess()
@@ -147,7 +152,9 @@ package struct Compiler {
             access: access.table(with: residency.classifiers.map(\.engine)),
             residency: residency.table(
                 backends, endpoints, enginesBefore: access.engineCount),
-            identity: identity.providers, limits: connectionLimits(mesh),
+            identity: identity.providers,
+            rollouts: RolloutTable(plans: rollouts, stateDirectory: mesh?.stateDirectory),
+            limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }

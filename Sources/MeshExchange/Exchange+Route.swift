@@ -171,6 +171,7 @@ extension Exchange {
         to chosen: Pick, after delay: Nanoseconds, shard: inout Shard, at now: Instant
     ) -> Step {
         silence = nil
+        if snapshot.hasRollouts, record.attempts == 0 { arm = presentArm }
         if attemptsOnTarget == 0 {
             let known = shard.number(of: backend, in: snapshot)
             shard.fleet.countRequest(backend: known, at: now)

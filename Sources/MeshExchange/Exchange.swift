@@ -121,6 +121,10 @@ package struct Exchange: ~Copyable {
     var backend: BackendID = -1
     /// The target of the rule that was chosen, or -1.
     var ruleTarget = -1
+    /// The side of a rollout whose target was asked first, or -1.
+    var arm: ArmID = -1
+    /// Whether that target failed an attempt.
+    var armFailed = false
     var pick: Pick?
     var isBegun = false
     /// What the last attempt is refused with when it ended because its endpoint said nothing.

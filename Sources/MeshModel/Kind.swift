@@ -34,6 +34,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case certificate = "Certificate"
     /// Whose word about workloads counts.
     case trustDomain = "TrustDomain"
+    /// How a canary takes over from what is stable.
+    case rollout = "Rollout"
     /// Values that must not be shown (Kubernetes).
     case secret = "Secret"
 
@@ -42,7 +44,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
-            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain:
+            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain,
+            .rollout:
             "pinion.dev"
         case .secret: ""
         }
@@ -54,7 +57,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
-            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain:
+            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain,
+            .rollout:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
         }
@@ -86,6 +90,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .certificate: "A certificate with its private key, in files that may change."
         case .trustDomain:
             "Who says which workload somebody is: the authorities of a SPIFFE trust domain."
+        case .rollout:
+            "How a canary takes over step by step, and what must hold for it to go on."
         case .secret:
             "Values that are never shown, for `credential.secretRef` of a Backend and certificates "
                 + "of a Gateway; its fields stand beside `metadata`, there is no `spec`."
@@ -111,6 +117,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .identityProvider: IdentityProviderShape.spec
         case .certificate: CertificateShape.spec
         case .trustDomain: TrustDomainShape.spec
+        case .rollout: RolloutShape.spec
         case .secret: SecretShape.fields
         }
     }

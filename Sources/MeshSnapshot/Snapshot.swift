@@ -40,6 +40,10 @@ package final class Snapshot: Sendable {
     package let residency: ResidencyTable
     /// Every IdentityProvider; `IdentityID` is an index into this.
     package let identity: [IdentityProvider]
+    /// Every Rollout.
+    package let rollouts: RolloutTable
+    /// Whether there is any.
+    package let hasRollouts: Bool
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Whether a request may come by labels that its head alone does not give: no engine is asked
@@ -57,7 +61,7 @@ package final class Snapshot: Sendable {
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
-        identity: [IdentityProvider] = [],
+        identity: [IdentityProvider] = [], rollouts: RolloutTable = RolloutTable(),
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
@@ -72,6 +76,8 @@ package final class Snapshot: Sendable {
         self.access = access
         self.residency = residency
         self.identity = identity
+        self.rollouts = rollouts
+        hasRollouts = !rollouts.plans.isEmpty
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }

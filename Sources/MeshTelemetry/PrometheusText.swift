@@ -43,6 +43,7 @@ package enum PrometheusText {
         page.writeAccess(metrics)
         page.writeIdentity(metrics)
         page.writeEngines(metrics)
+        page.writeRollouts(metrics, process)
         page.writeSelf(metrics)
         page.writeRequests(metrics)
         page.writeModels(metrics)

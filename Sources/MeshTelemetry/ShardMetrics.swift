@@ -76,6 +76,9 @@ package struct ShardMetrics: Sendable {
     var endpoints = CounterBank(width: EndpointState.allCases.count)
     var truncations = CounterBank(width: 1)
 
+    /// What the arms of rollouts did.
+    var arms = ArmBank()
+
     /// By number of the error code.
     var refusals = CounterBank(width: 1)
 

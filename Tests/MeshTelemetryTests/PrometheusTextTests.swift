@@ -36,6 +36,8 @@ struct PrometheusTextTests {
         metrics.countPassing(.cooling, backend: backend)
         metrics.countCircuit(backend: backend)
         metrics.setEndpoints(1, .healthy, backend: backend)
+        let arm = metrics.armSeries(rollout: "default/chat", arm: .canary)
+        metrics.countArm(Samples.chat(), isError: false, arm)
         return metrics
     }
 

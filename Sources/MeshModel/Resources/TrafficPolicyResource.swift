@@ -34,6 +34,8 @@ package struct MeshResource: Hashable, Sendable {
     package var replacesForwarded: Bool
     /// `recording`, each absent one nil.
     package var recording: Recording
+    /// `stateDirectory`.
+    package var stateDirectory: String?
     /// `drainTimeout`.
     package var drainTimeout: Nanoseconds?
     /// What holds where no policy says otherwise.
@@ -93,6 +95,7 @@ package struct MeshResource: Hashable, Sendable {
             perSecond: recording?.integer("perSecond")?.value,
             keep: recording?.integer("keep")?.value, file: recording?.text("file")?.value,
             fileBytes: recording?.byteSize("fileBytes"))
+        stateDirectory = spec?.text("stateDirectory")?.value
         drainTimeout = spec?.duration("drainTimeout")?.value
         defaults = TrafficSettings(spec?["defaults"])
     }
