@@ -16,6 +16,7 @@ extension Compiler {
             for rule in access.policies[index].rules { checkFacts(of: rule, draft) }
         }
         checkLabelSources()
+        checkStickyKeys()
         for (index, draft) in limits.drafts.enumerated() {
             guard limits.limits[index].key.contains(.identity) else { continue }
             for target in draft.targets {
@@ -71,6 +72,27 @@ extension Compiler {
                             + "(`spec.tls.frontend`), or use a header"
                         : "add an IdentityProvider to every Gateway, or use a header")
                 break
+            }
+        }
+    }
+
+    /// Where nobody asks who callers are, chance would decide for all of them.
+    private mutating func checkStickyKeys() {
+        for draft in sticky.drafts {
+            let facts = sticky.keys[Int(draft.key)].program.slots.compactMap {
+                Fact(rawValue: access.layout.slots[$0].fact)
+            }
+            for target in draft.targets {
+                for fact in facts {
+                    guard let kind = fact.knownBy, let place = unknownCallers(of: target, kind)
+                    else { continue }
+                    report.warning(
+                        draft.text.place, draft.policy,
+                        "`\(fact.name)` is not known on \(target.kind.rawValue) "
+                            + "\(quoted(target.name.name)), so chance decides: nobody asks who "
+                            + "callers are\(place)", Self.remedy(kind, target))
+                    break
+                }
             }
         }
     }

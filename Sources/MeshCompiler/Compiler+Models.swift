@@ -122,7 +122,10 @@ extension Compiler {
             labels: residency.labels(of: .model, resource.metadata.id),
             identity: identity.providers(of: .model, resource.metadata.id),
             isMixed: isMixed(targets),
-            continuation: merged.continuation)
+            continuation: merged.continuation,
+            sticky: sticky.sticky(
+                merged, of: "Model/\(resource.metadata.id.text)",
+                targets: targets.map { name(of: $0) }))
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }
@@ -130,6 +133,12 @@ extension Compiler {
         models.append(model)
         modelDrafts[draft].instances.append(id)
         return id
+    }
+
+    /// What a target is known by when its weight or its place changes.
+    private func name(of target: ModelTarget) -> String {
+        let backend = catalog.backends[Int(target.backend)].metadata.id.text
+        return "\(backend) \(String(decoding: target.upstreamModel ?? [], as: UTF8.self))"
     }
 
     /// The rules and matches by which models are called and listed. They lose against a route

@@ -181,6 +181,10 @@ extension Compiler {
         let merged = policies.settings(of: route.kind, route.id, over: settings)
         return drafts.enumerated().map { index, draft in
             let (action, needsFacts) = action(of: draft, settings)
+            // The rules of one route agree about who gets which target.
+            let sticky = self.sticky.sticky(
+                merged, of: "\(route.kind.rawValue)/\(route.id.text)",
+                targets: draft.targets.map { name(of: $0) })
             rules.append(
                 Rule(
                     route: route.id.text, index: index, action: action,
@@ -190,8 +194,17 @@ extension Compiler {
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
                     needsFacts: needsFacts, limits: limits, access: access,
                     labels: around.labels.union(residency.labels(of: route.kind, route.id)),
-                    identity: identity))
+                    identity: identity, sticky: sticky))
             return RuleID(rules.count - 1)
+        }
+    }
+
+    /// What a target is known by when its weight or its place changes.
+    private func name(of target: TargetDraft) -> String {
+        switch target.destination {
+        case .backend(let index): "Backend/\(catalog.backends[index].metadata.id.text)"
+        case .model(let index): "Model/\(modelDrafts[index].resource.metadata.id.text)"
+        case nil: ""
         }
     }
 

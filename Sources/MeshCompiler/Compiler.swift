@@ -35,6 +35,8 @@ package struct Compiler {
     var evidence: EvidenceBook
     /// What IdentityProviders say about which resource.
     let identity: IdentityBook
+    /// What callers are told apart by where each keeps its target.
+    let sticky: StickyBook
     /// The backends so far, in the order of the catalog.
     var backends: [Backend] = []
     /// Their endpoints.
@@ -74,11 +76,12 @@ package struct Compiler {
         var access = AccessBook(catalog, &report)
         let residency = ResidencyBook(catalog, &access.layout, &report)
         let identity = IdentityBook(catalog, &report)
+        let sticky = StickyBook(catalog, &access.layout, &report)
         let evidence = EvidenceBook(catalog, files, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
             limits: limits, access: access, residency: residency, evidence: evidence,
-            identity: identity)
+            identity: identity, sticky: sticky)
         compiler.checkSecrets()
         compiler.checkTrustDomains()
         compiler.compileBackends()
@@ -107,7 +110,7 @@ package struct Compiler {
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
         limits: LimitBook, access: AccessBook, residency: ResidencyBook,
-        evidence: EvidenceBook, identity: IdentityBook
+        evidence: EvidenceBook, identity: IdentityBook, sticky: StickyBook
     ) {
         self.catalog = catalog
         self.resolved = resolved
@@ -118,6 +121,7 @@ package struct Compiler {
         self.residency = residency
         self.evidence = evidence
         self.identity = identity
+        self.sticky = sticky
     }
 
     private var uniqueNames: [DNSName] {
@@ -152,7 +156,7 @@ package struct Compiler {
             access: access.table(with: residency.classifiers.map(\.engine)),
             residency: residency.table(
                 backends, endpoints, enginesBefore: access.engineCount),
-            identity: identity.providers,
+            identity: identity.providers, stickyKeys: sticky.keys,
             rollouts: RolloutTable(plans: rollouts, stateDirectory: mesh?.stateDirectory),
             limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),

@@ -33,10 +33,16 @@ extension SnapshotDump {
             }
             members.append(.init("mirrors", .list(mirrors)))
         }
+        members += sticky(rule.sticky)
         if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
         members += limitMembers(rule.timeouts, rule.retry) + ids(rule.limits)
         members += ids(access: rule.access) + labels(rule.labels) + ids(identity: rule.identity)
         return .object(members)
+    }
+
+    /// What callers are told apart by who keep their target; left out when they do not.
+    func sticky(_ sticky: Sticky?) -> [JSONText.Member] {
+        sticky.map { [.init("sticky", .text($0.by))] } ?? []
     }
 
     private func action(_ action: Rule.Action) -> JSONText.Member {

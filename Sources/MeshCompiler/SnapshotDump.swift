@@ -136,6 +136,7 @@ struct SnapshotDump {
                         .init("restarts", .boolean(policy.restarts)),
                     ])))
         }
+        members += sticky(model.sticky)
         return .object(members)
     }
 

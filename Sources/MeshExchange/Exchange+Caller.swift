@@ -70,6 +70,7 @@ extension Exchange {
             if let step = identifyForModel(head, bytes, isLast: true, shard: &shard, at: now) {
                 return step
             }
+            assignKnownCaller(head, bytes, shard: &shard, at: now)
             return enter(head, bytes, body: body, shard: &shard, at: now)
         }
         if let step = identifyCaller(head, bytes, isLast: true, shard: &shard, at: now) {

@@ -29,11 +29,15 @@ extension Exchange {
         case .forward(let targets):
             // A single target takes everything, but for one that is switched off.
             let only = targets.count == 1 && targets[0].weight > 0 ? 0 : nil
-            guard let chosen = only ?? draw(of: targets, shard: &shard, at: now)
+            let hash = callersHash(rules[number].sticky, head, bytes, shard: &shard)
+            guard let chosen = only ?? draw(of: targets, for: hash, shard: &shard, at: now)
             else { return refuse(Refusal(.noBackend), shard: &shard, at: now) }
             ruleTarget = chosen
             tape?.say(
-                .route, Self.share("target \(chosen)", targets.map(\.weight), chosen: chosen))
+                .route,
+                Self.share(
+                    "target \(chosen)", targets.map(\.weight), chosen: chosen,
+                    isOwn: hash != nil))
             switch targets[chosen].destination {
             case .invalid: return refuse(Refusal(.noBackend), shard: &shard, at: now)
             case .backend(let id):
@@ -56,6 +60,7 @@ extension Exchange {
         if let step = identifyForModel(head, bytes, isLast: false, shard: &shard, at: now) {
             return step
         }
+        assignKnownCaller(head, bytes, shard: &shard, at: now)
         return enter(head, bytes, body: body, shard: &shard, at: now)
     }
 
@@ -283,16 +288,7 @@ extension Exchange {
         requestDeadline = timeouts.request.map { record.started + $0 } ?? .distantFuture
         readNeeds(body)
         labelBody(head, bytes, body: body, shard: &shard)
-        if let target = draw(of: models[number].targets, shard: &shard, at: now) {
-            modelTarget = target
-            backend = models[number].targets[target].backend
-            tape?.say(
-                .route,
-                "model \(models[number].resource): "
-                    + Self.share(
-                        "target \(target) (\(snapshot.backends[Int(backend)].name))",
-                        models[number].targets.map(\.weight), chosen: target))
-        }
+        chooseTarget(head, bytes, shard: &shard, at: now)
         if models[number].isWildcard, let body, let range = facts?.model {
             record.model = body.extracting(range.range).text
         } else {
@@ -302,49 +298,35 @@ extension Exchange {
             facts?.stream == true && operation.asksForStreamUsage && facts?.includeUsage != true
     }
 
-    /// A target of a rule by weight, among those that may have what the request carries; any by
-    /// weight when none of them may, so that what comes next says why.
-    private mutating func draw(
-        of targets: [WeightedTarget], shard: inout Shard, at now: Instant
-    ) -> Int? {
-        if labels.isEmpty { return WeightedSplit.choose(targets, using: &shard.random) }
-        let carried = carried(shard, at: now)
-        let weights = targets.map { target in
-            switch target.destination {
-            case .backend(let id): mayReach(id, carried) ? target.weight : 0
-            case .model(let id): mayReach(model: id, carried) ? target.weight : 0
-            case .invalid: target.weight
-            }
-        }
-        return WeightedSplit.choose(weights, using: &shard.random)
-            ?? WeightedSplit.choose(targets, using: &shard.random)
+    /// Chooses one of the present model's targets.
+    private mutating func chooseTarget(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) {
+        let models = snapshot.models
+        let number = Int(model)
+        let hash = callersHash(models[number].sticky, head, bytes, shard: &shard)
+        guard let target = draw(of: models[number].targets, for: hash, shard: &shard, at: now)
+        else { return }
+        modelTarget = target
+        backend = models[number].targets[target].backend
+        tape?.say(
+            .route,
+            "model \(models[number].resource): "
+                + Self.share(
+                    "target \(target) (\(snapshot.backends[Int(backend)].name))",
+                    models[number].targets.map(\.weight), chosen: target, isOwn: hash != nil))
     }
 
-    /// The same for the targets of a model.
-    private mutating func draw(
-        of targets: [ModelTarget], shard: inout Shard, at now: Instant
-    ) -> Int? {
-        let hasLimits = snapshot.models[Int(model)].hasLimits
-        let asks = targets.count > 1 && mayBeInTrouble(shard)
-        if labels.isEmpty, !hasLimits, !asks {
-            return WeightedSplit.choose(targets, using: &shard.random)
-        }
-        let carried = carried(shard, at: now)
-        var weights: [Int] = []
-        for target in targets {
-            let isFit = mayReach(target.backend, carried) && (!hasLimits || suits(target))
-            weights.append(isFit ? target.weight : 0)
-        }
-        if asks {
-            let all = weights
-            for (number, target) in targets.enumerated()
-            where weights[number] > 0 && !standing(of: target, &shard, at: now).isClear {
-                weights[number] = 0
-            }
-            if !weights.contains(where: { $0 > 0 }) { weights = all }
-        }
-        return WeightedSplit.choose(weights, using: &shard.random)
-            ?? WeightedSplit.choose(targets, using: &shard.random)
+    /// Chooses once more where it is known only now who the caller is, by whom its target is
+    /// chosen.
+    mutating func assignKnownCaller(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, shard: inout Shard, at now: Instant
+    ) {
+        guard model >= 0, caller != nil, !snapshot.models[Int(model)].identity.isEmpty,
+            let sticky = snapshot.models[Int(model)].sticky,
+            snapshot.stickyKeys[Int(sticky.key)].readsCaller
+        else { return }
+        chooseTarget(head, bytes, shard: &shard, at: now)
     }
 
     /// What kind of hop the next attempt is.
@@ -355,10 +337,13 @@ extension Exchange {
     }
 
     /// How a weighted choice went, in words.
-    private static func share(_ name: String, _ weights: [Int], chosen: Int) -> String {
+    private static func share(
+        _ name: String, _ weights: [Int], chosen: Int, isOwn: Bool
+    ) -> String {
         if weights.count == 1 { return "\(name) is the only one" }
         let whole = weights.reduce(0) { $0 &+ $1 }
-        return "\(name) was drawn, weight \(weights[chosen]) of \(whole)"
+        let how = isOwn ? "is the caller's own" : "was drawn"
+        return "\(name) \(how), weight \(weights[chosen]) of \(whole)"
     }
 
     private func namedModel(_ name: RawSpan, _ facts: RequestFacts) -> ModelID? {

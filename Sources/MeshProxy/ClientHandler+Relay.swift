@@ -144,6 +144,8 @@ extension ClientHandler {
             dropUpstream()
             perform(exchange.answerBroke(shard: &loop.shard, at: now), at: now)
         } else if outcome.isEnded {
+            // Nothing follows that the caller would have to wait for; accounts are settled after.
+            if !isChunkedToClient { sendNow() }
             endAnswer(of: upstream, at: now)
         } else {
             rearm(at: now)

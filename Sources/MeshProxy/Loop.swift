@@ -311,22 +311,33 @@ final class Loop: @unchecked Sendable {
         flushRecordings()
         if shard.output.capacity > 256 * 1024 { shard.output = [] }
         if piece.capacity > 256 * 1024 { piece = [] }
-        returnMemory()
+        returnMemory(at: now)
     }
 
     /// Gives memory back to the system once most connections of a burst are gone: the allocator
-    /// keeps it otherwise, in case of another one.
-    private func returnMemory() {
+    /// keeps it otherwise, in case of another one. And again a little later, for the last ones.
+    private func returnMemory(at now: Instant) {
         clientsMost = max(clientsMost, clients.count)
-        guard clientsMost >= Self.burst, clients.count < clientsMost / 4 else { return }
-        clientsMost = clients.count
-        clients = Dictionary(uniqueKeysWithValues: clients.map { ($0, $1) })
+        if clientsMost >= Self.burst, clients.count < clientsMost / 4 {
+            clientsMost = clients.count
+            clients = Dictionary(uniqueKeysWithValues: clients.map { ($0, $1) })
+            returns = Self.returns.map { now + $0 }
+        }
+        guard let next = returns.first, next <= now else { return }
+        returns.removeFirst()
+        for pool in pools { pool.trim(to: max(clients.count, Self.idleAfterBurst)) }
         sockets.blocks.shrink()
         malloc_trim(0)
     }
 
     /// The most clients since memory was given back.
     private var clientsMost = 0
+    /// When memory is given back next.
+    private var returns: [Instant] = []
+    /// When memory is given back after a burst.
+    private static let returns: [Nanoseconds] = [.zero, .seconds(2), .seconds(10)]
+    /// As many idle connections to an endpoint stay in any case.
+    private static let idleAfterBurst = 8
     /// Fewer clients than these are no burst.
     private static let burst = 256
 }

@@ -77,6 +77,14 @@ final class UpstreamPool {
         for upstream in expired { upstream.close() }
     }
 
+    /// Closes those that were used longest ago until `count` are left.
+    func trim(to count: Int) {
+        guard idle.count > count else { return }
+        let surplus = idle.prefix(idle.count - count)
+        idle.removeFirst(surplus.count)
+        for upstream in surplus { upstream.close() }
+    }
+
     /// Closes everything.
     func closeAll() {
         let all = idle

@@ -33,6 +33,13 @@ extension Fleet {
         return standing
     }
 
+    /// Whether no endpoint of `backend` takes traffic at `now`, or it has none.
+    package mutating func isDown(_ backend: BackendID, at now: Instant) -> Bool {
+        if now >= nextReturn { tick(at: now) }
+        guard pools.indices.contains(Int(backend)) else { return true }
+        return pools[Int(backend)].availableCount == 0
+    }
+
     /// When the first of the endpoints is back that could take traffic but for their cool-downs;
     /// nil when one takes traffic, or none cools down.
     private func firstReturn(to pool: Pool, at now: Instant) -> Instant? {

@@ -31,6 +31,8 @@ package struct Model: Sendable, Hashable {
     package var isMixed: Bool
     /// Whether and how an answer that broke off goes on elsewhere; nil for not at all.
     package var continuation: ContinuationPolicy?
+    /// How callers keep their target of several; nil where chance decides for each request.
+    package var sticky: Sticky?
 
     /// Whether any target or fallback is limited in what it can do.
     package let hasLimits: Bool
@@ -43,7 +45,7 @@ package struct Model: Sendable, Hashable {
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
         labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false,
-        continuation: ContinuationPolicy? = nil
+        continuation: ContinuationPolicy? = nil, sticky: Sticky? = nil
     ) {
         self.name = name
         self.resource = resource
@@ -58,6 +60,7 @@ package struct Model: Sendable, Hashable {
         self.identity = identity
         self.isMixed = isMixed
         self.continuation = continuation
+        self.sticky = sticky
         let all = (targets + fallbacks).map(\.capabilities)
         hasLimits = all.contains { !$0.isUnlimited }
         readsNeeds = continuation != nil || all.contains { !$0.vision || !$0.jsonMode }

@@ -34,6 +34,8 @@ package struct Rule: Sendable, Hashable {
     /// The IdentityProviders one of which must know its callers, ascending; empty when nobody
     /// asks who they are.
     package var identity: [IdentityID]
+    /// How callers keep their target of several; nil where chance decides for each request.
+    package var sticky: Sticky?
 
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
@@ -56,7 +58,8 @@ package struct Rule: Sendable, Hashable {
         responseEdits: [HeaderEdit] = [], rewrite: URLRewrite? = nil, mirrors: [Mirror] = [],
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         needsFacts: Bool = false, limits: [LimitID] = [],
-        access: [AccessID] = [], labels: DataLabels = [], identity: [IdentityID] = []
+        access: [AccessID] = [], labels: DataLabels = [], identity: [IdentityID] = [],
+        sticky: Sticky? = nil
     ) {
         self.route = route
         self.index = index
@@ -72,6 +75,7 @@ package struct Rule: Sendable, Hashable {
         self.access = access
         self.labels = labels
         self.identity = identity
+        self.sticky = sticky
     }
 }
 

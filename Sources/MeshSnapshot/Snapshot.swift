@@ -40,6 +40,9 @@ package final class Snapshot: Sendable {
     package let residency: ResidencyTable
     /// Every IdentityProvider; `IdentityID` is an index into this.
     package let identity: [IdentityProvider]
+    /// What callers are told apart by where each keeps its target; `StickyKeyID` is an index into
+    /// this.
+    package let stickyKeys: [StickyKey]
     /// Every Rollout.
     package let rollouts: RolloutTable
     /// Whether there is any.
@@ -61,7 +64,8 @@ package final class Snapshot: Sendable {
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
-        identity: [IdentityProvider] = [], rollouts: RolloutTable = RolloutTable(),
+        identity: [IdentityProvider] = [], stickyKeys: [StickyKey] = [],
+        rollouts: RolloutTable = RolloutTable(),
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
@@ -76,6 +80,7 @@ package final class Snapshot: Sendable {
         self.access = access
         self.residency = residency
         self.identity = identity
+        self.stickyKeys = stickyKeys
         self.rollouts = rollouts
         hasRollouts = !rollouts.plans.isEmpty
         asksDestinations =

@@ -18,6 +18,8 @@ package struct BucketLayout: Hashable, Sendable {
         case seconds
         /// Plain counts, shown as they are.
         case count
+        /// Ten-thousandths, shown as fractions.
+        case fraction
     }
 
     /// A layout of `bounds`, which rise and number at most 254.
@@ -80,6 +82,11 @@ extension BucketLayout {
         10_000, 25_000, 50_000, 75_000, 100_000, 150_000, 200_000, 300_000, 400_000, 500_000,
         750_000, 1_000_000, 2_500_000,
     ])
+
+    /// How much two texts mean the same: most answers of two versions of a model are close to 1.
+    package static let similarity = BucketLayout(
+        [2_500, 5_000, 7_000, 8_000, 8_500, 9_000, 9_250, 9_500, 9_750, 9_900, 9_950, 10_000],
+        unit: .fraction)
 
     /// Tokens of one request: 1 times four up to 67,108,864.
     package static let tokenUsage = BucketLayout(

@@ -9,6 +9,9 @@ package enum Limits {
     /// Most pairs of (series, outcome) that one shard tells apart; a route rarely has over four.
     package static let variantsPerTable = 8_000
 
+    /// Most mirrors that one shard tells apart; operators write them, callers do not.
+    package static let mirrorsPerTable = 500
+
     /// Most arms of rollouts that one shard tells apart; operators write them, callers do not.
     package static let armsPerTable = 1_000
 

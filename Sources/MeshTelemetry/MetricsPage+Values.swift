@@ -38,7 +38,21 @@ extension [UInt8] {
         case .count:
             appendDecimal(layout.bounds[bucket])
             append(".0" as StaticString)
+        case .fraction: appendFraction(tenThousandths: layout.bounds[bucket])
         }
+    }
+
+    /// Appends ten-thousandths as a fraction, exactly and without zeros at the end: `0.95`, `1.0`.
+    mutating func appendFraction(tenThousandths: UInt64) {
+        appendDecimal(tenThousandths / 10_000)
+        append(UInt8(ascii: "."))
+        var rest = tenThousandths % 10_000
+        var place: UInt64 = 1_000
+        repeat {
+            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest / place))
+            rest %= place
+            place /= 10
+        } while rest > 0
     }
 
     /// Appends text with backslashes and line ends escaped, and quotes where asked.

@@ -69,6 +69,7 @@ struct MetricsPage {
             switch bank.layout.unit {
             case .seconds: text.appendSeconds(nanoseconds: bank.sum(at: row))
             case .count: text.appendDecimal(bank.sum(at: row))
+            case .fraction: text.appendFraction(tenThousandths: bank.sum(at: row))
             }
             text.append("\n" as StaticString)
             text.append(name)

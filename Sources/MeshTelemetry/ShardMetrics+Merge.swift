@@ -18,6 +18,7 @@ extension ShardMetrics {
         let identityNumbers = identity.merge(other.identity)
         growBanks()
         mergeEngines(other)
+        mirrors.merge(other.mirrors)
         arms.merge(other.arms)
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)

@@ -76,6 +76,9 @@ package struct ShardMetrics: Sendable {
     var endpoints = CounterBank(width: EndpointState.allCases.count)
     var truncations = CounterBank(width: 1)
 
+    /// What is known of each mirror.
+    var mirrors = MirrorBanks()
+
     /// What the arms of rollouts did.
     var arms = ArmBank()
 

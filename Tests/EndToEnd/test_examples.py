@@ -63,6 +63,10 @@ def test_canary_splits(run_example):
         assert gateway.chat("assistant", max_tokens=1)[0] == 200
     # Five percent of 100 with five standard deviations above.
     assert len(sims[9102].requests()) <= 16
+    before = len(sims[9102].requests())
+    for _ in range(20):
+        gateway.chat("assistant", {"x-session-id": "one"}, max_tokens=1)
+    assert len(sims[9102].requests()) - before in (0, 20)
     assert gateway.chat("assistant-next", max_tokens=1)[0] == 200
     assert sims[9102].requests()
 

@@ -199,6 +199,39 @@ import Testing
                 + Piece.policy(
                     "p", "\(gatewayGroup) <<<", "Backend", "web", "  timeouts: {connect: 3s}")),
         Mistake(
+            "`sticky.by` has no effect on a Backend",
+            core
+                + Piece.policy(
+                    "p", "pinion.dev", "Backend", "web",
+                    "  sticky: {by: \"request.host\"} <<<")),
+        Mistake(
+            "`ai.model` is not known yet when a target is chosen",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: ai.model <<<")),
+        Mistake(
+            "the expression is list(string), and callers are told apart by one text",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  sticky:\n    by: source.key.scopes <<<")),
+        Mistake(
+            "the expression says the same of every caller",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: \"'me'\" <<<")),
+        Mistake(
+            "undeclared name `source.user`",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  sticky:\n    by: source.user <<<")),
+        Mistake(
+            "`source.identity` is not known on HTTPRoute `r`, so chance decides",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r",
+                    "  sticky:\n    by: source.identity <<<")),
+        Mistake(
             "`RingHash` needs a header to hash",
             core
                 + Piece.policy(

@@ -122,6 +122,12 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var keptAnswers: [RecordedAnswer]?
     /// How targets stood that were in trouble when they were thought of; nil when none was.
     package var standings: [RecordedStanding]?
+    /// Backends none of whose endpoints took traffic when a caller's own target was looked for; nil
+    /// when there were none.
+    package var down: [String]?
+    /// The hashes that callers' targets were chosen by where a value is blotted out; nil when there
+    /// were none.
+    package var assignments: [RecordedAssignment]?
     /// What the answer's head said about limits of its server; nil when that was nothing.
     package var rateLimit: RateLimit?
     /// Whether each retry that was wished for was within the budget.
@@ -233,6 +239,25 @@ package struct RecordedVerdict: Codable, Hashable, Sendable {
         case nil: .unknown(EvaluationFault(.invalidArgument, ""))
         }
     }
+}
+
+/// The hash that a caller's target was chosen by.
+package struct RecordedAssignment: Codable, Hashable, Sendable {
+    /// The route or Model whose targets they are.
+    package var owner: String
+    /// The expression.
+    package var by: String
+    /// The hash in hexadecimal; nil when there was no value.
+    package var hash: String?
+
+    init(owner: String, by: String, _ value: UInt64?) {
+        self.owner = owner
+        self.by = by
+        hash = value.map { String($0, radix: 16) }
+    }
+
+    /// The hash again.
+    var value: UInt64? { hash.flatMap { UInt64($0, radix: 16) } }
 }
 
 /// What a driver may have set between two events.

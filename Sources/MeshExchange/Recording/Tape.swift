@@ -272,6 +272,34 @@ package final class Tape {
         return standing
     }
 
+    /// The hash that a caller's target is chosen by: `hash` as the head gives it, or as it did.
+    /// Asked where the expression reads what is blotted out here.
+    func assignment(_ hash: UInt64?, of sticky: Sticky) -> UInt64? {
+        var noted = RecordedAssignment(owner: sticky.owner, by: sticky.by, hash)
+        if isReplay {
+            let then = script?.assignments?.firstIndex {
+                $0.owner == sticky.owner && $0.by == sticky.by
+            }
+            if let then, let known = script?.assignments?.remove(at: then) {
+                noted = known
+            } else {
+                // Another configuration goes by a value that is gone.
+                readsHidden = true
+            }
+        }
+        if current?.assignments?.append(noted) == nil { current?.assignments = [noted] }
+        return noted.value
+    }
+
+    /// Whether no endpoint of `backend` takes traffic: `found` as the shard has it, or as it was.
+    func isDown(_ found: Bool, backend: String) -> Bool {
+        let isDown = isReplay ? script?.down?.contains(backend) == true : found
+        if isDown, current?.down?.contains(backend) != true {
+            if current?.down?.append(backend) == nil { current?.down = [backend] }
+        }
+        return isDown
+    }
+
     /// What an answer's head said about limits of its server: `found` as it was read, or as it
     /// was. A date is read by a clock that may have been set since.
     func rateLimit(_ found: RateLimit) -> RateLimit {

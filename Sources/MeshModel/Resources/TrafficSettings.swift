@@ -59,6 +59,8 @@ package enum TrafficValue: Hashable, Sendable {
     case text(String)
     /// Several texts.
     case texts([String])
+    /// An expression.
+    case expression(EmbeddedText)
 }
 
 /// One of the settings of traffic; the raw value is its path.
@@ -98,6 +100,8 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case continuationBuffer = "continuation.bufferBytes"
     /// Whether a model that cannot be told what was said may answer from the beginning.
     case continuationRestart = "continuation.restart"
+    /// What callers are told apart by, each of whom keeps its target of several.
+    case stickyBy = "sticky.by"
     /// How an endpoint is chosen: `PeakEWMA`, `LeastRequest`, `RoundRobin` or `RingHash`.
     case balancing = "balancing.type"
     /// The header whose value `RingHash` keeps on one endpoint; for nothing else.
@@ -155,7 +159,7 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         case .request, .backendRequest, .firstByte, .streamIdle, .attempts, .attemptsInAll,
             .retryOn,
             .retryStatuses, .backoffBase, .backoffMax, .budgetPercent, .budgetMinPerSecond,
-            .continuationAttempts, .continuationBuffer, .continuationRestart:
+            .continuationAttempts, .continuationBuffer, .continuationRestart, .stickyBy:
             kind != .backend
         case .balancing, .balancingHeader, .healthPath, .healthInterval, .healthTimeout,
             .healthyThreshold, .unhealthyThreshold, .expectedStatuses, .consecutiveFailures,
@@ -190,6 +194,7 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
             value = parent.integer(last).map { .number($0.value) }
         case .continuationBuffer: value = parent.byteSize(last).map { .number($0.value) }
         case .continuationRestart: value = parent.boolean(last).map { .boolean($0.value) }
+        case .stickyBy: value = EmbeddedText(leaf).map { .expression($0) }
         case .retryStatuses: value = .numbers(leaf.elements.compactMap { $0.integer?.value })
         case .retryOn: value = .texts(leaf.elements.compactMap { $0.text?.value })
         case .balancing, .balancingHeader, .healthPath, .expectedStatuses, .coolDownScope:

@@ -8,6 +8,10 @@ enum TrafficShape {
         Field(
             "continuation", .object(continuation),
             "whether a stream that broke off goes on elsewhere; for Gateways, routes and Models"),
+        Field(
+            "sticky", .object(sticky),
+            "whether a caller keeps its target where several are chosen from by weight; for "
+                + "Gateways, routes and Models"),
         Field("balancing", .object(balancing), "how endpoints are chosen; for Backend"),
         Field("healthCheck", .object(healthCheck), "how endpoints are probed; for Backend"),
         Field(
@@ -72,6 +76,14 @@ enum TrafficShape {
             "restart", .boolean, fallback: "true",
             "whether a model without `prefill` answers from the beginning, and what was said "
                 + "before is left out"),
+    ]
+
+    private static let sticky: [Field] = [
+        Field(
+            "by", .text(.expression), required: true,
+            "what callers are told apart by, in CEL over the facts of Docs/facts.md that the head "
+                + "says: `source.identity`, `request.headers['x-session-id']`. Where it has no "
+                + "value, or an empty one, chance decides")
     ]
 
     private static let balancing: [Field] = [

@@ -34,6 +34,8 @@ class Connection: Pollable {
     private final var outgoing: ByteQueue
     /// Whether the loop will call `sendQueued` in this turn.
     private final var isQueued = false
+    /// Whether everything was given to the kernel before the end of the turn.
+    private final var hasSentAhead = false
     private final var isConnecting = false
     /// Whether the kernel took less than it was given, and has not told of room since.
     private final var isFull = false
@@ -246,9 +248,27 @@ class Connection: Pollable {
         sockets.sendLater(self)
     }
 
+    /// Sends what was gathered, ahead of the end of the turn: somebody waits for it, and there is
+    /// other work to do. What follows from having sent it follows at the end of the turn.
+    final func sendNow() {
+        guard layer == nil, isOpen, !isBroken, !isWaitingToWrite, isWritable, !outgoing.isEmpty
+        else { return }
+        flushRaw()
+        outgoing.drop(send(outgoing.window))
+        hasSentAhead = !isBroken && outgoing.isEmpty
+    }
+
     /// Called by the loop once all events of a turn were handled.
     final func sendQueued() {
         isQueued = false
+        if hasSentAhead {
+            hasSentAhead = false
+            if isOpen, outgoing.isEmpty {
+                outgoing.clear()
+                flushed()
+                return
+            }
+        }
         guard !outgoing.isEmpty, isOpen, !isBroken, !isWaitingToWrite else { return }
         sendOutgoing()
         waitToWriteIfNeeded()

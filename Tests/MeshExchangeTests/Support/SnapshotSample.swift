@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
+import MeshPolicy
 import MeshRouting
 import MeshSnapshot
 
@@ -19,6 +20,7 @@ struct SnapshotSample {
     var access = AccessTable()
     var residency = ResidencySample()
     var identity: [IdentityProvider] = []
+    var stickyKeys: [StickyKey] = []
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
@@ -72,9 +74,25 @@ struct SnapshotSample {
             ],
             rules: rules, backends: known, endpoints: endpoints, models: models,
             usageLimits: usageLimits, access: access,
-            residency: residency.table(known, endpoints), identity: identity, limits: limits,
+            residency: residency.table(known, endpoints), identity: identity,
+            stickyKeys: stickyKeys, limits: limits,
             telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
+    }
+
+    /// What shares out the `targets` of `owner` among callers who are told apart by `expression`.
+    mutating func sticky(
+        by expression: String, of owner: String, targets: [String]
+    ) throws -> Sticky {
+        var layout = access.layout
+        let program = try Program.compile(
+            expression, in: Fact.environment, expecting: .dyn, layout: &layout)
+        access = AccessTable(
+            policies: access.policies, engines: access.engines, layout: layout)
+        stickyKeys.append(StickyKey(program, layout: layout))
+        return Sticky(
+            key: StickyKeyID(stickyKeys.count - 1), by: expression, owner: owner,
+            targets: targets)
     }
 
     /// A mesh that offers one model with one target on backend 0 and fallbacks on the next ones.
