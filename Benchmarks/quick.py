@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The guard that runs with every change: has Pinion become more expensive?
+"""The guard against rising costs: has Pinion become more expensive?
 
 usage: quick.py [--rounds 5] [--accept | --shared]
 

@@ -54,7 +54,7 @@ HOW = """## How it is measured
 ```
 make bench                                  # everything that is installed, 5 rounds
 make bench ARGS="--rounds 2 --tests rr,sse --peers pinion,nginx"
-make bench-quick                            # the guard that CI runs, under two minutes
+make bench-quick                            # the guard against rising costs, under two minutes
 ```
 
 It needs Linux, Swift and Python 3.10. Other proxies are used when they are found: HAProxy and

@@ -266,7 +266,7 @@ extension Compiler {
         guard case .backend(let index) = destination else {
             report.error(
                 reference.place, route, "a request cannot be mirrored to a Model",
-                "mirror it to a Backend")
+                "mirror it to a Backend, or write `mirrors` into the Model that is called")
             return nil
         }
         return Mirror(

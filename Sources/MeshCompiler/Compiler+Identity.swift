@@ -206,7 +206,8 @@ extension Compiler {
         for id in strangers where leads(rules[id], to: backend) { return id }
         for (number, model) in models.enumerated() {
             let id = ModelID(number)
-            let backends = (model.targets + model.fallbacks).map(\.backend)
+            let backends =
+                (model.targets + model.fallbacks).map(\.backend) + model.mirrors.map(\.backend)
             guard backends.contains(backend), !isKnown(model: id, kind) else { continue }
             for rule in rulesLeading(to: id) where strangers.contains(rule) { return rule }
         }

@@ -12,6 +12,8 @@ struct ModelDraft {
     var targets: [ModelTarget] = []
     /// What is tried next.
     var fallbacks: [ModelTarget] = []
+    /// What gets copies of its requests.
+    var mirrors: [Mirror] = []
     /// Whether something offers it or refers to it.
     var isUsed = false
     /// The models made of it so far, one for each set of time limits, by index.
@@ -28,6 +30,13 @@ extension Compiler {
             }
             draft.fallbacks = resource.fallbacks.compactMap {
                 target($0, resource.price, of: resource.metadata)
+            }
+            draft.mirrors = resource.mirrors.compactMap { written in
+                target(written.target, resource.price, of: resource.metadata).map { target in
+                    Mirror(
+                        backend: target.backend, numerator: written.percent, denominator: 100,
+                        upstreamModel: target.upstreamModel, price: target.price)
+                }
             }
             if !resource.targets.isEmpty, resource.targets.allSatisfy({ $0.weight == 0 }) {
                 report.error(
@@ -125,7 +134,8 @@ extension Compiler {
             continuation: merged.continuation,
             sticky: sticky.sticky(
                 merged, of: "Model/\(resource.metadata.id.text)",
-                targets: targets.map { name(of: $0) }))
+                targets: targets.map { name(of: $0) }),
+            mirrors: modelDrafts[draft].mirrors, comparison: comparison(merged))
         if let known = modelDrafts[draft].instances.first(where: { models[Int($0)] == model }) {
             return known
         }

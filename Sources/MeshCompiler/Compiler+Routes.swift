@@ -194,7 +194,7 @@ extension Compiler {
                     timeouts: timeouts(of: draft, merged), retry: retry(of: draft.written, merged),
                     needsFacts: needsFacts, limits: limits, access: access,
                     labels: around.labels.union(residency.labels(of: route.kind, route.id)),
-                    identity: identity, sticky: sticky))
+                    identity: identity, sticky: sticky, comparison: comparison(merged)))
             return RuleID(rules.count - 1)
         }
     }

@@ -96,6 +96,12 @@ extension Report {
                 "`\(smaller.rawValue)` is longer than `\(larger.rawValue)`",
                 "write a duration that is not longer")
         }
+        for field in [TrafficField.similarityPercent, .similarityPerMinute] {
+            guard let entry = settings[field], settings[.similarityModel] == nil else { continue }
+            error(
+                entry.place, metadata, "`\(field.rawValue)` has no effect without `model`",
+                "add `model` with the name of a Model of embeddings, or remove it")
+        }
         let balancing = settings[.balancing]
         if case .text("RingHash")? = balancing?.value {
             if settings[.balancingHeader] == nil, let balancing {
@@ -115,16 +121,16 @@ extension TrafficField {
     /// Durations that cannot be absent.
     fileprivate static let nonZero: [TrafficField] = [
         .connect, .backoffMax, .healthInterval, .healthTimeout, .outlierInterval,
-        .baseEjectionTime, .maxEjectionTime, .idleTimeout, .coolDownBase,
+        .baseEjectionTime, .maxEjectionTime, .idleTimeout, .coolDownBase, .comparisonTimeout,
     ]
 }
 
 extension TrafficSettings {
-    private func duration(_ field: TrafficField) -> Nanoseconds? {
+    func duration(_ field: TrafficField) -> Nanoseconds? {
         if case .duration(let value)? = self[field]?.value { value } else { nil }
     }
 
-    private func number(_ field: TrafficField) -> Int? {
+    func number(_ field: TrafficField) -> Int? {
         if case .number(let value)? = self[field]?.value { value } else { nil }
     }
 

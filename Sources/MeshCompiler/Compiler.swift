@@ -51,6 +51,9 @@ package struct Compiler {
     var modelDrafts: [ModelDraft] = []
     /// The models so far.
     var models: [Model] = []
+    /// The Models that comparisons ask how much two texts mean the same, and where they are named.
+    var embedders: [Embedder] = []
+    var embedderPlaces: [Place: Int] = [:]
     /// The rules so far.
     var rules: [Rule] = []
     /// The plans of Rollouts so far, in the order of the catalog.
@@ -87,6 +90,7 @@ package struct Compiler {
         compiler.compileBackends()
         compiler.compileListeners()
         compiler.resolveModels()
+        compiler.resolveEmbedders()
         compiler.attachModels()
         compiler.compileRoutes()
         compiler.compileRollouts(shares)
@@ -95,6 +99,7 @@ package struct Compiler {
         compiler.attachAccess()
         compiler.attachResidency()
         compiler.checkIdentity()
+        compiler.checkComparisons()
         compiler.checkCredentials()
         compiler.checkAskedListeners()
         compiler.reportUnused()
@@ -158,7 +163,7 @@ package struct Compiler {
                 backends, endpoints, enginesBefore: access.engineCount),
             identity: identity.providers, stickyKeys: sticky.keys,
             rollouts: RolloutTable(plans: rollouts, stateDirectory: mesh?.stateDirectory),
-            limits: connectionLimits(mesh),
+            embedders: embedders, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30))
     }

@@ -23,16 +23,7 @@ extension SnapshotDump {
             if let path = rewrite.path { parts.append(modifier(path)) }
             members.append(.init("rewrite", .object(parts)))
         }
-        if !rule.mirrors.isEmpty {
-            let mirrors = rule.mirrors.map { mirror in
-                JSONText.object([
-                    .init("backend", .text(name(of: mirror.backend))),
-                    .init("numerator", .number(mirror.numerator)),
-                    .init("denominator", .number(mirror.denominator)),
-                ])
-            }
-            members.append(.init("mirrors", .list(mirrors)))
-        }
+        members += mirrors(rule.mirrors) + comparison(rule.comparison)
         members += sticky(rule.sticky)
         if rule.needsFacts { members.append(.init("needsFacts", .boolean(true))) }
         members += limitMembers(rule.timeouts, rule.retry) + ids(rule.limits)
@@ -43,6 +34,44 @@ extension SnapshotDump {
     /// What callers are told apart by who keep their target; left out when they do not.
     func sticky(_ sticky: Sticky?) -> [JSONText.Member] {
         sticky.map { [.init("sticky", .text($0.by))] } ?? []
+    }
+
+    /// Mirrors; left out when there are none.
+    func mirrors(_ mirrors: [Mirror]) -> [JSONText.Member] {
+        if mirrors.isEmpty { return [] }
+        let all = mirrors.map { mirror in
+            var members: [JSONText.Member] = [
+                .init("backend", .text(name(of: mirror.backend))),
+                .init("numerator", .number(mirror.numerator)),
+                .init("denominator", .number(mirror.denominator)),
+            ]
+            if let model = mirror.upstreamModel { members.append(.init("model", text(model))) }
+            if let price = mirror.price { members.append(.init("price", self.price(price))) }
+            return JSONText.object(members)
+        }
+        return [.init("mirrors", .list(all))]
+    }
+
+    /// How answers of mirrors are compared; left out when they are not.
+    func comparison(_ comparison: Comparison?) -> [JSONText.Member] {
+        guard let comparison else { return [] }
+        var members: [JSONText.Member] = [
+            .init("percent", .number(comparison.percent)),
+            .init("answerBytesMax", .number(comparison.answerBytesMax)),
+            .init("concurrentMax", .number(comparison.concurrentMax)),
+            .init("timeoutNanoseconds", duration(comparison.timeout)),
+        ]
+        if let similarity = comparison.similarity {
+            members.append(
+                .init(
+                    "similarity",
+                    .object([
+                        .init("model", .text(snapshot.embedders[similarity.embedder].name)),
+                        .init("percent", .number(similarity.percent)),
+                        .init("perMinute", .number(similarity.perMinute)),
+                    ])))
+        }
+        return [.init("comparison", .object(members))]
     }
 
     private func action(_ action: Rule.Action) -> JSONText.Member {

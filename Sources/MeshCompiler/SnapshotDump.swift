@@ -136,7 +136,7 @@ struct SnapshotDump {
                         .init("restarts", .boolean(policy.restarts)),
                     ])))
         }
-        members += sticky(model.sticky)
+        members += mirrors(model.mirrors) + comparison(model.comparison) + sticky(model.sticky)
         return .object(members)
     }
 

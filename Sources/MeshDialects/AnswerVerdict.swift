@@ -57,9 +57,10 @@ package enum AnswerVerdict: Sendable, Hashable, Codable {
             || document[first] == UInt8(ascii: "[") && document[last] == UInt8(ascii: "]")
     }
 
-    /// Whether `error` stands among the first names of the document.
+    /// Whether `error` stands among the first names of the document. Responses have some in front
+    /// of it.
     private static func mayReport(_ document: RawSpan) -> Bool {
-        let window = document.extracting(first: 64)
+        let window = document.extracting(first: 256)
         return EventMarks(in: window).contains(.error)
     }
 }

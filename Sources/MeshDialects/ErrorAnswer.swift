@@ -35,15 +35,15 @@ package struct ErrorAnswer: Sendable, Hashable {
     /// `{"error":{"message":…,"type":…,"param":…,"code":…,…}}`.
     ///
     /// **Source** the error object of the OpenAI API reference; `retryable`, `scope` and
-    /// `request_id` are members of ours beside it. With `type` it is the data of an event of the
-    /// Responses API, whose own members stand beside `error`.
+    /// `request_id` are members of ours beside it. With `event`, its number, it is the data of an
+    /// event of the Responses API, whose own members stand beside `error`.
     package func appendOpenAI(
-        requestID: RawSpan, type: StaticString? = nil, to out: inout [UInt8]
+        requestID: RawSpan, event: Int? = nil, to out: inout [UInt8]
     ) {
-        if let type {
-            out.append(#"{"type":""#)
-            out.append(type)
-            out.append(#"","code":"#)
+        if let event {
+            out.append(#"{"type":"error","sequence_number":"#)
+            out.appendDecimal(event)
+            out.append(#","code":"#)
             out.appendJSONString(openAICode)
             out.append(#","message":"#)
             out.appendJSONString(message)

@@ -29,6 +29,7 @@ extension Exchange {
         shard.metrics.record(record, route: route, model: modelSeries(&shard, isPresent))
         if arm >= 0 { countArm(&shard, isPresent) }
         shard.metrics.mesh.activeRequests -= 1
+        if let watch { endWatch(watch, shard: &shard) }
         phase = .done
         deadline = .distantFuture
         step.isDone = true

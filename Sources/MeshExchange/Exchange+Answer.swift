@@ -82,15 +82,16 @@ extension Exchange {
         }
     }
 
-    /// Appends the error as the caller's dialect has it; `type` is that of an event of its own.
+    /// Appends the error as the caller's dialect has it; `event` is the number of the event that
+    /// it is, in the Responses API.
     func appendError(
-        _ refusal: Refusal, in tongue: Tongue, type: StaticString? = nil, to out: inout [UInt8]
+        _ refusal: Refusal, in tongue: Tongue, event: Int? = nil, to out: inout [UInt8]
     ) {
         var id = callerRequestID ?? []
         if callerRequestID == nil { record.requestID.append(to: &id) }
         let answer = refusal.answer
         if tongue == .openAI {
-            answer.appendOpenAI(requestID: unsafe id.span.bytes, type: type, to: &out)
+            answer.appendOpenAI(requestID: unsafe id.span.bytes, event: event, to: &out)
         } else {
             answer.append(tongue, requestID: unsafe id.span.bytes, to: &out)
         }

@@ -147,7 +147,11 @@ extension Exchange {
             found.append(id)
         }
         var reachable = snapshot.rules[Int(rule)].mirrors.map(\.backend) + [backend]
-        if model >= 0 { reachable += snapshot.models[Int(model)].fallbacks.map(\.backend) }
+        if model >= 0 {
+            reachable += snapshot.models[Int(model)].fallbacks.map(\.backend)
+            reachable += snapshot.models[Int(model)].mirrors.map(\.backend)
+        }
+        if hasMirrors { reachable += embedderBackends }
         for id in reachable { found += snapshot.backends[Int(id)].access }
         return found
     }

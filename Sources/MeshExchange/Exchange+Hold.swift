@@ -12,7 +12,7 @@ struct AnswerHold: Sendable {
     /// The head as the caller will get it, without the line that says how long the body is when
     /// `isOpen`.
     var head: [UInt8] = []
-    /// The payload so far, of a document.
+    /// The payload so far, of a document; of a stream, the events by which it begins.
     var body: [UInt8] = []
     /// The status of the answer.
     var status = 0
@@ -95,11 +95,21 @@ extension Exchange {
         switch reading {
         case .stream(let box):
             let before = output.count
-            let verdict = box.relay.consume(payload, log: log, into: &output)
-            guard box.relay.dataEvents > 0 else {
-                // Comments alone are not worth an answer that may still come from elsewhere.
+            var verdict = box.relay.consume(payload, log: log, into: &output)
+            guard box.relay.hasTold || hold.body.count > Limits.heldBytes else {
+                // Comments alone are not worth an answer that may still come from elsewhere, and
+                // neither is the word that one begins: that waits with the head.
+                if box.relay.dataEvents > 0 { keepOpening(verdict, payload, output[before...]) }
                 output.removeLast(output.count - before)
                 return verdict == .broken ? .broken : .replaced
+            }
+            if !hold.body.isEmpty {
+                if verdict == .unchanged {
+                    output.append(payload)
+                    verdict = .replaced
+                }
+                output.insert(contentsOf: hold.body, at: before)
+                hold.body = []
             }
             firstTokenAt = now
             box.relay.stopsAtReports = log != nil
@@ -124,6 +134,17 @@ extension Exchange {
             record.bytesOut &+= UInt64(output.count - before)
             return .replaced
         case .nothing, .recorded: return .replaced
+        }
+    }
+
+    /// Keeps what would have passed of `payload`, in the place of which `appended` would stand.
+    private mutating func keepOpening(
+        _ verdict: StreamRelay.Verdict, _ payload: RawSpan, _ appended: ArraySlice<UInt8>
+    ) {
+        if verdict == .unchanged {
+            hold.body.append(payload)
+        } else {
+            hold.body.append(contentsOf: appended)
         }
     }
 
@@ -245,7 +266,7 @@ extension Exchange {
         var report: (status: Int, body: [UInt8])?
         if let found = reading.report {
             kind = found.kind
-            report = (found.status, found.body)
+            report = (found.status, found.document)
         }
         endAttempt(.failure, result, shard: &shard, at: now)
         silence = result == .timeout ? code : nil
@@ -279,6 +300,7 @@ extension Exchange {
         HeadWriter.appendFraming(.length(UInt64(hold.body.count)), to: &shard.output)
         shard.output.append("\r\n")
         shard.output.append(contentsOf: hold.body)
+        watch?.take(unsafe hold.body.span.bytes)
         hold.clear()
         record.bytesOut += UInt64(shard.output.count)
         var step = Step()
@@ -299,20 +321,38 @@ extension Exchange {
 }
 
 extension Exchange.Reading {
-    /// A failure that the server reported in the place of its first event.
-    var report: (kind: ErrorClass, status: Int, body: [UInt8])? {
+    /// A failure that the server reported in the place of an event.
+    struct Report {
+        /// What it means.
+        var kind: ErrorClass
+        /// The status that it deserves.
+        var status: Int
+        /// The event's `type`, in the Responses API.
+        var type: [UInt8]
+        /// The data of the event.
+        var body: [UInt8]
+        /// The same as an answer in one piece.
+        var document: [UInt8]
+    }
+
+    /// The failure that the server reported, if it did.
+    var report: Report? {
         switch self {
         case .stream(let box):
             guard box.relay.fault == .reported else { return nil }
             let body = box.relay.report
             let span = unsafe body.span.bytes
             let status = (try? ErrorReport(span)).map { AnswerVerdict.status(of: $0) } ?? 502
-            return (ErrorClass(status: status, body: span), status, body)
+            let (type, document) = ReportedFailure.parts(of: span)
+            return Report(
+                kind: ErrorClass(status: status, body: span), status: status, type: type,
+                body: body, document: document)
         case .recorded(let summary):
             guard let found = summary.stream?.report else { return nil }
-            return (
-                found.kind, found.status, Array(repeating: 0, count: max(0, found.bytes))
-            )
+            func filler(_ count: Int) -> [UInt8] { Array(repeating: 0, count: max(0, count)) }
+            return Report(
+                kind: found.kind, status: found.status, type: filler(found.typeBytes ?? 0),
+                body: filler(found.bytes), document: filler(found.documentBytes ?? found.bytes))
         case .nothing, .document: return nil
         }
     }

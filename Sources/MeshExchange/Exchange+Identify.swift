@@ -167,6 +167,7 @@ extension Exchange {
         log = nil
         isResuming = false
         firstTokenAt = nil
+        if watch != nil { watch = nil }
         isPaused = false
         if tape?.isReplay != true { tape = nil }
     }

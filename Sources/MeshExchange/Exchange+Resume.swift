@@ -30,12 +30,24 @@ extension Exchange {
     /// Keeps a log of the answer that begins, where the model allows it to be continued.
     mutating func keepLog() {
         log = nil
-        guard operation == .chat || operation == .textCompletion,
-            let policy = snapshot.models[Int(model)].continuation
+        guard operation.streams, let policy = snapshot.models[Int(model)].continuation,
+            (1...ResumeLog.choicesMax).contains(answersAsked)
         else { return }
-        let answers = max(facts?.n ?? 1, facts?.bestOf ?? 1)
-        guard answers == 1, needs?.wantsProbabilities != true else { return }
-        log = ResumeLog(bytesMax: policy.bufferBytesMax)
+        log = ResumeLog(
+            bytesMax: policy.bufferBytesMax, choices: answersAsked,
+            isResponse: operation == .responses)
+    }
+
+    /// How many answers run beside each other in the stream.
+    var answersAsked: Int {
+        let each = max(1, facts?.n ?? 1)
+        switch operation {
+        case .chat: return each
+        case .textCompletion:
+            let (all, isOver) = each.multipliedReportingOverflow(by: max(1, facts?.prompts ?? 1))
+            return isOver ? .max : all
+        case .none, .responses, .embeddings, .rerank, .tokenize, .models: return 1
+        }
     }
 
     /// How `target` could go on with the answer; nil when it cannot.
@@ -51,13 +63,20 @@ extension Exchange {
         _ state: ResumeState, _ needs: RequestNeeds, to target: ModelTarget
     ) -> Bool {
         // A grammar or schema would begin anew behind what was said; a thought is not text.
-        guard !needs.isFormed, !state.hasReasoning, state.bytes > 0 else { return false }
+        guard !needs.isFormed, !state.hasReasoning, state.bytes > 0, state.isDivided != true else {
+            return false
+        }
         // With no token left to say, only the reason for the end is missing.
         if let bound = facts?.maxTokens, bound <= state.tokens { return false }
         switch operation {
         case .chat: return target.capabilities.prefill != .none && needs.messagesEnd != nil
         case .textCompletion: return needs.prompt != nil && !needs.isEchoed
-        case .none, .responses, .embeddings, .rerank, .tokenize, .models: return false
+        case .responses:
+            switch target.capabilities.prefill {
+            case .assistantMessage, .continueFinalMessage: return needs.input != nil
+            case .none, .prefixFlag: return false
+            }
+        case .none, .embeddings, .rerank, .tokenize, .models: return false
         }
     }
 
@@ -184,7 +203,7 @@ extension Exchange {
         guard let log, log.method == .append, let needs, let target = currentTarget else { return }
         edits.insertAnswer(
             log.text, tokens: log.tokens, needs: needs, facts: facts, body: body,
-            isChat: operation == .chat, prefill: PrefillForm(target.capabilities.prefill))
+            operation: operation, prefill: PrefillForm(target.capabilities.prefill))
     }
 }
 
@@ -213,13 +232,16 @@ package struct ResumeState: Codable, Hashable, Sendable {
     package var resumptions: Int
     /// Why it cannot be continued, or nil when it can.
     package var obstacle: String?
+    /// True when it is more than one text, so that nobody could say what follows; else nil.
+    package var isDivided: Bool?
 
     init(_ log: ResumeLog) {
         bytes = log.bytes
         tokens = log.tokens
-        hasReasoning = !log.reasoning.isEmpty
+        hasReasoning = log.hasThought
         isFinished = log.isFinished
         resumptions = log.resumptions
         obstacle = log.obstacle?.rawValue
+        isDivided = log.isOneText ? nil : true
     }
 }

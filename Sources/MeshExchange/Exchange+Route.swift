@@ -81,8 +81,6 @@ extension Exchange {
         _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, shard: inout Shard,
         at now: Instant
     ) -> Step {
-        let rules = snapshot.rules
-        let number = Int(rule)
         if let refused = authorizeDestinations(head, bytes, body: body, shard: &shard, at: now) {
             return refused
         }
@@ -91,33 +89,10 @@ extension Exchange {
         if ringHash != nil { tape?.say(.route, "a header's value decides on the hash ring") }
         var step = dispatch(shard: &shard, at: now)
         // After a swap the numbers of backends mean others to the fleet: no copy is then made.
-        if step.dispatch != nil, !rules[number].mirrors.isEmpty, snapshot === shard.snapshot {
-            for mirror in rules[number].mirrors
-            where shard.random.below(mirror.denominator) < mirror.numerator {
-                copy(to: mirror.backend, in: &step, shard: &shard, at: now)
-            }
+        if step.dispatch != nil, hasMirrors, snapshot === shard.snapshot {
+            orderCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
         }
         return step
-    }
-
-    /// Orders a copy for `backend`, unless it may not have one or has no endpoint for it.
-    private mutating func copy(
-        to backend: BackendID, in step: inout Step, shard: inout Shard, at now: Instant
-    ) {
-        let name = snapshot.backends[Int(backend)].name
-        if hopDenial(to: backend, &shard) != nil {
-            tape?.say(.authorize, "no copy goes to backend \(name)")
-        } else if let chosen = pickEndpoint(ofMirror: backend, shard: &shard, at: now),
-            noteHop(chosen, .mirror, shard)
-        {
-            tape?.say(
-                .route,
-                "a copy goes to backend \(name), endpoint "
-                    + snapshot.endpoints[Int(chosen.endpoint)].authority)
-            step.mirrors.append(MirrorOrder(backend: backend, pick: chosen))
-        } else {
-            tape?.say(.route, "backend \(name) has no endpoint that may get a copy")
-        }
     }
 
     /// Sends the request to an endpoint of the present backend.

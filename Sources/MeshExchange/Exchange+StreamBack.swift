@@ -103,6 +103,22 @@ extension Exchange {
         _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
     ) -> BodyVerdict {
         tape?.lastPiece = now
+        guard let watch else {
+            return passBody(payload, isLast: isLast, into: &output, at: now)
+        }
+        let before = output.count
+        let verdict = passBody(payload, isLast: isLast, into: &output, at: now)
+        switch verdict {
+        case .unchanged: watch.take(payload)
+        case .replaced, .broken:
+            watch.take(unsafe output.span.bytes.extracting(before..<output.count))
+        }
+        return verdict
+    }
+
+    private mutating func passBody(
+        _ payload: RawSpan, isLast: Bool, into output: inout [UInt8], at now: Instant
+    ) -> BodyVerdict {
         if phase == .holding { return holdBody(payload, isLast: isLast, into: &output, at: now) }
         waitForAnswer(at: now)
         switch reading {
@@ -149,6 +165,7 @@ extension Exchange {
         if !isComplete {
             return loseAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
         }
+        watch?.take(unsafe shard.output.span.bytes)
         record.bytesOut &+= UInt64(shard.output.count)
         var step = Step()
         step.writesBody = !shard.output.isEmpty
@@ -185,7 +202,7 @@ extension Exchange {
             let step = loseHeldAnswer(.answerTruncated, .reset, shard: &shard, at: now)
             return noted(step, &shard)
         }
-        if reading.isTerminated || (operation == .chat && reading.isComplete) {
+        if reading.isTerminated || operation != .responses && reading.isComplete {
             // All that the caller waits for was said; only the framing's end is missing.
             var step = endAnswer(shard: &shard, at: now)
             step.abandonsUpstream = true
@@ -197,7 +214,7 @@ extension Exchange {
                 loseAnswer(Refusal(.streamMalformed), .protocolError, shard: &shard, at: now)
             case .reported:
                 loseAnswer(Refusal(.upstreamFailed), .serverError, shard: &shard, at: now)
-            case .diverged, nil:
+            case .diverged, .unfinished, nil:
                 loseAnswer(Refusal(.streamTruncated), .reset, shard: &shard, at: now)
             }
         return noted(step, &shard)
@@ -233,12 +250,20 @@ extension Exchange {
     /// The event that tells the caller of a stream why it is not whole: the server's own, where it
     /// reported a failure, else one of ours.
     private func appendErrorEvent(_ refusal: Refusal, to out: inout [UInt8]) {
-        if let report = reading.report {
+        if operation == .responses {
+            // Behind another server's events its own would have a foreign name and number.
+            if let report = reading.report, log?.method == nil {
+                out.append("event: ")
+                out.append(contentsOf: report.type)
+                out.append("\ndata: ")
+                out.append(contentsOf: report.body)
+            } else {
+                out.append("event: error\ndata: ")
+                appendError(refusal, in: .openAI, event: reading.nextNumber(log), to: &out)
+            }
+        } else if let report = reading.report {
             out.append("data: ")
             out.append(contentsOf: report.body)
-        } else if operation == .responses {
-            out.append("event: error\ndata: ")
-            appendError(refusal, in: .openAI, type: "error", to: &out)
         } else {
             out.append("data: ")
             appendError(refusal, in: .openAI, to: &out)
@@ -377,8 +402,9 @@ extension Exchange {
         var relay = StreamRelay(
             eventBytesMax: snapshot.limits.eventBytesMax, stripsUsage: asksForUsage,
             endsByType: operation == .responses,
-            choices: operation == .chat ? max(1, facts?.n ?? 1) : 1)
+            choices: answersAsked)
         relay.stopsAtReports = canReplay
+        relay.needsReason = log != nil
         return relay
     }
 

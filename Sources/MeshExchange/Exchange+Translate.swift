@@ -2,7 +2,7 @@
 
 import MeshBasics
 package import MeshDialects
-package import MeshSnapshot
+import MeshSnapshot
 import MeshTelemetry
 package import MeshWire
 
@@ -29,17 +29,7 @@ extension Exchange {
         return edits
     }
 
-    /// Puts the head of a mirrored copy for `backend` into `shard.output`.
-    package func mirroredHead(
-        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, backend: BackendID,
-        peer: [UInt8], shard: inout Shard
-    ) {
-        writeHead(
-            head, bytes, to: backend, bodyLength: body?.byteCount, peer: peer, isMirror: true,
-            shard: &shard)
-    }
-
-    private func writeHead(
+    func writeHead(
         _ head: borrowing RequestHead, _ bytes: RawSpan, to id: BackendID, bodyLength: Int?,
         peer: [UInt8], isMirror: Bool, shard: inout Shard
     ) {
@@ -79,7 +69,9 @@ extension Exchange {
             to: &shard.output)
         HeaderEdits.append(edits, fields: head.fields, bytes: bytes, to: &shard.output)
         appendOwnFields(head, bytes, target.credential, peer: peer, shard: &shard, id: id)
-        if isMirror { shard.output.append("connection: close\r\n") }
+        if isMirror, snapshot.backends[Int(id)].version == .http1 {
+            shard.output.append("connection: close\r\n")
+        }
         if let bodyLength {
             if bodyLength > 0 || head.framing != .none {
                 HeadWriter.appendFraming(.length(UInt64(bodyLength)), to: &shard.output)
@@ -218,14 +210,21 @@ extension Exchange {
         }
         var path = canonicalPath ?? bytes.extracting(head.pathRange.range).array
         if let modifier = rewrite?.path { path = modifier.applied(to: path) }
-        if !strip.isEmpty, path.starts(with: strip),
-            path.count == strip.count || path[strip.count] == UInt8(ascii: "/")
-        {
-            path.removeFirst(strip.count)
-        }
-        out.append(contentsOf: prefix)
-        if path.isEmpty { path = prefix.isEmpty ? [UInt8(ascii: "/")] : [] }
+        path.move(from: strip, to: prefix)
         out.append(contentsOf: path)
+    }
+}
+
+extension [UInt8] {
+    /// Puts `prefix` in the place of `strip` at the front of this path.
+    mutating func move(from strip: [UInt8], to prefix: [UInt8]) {
+        if !strip.isEmpty, starts(with: strip),
+            count == strip.count || self[strip.count] == UInt8(ascii: "/")
+        {
+            removeFirst(strip.count)
+        }
+        if isEmpty, prefix.isEmpty { append(UInt8(ascii: "/")) }
+        insert(contentsOf: prefix, at: 0)
     }
 }
 

@@ -185,6 +185,8 @@ package struct Exchange: ~Copyable {
     /// Whether the present attempt goes on with an answer that broke off.
     var isResuming = false
     var firstTokenAt: Instant?
+    /// What the answers of mirrors are compared with; nil when none are.
+    var watch: AnswerWatch?
     /// Whether the endpoint (or, while a body streams, the caller) is not read on purpose.
     package var isPaused = false
 

@@ -35,6 +35,14 @@ enum Limits {
     static var signatureBurst: Int { 1_000 }
     /// How long keys are not asked for again because of a name that they lack.
     static var askedAgain: Nanoseconds { .seconds(30) }
+    /// Questions about similarity at once after a while without any.
+    static var similarityBurst: Int { 4 }
+    /// Bytes of each text that an embeddings model is shown; most take some thousand tokens.
+    static var similarityTextBytes: Int { 8 * 1024 }
+    /// Bytes of its answer: two vectors of 4,096 numbers, written out.
+    static var similarityAnswerBytes: Int { 512 * 1024 }
+    /// How long its answer may take.
+    static var similarityTimeout: Nanoseconds { .seconds(10) }
     /// How long a request waits for keys.
     static var keysAwaited: Nanoseconds { .seconds(5) }
 }

@@ -23,6 +23,8 @@ package struct Shard: Sendable {
     package var callers = CallerBook()
     /// Chance for everything this shard decides.
     package var random: SplitMix64
+    /// Where the answers of mirrors meet those of callers.
+    package var mirrors = MirrorDesk()
     /// What is counted here.
     package var metrics = ShardMetrics()
     /// Bytes that the last step asks to be written; the driver takes them before the next call.

@@ -4,6 +4,7 @@ package import MeshBasics
 package import MeshEngines
 package import MeshRouting
 package import MeshSnapshot
+package import MeshTelemetry
 
 /// What the driver does next, as independent parts performed in the order they stand here.
 package struct Step: Sendable {
@@ -67,6 +68,32 @@ package struct MirrorOrder: Sendable, Hashable {
     package var backend: BackendID
     /// The endpoint that it is for.
     package var pick: Pick
+    /// What `model` becomes in the copied body; nil keeps the caller's.
+    package var upstreamModel: [UInt8]?
+    /// Whether the copy asks for usage in a stream although the caller did not.
+    package var asksForUsage = false
+    /// What the copy is counted as.
+    package var series: MirrorSeriesID
+    /// Under which number the answer is compared; nil when it is thrown away.
+    package var ticket: MirrorTicketID?
+    /// Bytes of the answer that are kept.
+    package var answerBytesMax = 0
+    /// How long the whole answer may take.
+    package var timeout = Nanoseconds.seconds(30)
+    /// When it was ordered.
+    package var ordered: Instant
+
+    /// A copy for the endpoint `pick` of `backend`, ordered now.
+    package init(
+        backend: BackendID, pick: Pick, upstreamModel: [UInt8]? = nil, series: MirrorSeriesID,
+        at now: Instant
+    ) {
+        self.backend = backend
+        self.pick = pick
+        self.upstreamModel = upstreamModel
+        self.series = series
+        ordered = now
+    }
 }
 
 /// Why one attempt at an upstream ended before an answer's head was read.

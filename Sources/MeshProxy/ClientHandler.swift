@@ -427,6 +427,7 @@ final class ClientHandler: Connection {
         if step.isDone {
             forgetQuestion()
             logRecord(at: now)
+            loop.comparePairs()
         }
         if let provider = step.awaitsKeys { awaitKeys(of: provider) }
         if step.closesClient {

@@ -39,6 +39,26 @@ extension Loop {
         idleTimeout: Nanoseconds, timeout: Nanoseconds,
         done: @escaping (UpstreamHandler?) -> Void
     ) {
+        withSession(
+            to: address, slot: slot, tls: tls, fresh: fresh, idleTimeout: idleTimeout,
+            timeout: timeout
+        ) { [self] session in
+            guard let session else {
+                done(nil)
+                return
+            }
+            let handler = UpstreamHandler(loop: self, slot: slot, tls: tls)
+            session.host(handler)
+            done(handler)
+        }
+    }
+
+    /// Hands `done` a connection of HTTP/2 to an endpoint that has room for a stream, or nil.
+    func withSession(
+        to address: InternetAddress, slot: EndpointSlot, tls: UpstreamTLS?, fresh: Bool,
+        idleTimeout: Nanoseconds, timeout: Nanoseconds,
+        done: @escaping (HTTP2ClientSession?) -> Void
+    ) {
         let serve: (HTTP2ClientSession?) -> Void = { [self] session in
             guard let session else {
                 done(nil)
@@ -46,14 +66,12 @@ extension Loop {
             }
             guard session.takesStreams else {
                 // Others were served first.
-                openStream(
+                withSession(
                     to: address, slot: slot, tls: tls, fresh: false, idleTimeout: idleTimeout,
                     timeout: timeout, done: done)
                 return
             }
-            let handler = UpstreamHandler(loop: self, slot: slot, tls: tls)
-            session.host(handler)
-            done(handler)
+            done(session)
         }
         let pool = pool(slot)
         if !fresh, let session = pool.session(tls: tls) {

@@ -196,6 +196,15 @@ final class Loop: @unchecked Sendable {
         if logLines.count >= 64 * 1024 { flushLog() }
     }
 
+    /// Puts what came of comparing two answers into the log.
+    func logComparison(_ finding: MirrorFinding) {
+        MirrorLine.append(
+            finding.pair, gap: finding.gap, of: finding.ticket.labels,
+            request: finding.ticket.request, trace: finding.ticket.trace,
+            at: finding.ticket.orderedAt, to: &logLines)
+        if logLines.count >= 64 * 1024 { flushLog() }
+    }
+
     func flushLog() {
         guard !logLines.isEmpty else { return }
         let lines = logLines
@@ -253,8 +262,9 @@ final class Loop: @unchecked Sendable {
 
     /// Clients between two requests.
     var idleClients = 0
-    /// Mirrored copies on their way.
+    /// Mirrored copies on their way, and their bytes.
     var mirrorsInFlight = 0
+    var mirrorBytes = 0
     /// Upstream connections that serve an exchange.
     var activeUpstreams = 0
 

@@ -33,6 +33,11 @@ package struct Model: Sendable, Hashable {
     package var continuation: ContinuationPolicy?
     /// How callers keep their target of several; nil where chance decides for each request.
     package var sticky: Sticky?
+    /// Copies of its requests that are sent without waiting for an answer.
+    package var mirrors: [Mirror]
+    /// How the answers of mirrors are compared with those of callers; nil when they are not, or
+    /// as the route says.
+    package var comparison: Comparison?
 
     /// Whether any target or fallback is limited in what it can do.
     package let hasLimits: Bool
@@ -45,7 +50,8 @@ package struct Model: Sendable, Hashable {
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         owner: String = "pinion", limits: [LimitID] = [], access: [AccessID] = [],
         labels: DataLabels = [], identity: [IdentityID] = [], isMixed: Bool = false,
-        continuation: ContinuationPolicy? = nil, sticky: Sticky? = nil
+        continuation: ContinuationPolicy? = nil, sticky: Sticky? = nil, mirrors: [Mirror] = [],
+        comparison: Comparison? = nil
     ) {
         self.name = name
         self.resource = resource
@@ -61,6 +67,8 @@ package struct Model: Sendable, Hashable {
         self.isMixed = isMixed
         self.continuation = continuation
         self.sticky = sticky
+        self.mirrors = mirrors
+        self.comparison = comparison
         let all = (targets + fallbacks).map(\.capabilities)
         hasLimits = all.contains { !$0.isUnlimited }
         readsNeeds = continuation != nil || all.contains { !$0.vision || !$0.jsonMode }

@@ -36,6 +36,8 @@ package struct Rule: Sendable, Hashable {
     package var identity: [IdentityID]
     /// How callers keep their target of several; nil where chance decides for each request.
     package var sticky: Sticky?
+    /// How the answers of mirrors are compared with those of callers; nil when they are not.
+    package var comparison: Comparison?
 
     /// What a rule does with a request.
     package enum Action: Sendable, Hashable {
@@ -59,7 +61,7 @@ package struct Rule: Sendable, Hashable {
         timeouts: Timeouts = Timeouts(), retry: RetryPolicy = RetryPolicy(),
         needsFacts: Bool = false, limits: [LimitID] = [],
         access: [AccessID] = [], labels: DataLabels = [], identity: [IdentityID] = [],
-        sticky: Sticky? = nil
+        sticky: Sticky? = nil, comparison: Comparison? = nil
     ) {
         self.route = route
         self.index = index
@@ -76,6 +78,7 @@ package struct Rule: Sendable, Hashable {
         self.labels = labels
         self.identity = identity
         self.sticky = sticky
+        self.comparison = comparison
     }
 }
 
@@ -180,7 +183,8 @@ package struct Redirect: Sendable, Hashable {
     }
 }
 
-/// The RequestMirror filter: a share of requests that is copied to another backend.
+/// A share of requests that is copied to another backend: the RequestMirror filter, or a mirror
+/// of a Model.
 package struct Mirror: Sendable, Hashable {
     /// Where the copy goes.
     package var backend: BackendID
@@ -188,12 +192,21 @@ package struct Mirror: Sendable, Hashable {
     package var numerator: Int
     /// See `numerator`.
     package var denominator: Int
+    /// What `model` becomes in the copied body; nil keeps the caller's.
+    package var upstreamModel: [UInt8]?
+    /// What tokens cost there, or nil when nobody said.
+    package var price: Price?
 
     /// A mirror of the given parts.
-    package init(backend: BackendID, numerator: Int, denominator: Int) {
+    package init(
+        backend: BackendID, numerator: Int, denominator: Int, upstreamModel: [UInt8]? = nil,
+        price: Price? = nil
+    ) {
         self.backend = backend
         self.numerator = numerator
         self.denominator = denominator
+        self.upstreamModel = upstreamModel
+        self.price = price
     }
 }
 

@@ -47,6 +47,8 @@ package final class Snapshot: Sendable {
     package let rollouts: RolloutTable
     /// Whether there is any.
     package let hasRollouts: Bool
+    /// Every Model that comparisons ask how much two texts mean the same.
+    package let embedders: [Embedder]
     /// Whether any rule of `access` is asked only when a backend was chosen.
     package let asksDestinations: Bool
     /// Whether a request may come by labels that its head alone does not give: no engine is asked
@@ -66,6 +68,7 @@ package final class Snapshot: Sendable {
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
         identity: [IdentityProvider] = [], stickyKeys: [StickyKey] = [],
         rollouts: RolloutTable = RolloutTable(),
+        embedders: [Embedder] = [],
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds
     ) {
@@ -83,6 +86,7 @@ package final class Snapshot: Sendable {
         self.stickyKeys = stickyKeys
         self.rollouts = rollouts
         hasRollouts = !rollouts.plans.isEmpty
+        self.embedders = embedders
         asksDestinations =
             access.policies.contains { $0.asksDestination }
             || backends.contains { !$0.access.isEmpty }

@@ -127,6 +127,42 @@ package enum MetricCatalogue {
         "pinion_policy_engine_duration_seconds", .histogram, unit: "seconds",
         labels: ["engine"], buckets: .engineDuration,
         help: "How long a request waited for a PolicyEngine, whatever came of it.")
+    static let mirror = ["route", "model", "mirror", "mirror_model"]
+    static let mirrorCopies = Metric(
+        "pinion_mirror_copies_total", .counter, labels: mirror + ["result"],
+        help: "Copies for mirrors by what became of them: answered, broken, unreachable, timeout, "
+            + "or not sent (busy, barred).")
+    static let mirrorPairs = Metric(
+        "pinion_mirror_pairs_total", .counter, labels: mirror + ["measure"],
+        help: "Pairs of a caller's answer and a mirror's that were compared, by measure; text and "
+            + "structure of good answers, values of JSON, tools where any is called.")
+    static let mirrorAgreements = Metric(
+        "pinion_mirror_agreements_total", .counter, labels: mirror + ["measure"],
+        help: "Those of the pairs in which both answers are the same by the measure.")
+    static let mirrorGood = Metric(
+        "pinion_mirror_good_answers_total", .counter, labels: mirror + ["side"],
+        help: "Answers of compared pairs that are whole and no errors, by side: what callers got "
+            + "(primary), what the mirror said (mirror).")
+    static let mirrorGaps = Metric(
+        "pinion_mirror_gaps_total", .counter, labels: mirror + ["reason"],
+        help: "Pairs that were not compared whole: an answer is too large, the caller left "
+            + "(unfinished), or similarity was not measured (budget, unmeasured).")
+    static let mirrorDuration = Metric(
+        "pinion_mirror_duration_seconds", .histogram, unit: "seconds",
+        labels: mirror + ["side", "until"], buckets: .httpDuration,
+        help: "From ordering the copy until answers of compared pairs began (first_byte) or were "
+            + "whole (total), for pairs of which both did.")
+    static let mirrorTokens = Metric(
+        "pinion_mirror_tokens_total", .counter, labels: mirror + ["side", "type"],
+        help: "Tokens of compared pairs in which both servers counted them.")
+    static let mirrorCost = Metric(
+        "pinion_mirror_cost_total", .counter, labels: mirror + ["side"],
+        help: "What both answers of compared pairs cost, in units of the currency that both "
+            + "prices are in.")
+    static let mirrorSimilarity = Metric(
+        "pinion_mirror_similarity", .histogram, labels: mirror, buckets: .similarity,
+        help: "How much the texts of compared pairs mean the same, by their embeddings: 1 for "
+            + "equal.")
     static let identityResults = Metric(
         "pinion_identity_results_total", .counter, labels: ["provider", "result"],
         help: "Requests whose caller an IdentityProvider knows (known), that need no credential "
@@ -188,9 +224,10 @@ package enum MetricCatalogue {
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, limitDecisions,
         limitUsage, limitEvictions,
-        accessDecisions, engineAnswers, engineDuration, identityResults, rolloutPhase,
-        rolloutWeight, rolloutStep, rolloutChanges, rolloutRequests, rolloutStateFailures,
-        truncations,
+        accessDecisions, engineAnswers, engineDuration, mirrorCopies, mirrorPairs,
+        mirrorAgreements, mirrorGood, mirrorGaps, mirrorDuration, mirrorTokens, mirrorCost,
+        mirrorSimilarity, identityResults, rolloutPhase, rolloutWeight, rolloutStep,
+        rolloutChanges, rolloutRequests, rolloutStateFailures, truncations,
         clientAborts, downstreamMalformed, handshakes, usageMissing, accessLogDropped,
         recordingsDropped, receiptsDropped,
         seriesDropped, pageTruncated,

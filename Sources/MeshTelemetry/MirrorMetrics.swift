@@ -148,7 +148,7 @@ extension ShardMetrics {
             .sorted { $0.0 < $1.0 }
     }
 
-    private func comparison(of row: Int) -> MirrorComparison {
+    fileprivate func comparison(of row: Int) -> MirrorComparison {
         var totals = MirrorComparison()
         for result in CopyResult.allCases {
             totals.copies[Int(result.rawValue)] = mirrors.copies[row, Int(result.rawValue)]
@@ -204,4 +204,119 @@ extension MirrorLabels: Comparable {
 extension TokenCounts {
     /// Whether the server said how many tokens there were.
     var isKnown: Bool { input != nil || output != nil }
+}
+
+extension MetricsPage {
+    /// What is told by mirror; copies are shown at zero too.
+    mutating func writeMirrors(_ metrics: ShardMetrics) {
+        let banks = metrics.mirrors
+        guard banks.copies.rows > 0 else { return }
+        let keys = banks.table.keys
+        let isOver = (0..<banks.copies.width).contains { banks.copies[0, $0] > 0 }
+        let order = keys.indices.dropFirst(isOver ? 0 : 1).sorted { keys[$0] < keys[$1] }
+        let labels = keys.map { [$0.route, $0.model, $0.mirror, $0.mirrorModel] }
+        begin(MetricCatalogue.mirrorCopies)
+        for row in order {
+            for result in CopyResult.allCases {
+                sample(
+                    LabelText(
+                        MetricCatalogue.mirrorCopies.labels,
+                        labels[row] + [result.label.description]),
+                    banks.copies[row, Int(result.rawValue)])
+            }
+        }
+        let totals = order.map { (labels[$0], metrics.comparison(of: $0)) }
+        writePairs(totals)
+        begin(MetricCatalogue.mirrorGaps)
+        for row in order {
+            for gap in ComparisonGap.allCases {
+                nonzero(
+                    MetricCatalogue.mirrorGaps.labels, labels[row] + [gap.label.description],
+                    banks.gaps[row, Int(gap.rawValue)])
+            }
+        }
+        writeDurations(banks, labels, order)
+        writeSums(totals)
+        let similarity = MetricCatalogue.mirrorSimilarity
+        begin(similarity)
+        for row in order where banks.similarities.count(at: row) > 0 {
+            histogram(LabelText(similarity.labels, labels[row]), banks.similarities, row: row)
+        }
+    }
+
+    /// How many pairs were compared by each measure, and how many of them agree.
+    private mutating func writePairs(_ all: [(labels: [String], totals: MirrorComparison)]) {
+        func measures(_ totals: MirrorComparison) -> [(String, UInt64, UInt64)] {
+            [
+                ("status", totals.compared, totals.sameStatus),
+                ("text", totals.contents, totals.sameText),
+                ("structure", totals.contents, totals.sameStructure),
+                ("values", totals.documents, totals.sameValues),
+                ("tools", totals.toolCalls, totals.sameTools),
+            ]
+        }
+        begin(MetricCatalogue.mirrorPairs)
+        for (labels, totals) in all {
+            for (name, pairs, _) in measures(totals) {
+                nonzero(MetricCatalogue.mirrorPairs.labels, labels + [name], pairs)
+            }
+        }
+        begin(MetricCatalogue.mirrorAgreements)
+        for (labels, totals) in all {
+            for (name, pairs, same) in measures(totals) where pairs > 0 {
+                sample(LabelText(MetricCatalogue.mirrorAgreements.labels, labels + [name]), same)
+            }
+        }
+        begin(MetricCatalogue.mirrorGood)
+        for (labels, totals) in all where totals.compared > 0 {
+            let names = MetricCatalogue.mirrorGood.labels
+            sample(LabelText(names, labels + ["primary"]), totals.primary.good)
+            sample(LabelText(names, labels + ["mirror"]), totals.mirror.good)
+        }
+    }
+
+    private mutating func writeDurations(
+        _ banks: MirrorBanks, _ labels: [[String]], _ order: [Int]
+    ) {
+        let metric = MetricCatalogue.mirrorDuration
+        begin(metric)
+        for row in order {
+            for duration in MirrorDuration.allCases {
+                let cell = row * MirrorDuration.allCases.count + duration.rawValue
+                guard banks.durations.count(at: cell) > 0 else { continue }
+                let text = LabelText(metric.labels, labels[row] + duration.labels)
+                histogram(text, banks.durations, row: cell)
+            }
+        }
+    }
+
+    private mutating func writeSums(_ all: [(labels: [String], totals: MirrorComparison)]) {
+        let tokens = MetricCatalogue.mirrorTokens
+        begin(tokens)
+        for (labels, totals) in all where totals.counted > 0 {
+            for (side, name) in [(totals.primary, "primary"), (totals.mirror, "mirror")] {
+                sample(LabelText(tokens.labels, labels + [name, "input"]), side.tokensIn)
+                sample(LabelText(tokens.labels, labels + [name, "output"]), side.tokensOut)
+            }
+        }
+        let cost = MetricCatalogue.mirrorCost
+        begin(cost)
+        for (labels, totals) in all where totals.priced > 0 {
+            sample(
+                LabelText(cost.labels, labels + ["primary"]), trillionths: totals.primary.cost)
+            sample(LabelText(cost.labels, labels + ["mirror"]), trillionths: totals.mirror.cost)
+        }
+    }
+}
+
+extension MirrorDuration {
+    /// The side and what is measured.
+    fileprivate var labels: [String] {
+        switch self {
+        case .primaryFirstByte: ["primary", "first_byte"]
+        case .mirrorFirstByte: ["mirror", "first_byte"]
+        case .primaryTotal: ["primary", "total"]
+        case .mirrorTotal: ["mirror", "total"]
+        }
+    }
 }

@@ -183,6 +183,7 @@ extension MetricsPage {
         sample(LabelText(names, ["engines"]), metrics.engines.dropped)
         sample(LabelText(names, ["identity"]), metrics.identity.dropped)
         sample(LabelText(names, ["limits"]), metrics.limits.dropped)
+        sample(LabelText(names, ["mirrors"]), metrics.mirrors.table.dropped)
         sample(LabelText(names, ["models"]), metrics.models.dropped)
         sample(LabelText(names, ["outcomes"]), metrics.outcomes.dropped)
         sample(LabelText(names, ["model_outcomes"]), metrics.modelOutcomes.dropped)

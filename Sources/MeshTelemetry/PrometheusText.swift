@@ -44,6 +44,7 @@ package enum PrometheusText {
         page.writeIdentity(metrics)
         page.writeEngines(metrics)
         page.writeRollouts(metrics, process)
+        page.writeMirrors(metrics)
         page.writeSelf(metrics)
         page.writeRequests(metrics)
         page.writeModels(metrics)

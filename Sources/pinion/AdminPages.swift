@@ -106,6 +106,8 @@ actor AdminPages {
         case "endpoints": rows = await endpoints()
         case "limits": rows = await limits()
         case "identity": rows = await identity()
+        case "mirrors":
+            rows = await proxy.metrics().mirrorComparisons.map { Listings.mirror($0, $1) }
         case "status": rows = await status()
         default:
             guard let found = Listings.rows(parts[1], await proxy.snapshot) else {

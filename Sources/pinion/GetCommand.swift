@@ -25,6 +25,7 @@ struct GetCommand: ParsableCommand {
         case residency
         case identity
         case engines
+        case mirrors
         case status
         case snapshot
     }

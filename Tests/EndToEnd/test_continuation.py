@@ -107,6 +107,107 @@ def test_a_real_server_that_is_killed_is_not_noticed(start, llamas, prefill):
     assert record["tokens_out"] >= 300
 
 
+def respond(client):
+    """A streamed response."""
+    return client.responses.create(
+        model="chat", input="tell me a story", stream=True, temperature=0, max_output_tokens=300
+    )
+
+
+def direct(server):
+    """A client that asks `server` itself."""
+    return openai.OpenAI(base_url=f"http://127.0.0.1:{server.port}/v1", api_key="unused")
+
+
+@pytest.mark.parametrize("prefill", ["AssistantMessage", "None"])
+def test_a_response_of_a_real_server_that_is_killed_is_not_noticed(start, llamas, prefill):
+    first, second = llamas(), llamas()
+    mesh = start(*offer(first, second, prefill))
+    with direct(second) as client:
+        whole = list(respond(client))[-1].response.output_text
+    assert len(whole.split()) == 300
+    heard, stream = [], respond(mesh.openai())
+    for entry in stream:
+        heard.append(entry)
+        if len(heard) == 24:
+            break
+    kill(first)
+    heard += list(stream)
+    said = [entry for entry in heard if entry.type == "response.output_text.delta"]
+    assert "".join(entry.delta for entry in said) == whole
+    assert len({entry.item_id for entry in said}) == 1
+    kinds = [entry.type for entry in heard if entry.type != "response.output_text.delta"]
+    assert len(kinds) == len(set(kinds)) == 8
+    assert heard[-4].text == heard[-3].part.text == whole
+    assert heard[-1].response.output_text == whole
+    assert heard[-1].response.id == heard[0].response.id
+    assert heard[-1].response.output[0].id == said[0].item_id
+    assert heard[-1].response.usage.output_tokens == 300
+    record = wait_until(lambda: mesh.access_log(), "the record")[-1]
+    assert record["resumed"] is True and "truncated" not in record
+    assert record["tokens_out"] >= 300
+
+
+class Tokens:
+    """What was said of the tokens of several answers, and their texts."""
+
+    def __init__(self, client, answers, **options):
+        self.stream = client.chat.completions.create(
+            model="chat",
+            messages=HELLO,
+            stream=True,
+            temperature=0,
+            max_tokens=200,
+            logprobs=True,
+            n=answers,
+            **options,
+        )
+        self.texts = [""] * answers
+        self.tokens = [[] for _ in range(answers)]
+        self.reasons = [[] for _ in range(answers)]
+        self.ids = set()
+
+    def hear(self, count=None):
+        """Reads on to the end, or until `count` tokens were told of."""
+        for entry in self.stream:
+            self.ids.add(entry.id)
+            for choice in entry.choices:
+                self.texts[choice.index] += choice.delta.content or ""
+                told = choice.logprobs.content if choice.logprobs else []
+                self.tokens[choice.index] += [token.token for token in told]
+                self.reasons[choice.index] += [choice.finish_reason] * bool(choice.finish_reason)
+            if count and sum(map(len, self.tokens)) >= count:
+                return self
+        return self
+
+
+@pytest.mark.parametrize("answers, prefill", [(1, "AssistantMessage"), (1, "None"), (3, "None")])
+def test_answers_with_probabilities_go_on(start, llamas, answers, prefill):
+    first, second = llamas(), llamas()
+    mesh = start(*offer(first, second, prefill))
+    with direct(second) as client:
+        whole = Tokens(client, answers).hear()
+    assert [len(told) for told in whole.tokens] == [200] * answers
+    story = Tokens(mesh.openai(), answers).hear(20 * answers)
+    kill(first)
+    story.hear()
+    assert story.texts == whole.texts
+    assert story.tokens == whole.tokens
+    assert story.reasons == [["length"]] * answers
+    assert len(story.ids) == 1
+
+
+def test_done_without_a_reason_is_no_end(start, serve):
+    def first(_, connection):
+        begun(connection)
+        return chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n"
+
+    mesh = start(*offer(serve(first), serve(good), "AssistantMessage"))
+    story = Story(mesh.openai())
+    assert story.hear_out() == TEXT
+    expect_one_answer(story)
+
+
 def test_a_simulated_server_that_is_killed_is_not_noticed(start, simulate):
     first, second = simulate("chat"), simulate("chat")
     mesh = start(*offer(first, second, "AssistantMessage"))

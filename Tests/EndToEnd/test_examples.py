@@ -71,6 +71,19 @@ def test_canary_splits(run_example):
     assert sims[9102].requests()
 
 
+def test_shadow_compares_and_answers_nobody(run_example):
+    servers = {9101: ["assistant-1"], 9102: ["assistant-2"], 9103: ["vectors"]}
+    gateway, sims = run_example("shadow", servers)
+    for _ in range(5):
+        status, _, body = gateway.chat("assistant", max_tokens=4)
+        assert status == 200 and json.loads(body)["model"] == "assistant-1"
+    wait_until(
+        lambda: gateway.metric("pinion_mirror_pairs_total", measure="status") == 5,
+        "the answers to be compared",
+    )
+    assert len(sims[9102].requests()) == 5
+
+
 def test_failover_serves_from_the_second_site(run_example):
     gateway, sims = run_example("failover", {9102: ["tiny"]})
     for _ in range(5):

@@ -232,6 +232,35 @@ import Testing
                     "p", gatewayGroup, "HTTPRoute", "r",
                     "  sticky:\n    by: source.identity <<<")),
         Mistake(
+            "`comparison.percent` has no effect on a Backend",
+            core
+                + Piece.policy(
+                    "p", "pinion.dev", "Backend", "web",
+                    "  comparison:\n    percent: 5 <<<")),
+        Mistake(
+            "this duration cannot be zero",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  comparison:\n    percent: 5\n    timeout: 0s <<<")),
+        Mistake(
+            "there is no Model `vectors` in namespace `default`",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  comparison:\n    percent: 5\n    similarity:\n      model: vectors <<<")),
+        Mistake(
+            "`comparison.similarity.perMinute` has no effect without `model`",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "Gateway", "main",
+                    "  comparison:\n    percent: 5\n    similarity:\n      perMinute: 5 <<<")),
+        Mistake(
+            "HTTPRoute `r` has no mirrors whose answers could be compared",
+            core
+                + Piece.policy(
+                    "p", gatewayGroup, "HTTPRoute", "r", "  comparison:\n    percent: 5 <<<")),
+        Mistake(
             "`RingHash` needs a header to hash",
             core
                 + Piece.policy(

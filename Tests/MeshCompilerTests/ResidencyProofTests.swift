@@ -124,6 +124,15 @@ struct ResidencyProofTests {
                 ]
             ),
             (
+                mesh("mirrors: [{backendRef: {name: us}, model: next}]"),
+                [
+                    "listener default/main/http",
+                    "rule 0 of route models (POST /v1/chat/completions and 8 more)",
+                    "Model default/m (`m`)", "copy for backend default/us",
+                    "endpoint 10.0.0.2:80 (region us-1)",
+                ]
+            ),
+            (
                 mesh(
                     fallback,
                     more: route("r", "backendRefs: [\(to("Backend", "nowhere"))]")),

@@ -216,7 +216,7 @@ struct ResumeTests {
         #expect(drive.currentPick?.endpoint != first?.endpoint)
     }
 
-    @Test("without a policy, with several answers or with probabilities nothing is kept")
+    @Test("without a policy nothing is kept, and neither is of more answers than anybody gives")
     func notKept() throws {
         let plain = Drive(SnapshotSample.model(fallbacks: 1))
         try plain.post(path, ask)
@@ -224,12 +224,72 @@ struct ResumeTests {
         try plain.answered(head)
         #expect(plain.came(token("The")) == .unchanged)
         #expect(plain.broke().isDone && plain.unsettled == nil)
-        for extra in [#""n":2"#, #""logprobs":true"#] {
-            let drive = try begun(
-                [.none, .assistantMessage],
-                body: #"{"model":"small","stream":true,\#(extra),"messages":[]}"#)
-            #expect(drive.broke().isDone, "\(extra)")
+        let drive = try begun(
+            [.none, .assistantMessage],
+            body: #"{"model":"small","stream":true,"n":200,"messages":[]}"#)
+        #expect(drive.broke().isDone && drive.unsettled == nil)
+    }
+
+    @Test("several answers begin anew, for nobody can be told of all of them")
+    func several() throws {
+        let drive = try begun(
+            [.none, .assistantMessage],
+            body: #"{"model":"small","stream":true,"n":2,"messages":[{"role":"user"}]}"#)
+        drive.came(token("Un").replacing("index\":0", with: "index\":1"))
+        drive.written = ""
+        #expect(drive.broke().dispatch?.endpoint == 1)
+        #expect(!drive.forwarded().body.contains("assistant"))
+        drive.sent()
+        try drive.answered(head)
+        drive.came(token("The fox", "b") + finish("b"))
+        // One of the two has ended, so the stream has not.
+        drive.came(token("Un deux", "b").replacing("index\":0", with: "index\":1"))
+        drive.came(finish("b").replacing("index\":0", with: "index\":1"))
+        #expect(drive.ended().endsAnswer && drive.unsettled == nil)
+        #expect(drive.written.contains(token(" deux").replacing("index\":0", with: "index\":1")))
+        #expect(!drive.written.contains("The fox"))
+    }
+
+    @Test("completions of several prompts begin anew, and are whole when each has ended")
+    func prompts() throws {
+        func piece(_ index: Int, _ text: String, _ reason: String = "null") -> String {
+            "data: {\"choices\":[{\"index\":\(index),\"text\":\"\(text)\","
+                + "\"finish_reason\":\(reason)}]}\n\n"
         }
+        let drive = Drive(
+            SnapshotSample.model(
+                fallbacks: 1, continuation: ContinuationPolicy(attempts: 2, restarts: true),
+                capabilities: [Capabilities(), Capabilities()]))
+        try drive.post(
+            "/v1/completions", #"{"model":"small","stream":true,"prompt":["a","b"]}"#)
+        drive.sent()
+        try drive.answered(head)
+        drive.came(piece(0, "x") + piece(0, "", "\"stop\""))
+        #expect(drive.ended().dispatch?.endpoint == 1)
+        #expect(drive.forwarded().body.contains(#""prompt":["a","b"]"#))
+        drive.sent()
+        try drive.answered(head)
+        drive.came(piece(0, "z", "\"stop\"") + piece(1, "y", "\"stop\""))
+        #expect(drive.ended().endsAnswer && drive.unsettled == nil)
+        #expect(drive.written.contains(piece(1, "y", "\"stop\"")) && !drive.written.contains("z"))
+    }
+
+    @Test("an answer with probabilities goes on like any other")
+    func probabilities() throws {
+        let drive = try begun(
+            [.none, .assistantMessage],
+            body: #"{"model":"small","stream":true,"logprobs":true,"messages":[]}"#)
+        #expect(drive.broke().dispatch?.endpoint == 1)
+        #expect(drive.forwarded().body.contains(#"{"role":"assistant","content":"The fox"}"#))
+        #expect(drive.gone().isDone && drive.unsettled == nil)
+    }
+
+    @Test("who says that nothing follows and never said why has broken off")
+    func unfinished() throws {
+        let drive = try begun([.none, .assistantMessage])
+        #expect(drive.came("data: [DONE]\n\n") == .broken && drive.written.isEmpty)
+        #expect(drive.broke().dispatch?.endpoint == 1)
+        #expect(drive.gone().isDone && drive.unsettled == nil)
     }
 
     @Test("what all servers were asked and said is counted and paid")

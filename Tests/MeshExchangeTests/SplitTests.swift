@@ -119,6 +119,8 @@ struct SplitTests {
             let step = try drive.begin("POST / HTTP/1.1\r\nHost: a\r\n\(framing)\r\n\r\n")
             #expect(step.collectsBody == isCopied, "\(framing)")
             #expect((step.dispatch == nil) == isCopied, "\(framing)")
+            #expect(step.mirrors.isEmpty, "\(framing)")
+            if isCopied { #expect(drive.body("{}").mirrors.count == 1) }
             drive.gone()
         }
         #expect(drive.unsettled == nil)

@@ -21,6 +21,18 @@ enum Samples {
         return record
     }
 
+    /// Two good answers in which everything was measured.
+    static func pair() -> ComparedPair {
+        let answer = ComparedAnswer(
+            status: 200, isGood: true, firstByte: .milliseconds(20), total: .milliseconds(300),
+            tokens: TokenCounts(input: 3, output: 4), cost: Cost(trillionths: 5, currency: .usd))
+        return ComparedPair(
+            primary: answer, mirror: answer,
+            content: .init(
+                sameText: true, sameStructure: true, sameValues: true, sameTools: true,
+                similarity: 10_000))
+    }
+
     /// A finished exchange without a model.
     static func plain() -> ExchangeRecord {
         let trace = TraceContext(

@@ -7,6 +7,7 @@ extension Scenario {
         .crashOnToken, .flappingEndpoint, .primaryDown, .fullQueue, .outOfMemory, .muteServer,
         .stalledStream, .doneMissing, .malformedAnswers, .endByClose, .idleCloseRace,
         .partitionHeals, .partitionForEver, .retryStorm, .healthChecksFail, .mirrorMisbehaves,
+        .comparedMirrorMisbehaves,
         .reloadUnderLoad, .reloadTakesModelAway, .drainUnderLoad, .cutOffMidStream, .slowReader,
         .deafReader, .callerLeavesEarly, .callerHalfCloses, .slowBody, .pipelinedRequests,
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,

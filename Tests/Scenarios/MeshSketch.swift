@@ -110,7 +110,8 @@ package struct MeshSketch: Sendable {
             residency: ResidencyTable(
                 labels: table.labels, policies: policies, headers: table.headers,
                 sources: table.sources, backends: plain.backends, endpoints: endpoints),
-            identity: plain.identity, limits: plain.limits, telemetry: plain.telemetry,
+            identity: plain.identity, stickyKeys: plain.stickyKeys, embedders: plain.embedders,
+            limits: plain.limits, telemetry: plain.telemetry,
             drainTimeout: plain.drainTimeout)
     }
 

@@ -153,7 +153,14 @@ struct ResidencyProver {
             models.append(way.model)
         }
         if models.isEmpty { models = [nil] }
-        return sent + copies
+        let copiesOfModels = models.flatMap { model in
+            (model?.mirrors ?? []).filter { $0.numerator > 0 }.map { mirror in
+                Way(
+                    model: model, step: "copy for backend \(name(mirror.backend))",
+                    backend: mirror.backend)
+            }
+        }
+        return sent + copies + copiesOfModels
             + models.flatMap { model in
                 questions(of: place.rule.access, about: model)
                     + questions(

@@ -74,13 +74,19 @@ package struct BodyEdits: Sendable, Hashable {
 
     /// Appends the edited body to `out`.
     package func append(_ body: RawSpan, to out: inout [UInt8]) {
-        var at = 0
-        for splice in splices {
+        append(body, in: ByteRange(0, body.byteCount), to: &out)
+    }
+
+    /// Appends what `part` of the body has become; no edit crosses its borders.
+    package func append(_ body: RawSpan, in part: ByteRange, to out: inout [UInt8]) {
+        var at = part.start
+        for splice in splices where splice.range.start >= part.start {
+            guard splice.range.end <= part.end else { break }
             out.append(body.extracting(at..<splice.range.start))
             out.append(contentsOf: splice.replacement)
             at = splice.range.end
         }
-        out.append(body.extracting(at..<body.byteCount))
+        out.append(body.extracting(at..<part.end))
     }
 }
 
@@ -104,7 +110,7 @@ extension BodyEdits {
     /// **Shape** `text` is the contents of a JSON string, of `tokens` tokens.
     package mutating func insertAnswer(
         _ text: [UInt8], tokens: Int, needs: RequestNeeds, facts: RequestFacts?, body: RawSpan,
-        isChat: Bool, prefill: PrefillForm
+        operation: Operation, prefill: PrefillForm
     ) {
         for range in needs.bounds {
             guard let bound = body.extracting(range.range).decimal else { continue }
@@ -113,10 +119,41 @@ extension BodyEdits {
         if let range = needs.leastTokens, let least = body.extracting(range.range).decimal {
             insert(range, Array(String(max(0, least - tokens)).utf8))
         }
-        guard isChat else {
+        switch operation {
+        case .textCompletion:
             if let prompt = needs.prompt { insert(ByteRange(prompt.end, prompt.end), text) }
-            return
+        case .responses: insertItem(text, needs, body)
+        case .chat: insertMessage(text, needs, facts, prefill)
+        case .none, .embeddings, .rerank, .tokenize, .models: break
         }
+    }
+
+    /// Adds the item of the Responses API that says what was said so far and is not over.
+    ///
+    /// **Source** the output message of the OpenAI API reference; vLLM goes on with one whose
+    /// `status` is `in_progress`, llama.cpp with any that comes last.
+    private mutating func insertItem(_ text: [UInt8], _ needs: RequestNeeds, _ body: RawSpan) {
+        guard let input = needs.input else { return }
+        var item: [UInt8] = []
+        item.append(#"{"type":"message","id":"msg_0","role":"assistant","#)
+        item.append(#""status":"in_progress","content":[{"type":"output_text","#)
+        item.append(#""annotations":[],"text":""#)
+        item.append(contentsOf: text)
+        item.append(#""}]}"#)
+        if body[input.start] == UInt8(ascii: "\"") {
+            let front = Array(#"[{"role":"user","content":"#.utf8)
+            insert(ByteRange(input.start, input.start), front)
+            insert(ByteRange(input.end, input.end), Array("},".utf8) + item + Array("]".utf8))
+        } else {
+            let end = ByteRange(input.end - 1, input.end - 1)
+            insert(end, (needs.inputItems > 0 ? [UInt8(ascii: ",")] : []) + item)
+        }
+    }
+
+    /// Adds the message that says what was said so far, or adds that to the caller's own.
+    private mutating func insertMessage(
+        _ text: [UInt8], _ needs: RequestNeeds, _ facts: RequestFacts?, _ prefill: PrefillForm
+    ) {
         if needs.endsWithAssistant, let last = needs.lastContent {
             // The caller had the answer begin with words of its own: it goes on from both.
             insert(ByteRange(last.end, last.end), text)

@@ -33,6 +33,8 @@ package struct StreamRelay: Sendable {
         case reported
         /// A server that goes on with an answer contradicts what was said.
         case diverged
+        /// The server says that nothing follows, and never said why the answer ended.
+        case unfinished
     }
 
     private var scanner: EventScanner
@@ -46,6 +48,9 @@ package struct StreamRelay: Sendable {
     /// Choices that must say why they ended before the stream is whole without `[DONE]`.
     private let choices: Int
     private var finishes = 0
+    /// Whether `[DONE]` alone is no end: some choice must have said why it ended. Servers that
+    /// never say why are heard, unless what they write is to be gone on with.
+    package var needsReason = false
     /// Whether an event by which the server reports a failure is kept back instead of passed on.
     package var stopsAtReports = false
     /// Whether the stream said in so many words that nothing follows: unlike `isComplete`, a
@@ -55,8 +60,11 @@ package struct StreamRelay: Sendable {
     package private(set) var usage: TokenUsage?
     /// Events with data that were passed on.
     package private(set) var dataEvents = 0
-    /// Whether the stream said that it is finished: `[DONE]`, a finish reason, a terminal event
-    /// of the Responses API, or an error event of the upstream.
+    /// Whether one of them said anything but that an answer begins, as the first ones of the
+    /// Responses API do.
+    package private(set) var hasTold = false
+    /// Whether the stream said that it is finished: `[DONE]`, a finish reason of each choice, a
+    /// terminal event of the Responses API, or an error event of the upstream.
     package private(set) var isComplete = false
     /// Whether `[DONE]` was passed on, behind which nothing may follow.
     package private(set) var sawDone = false
@@ -137,8 +145,11 @@ package struct StreamRelay: Sendable {
                         try scanner.next(bytes, at: &offset)
                 else { break }
                 var judgement = Judgement.pass
-                if sawDone {
+                if sawDone || endsByType && isTerminated && !isDone && !data.isEmpty {
                     judgement = .leaveOut
+                } else if isDone, lacksEnd {
+                    fault = .unfinished
+                    judgement = .stop
                 } else if isDone {
                     sawDone = true
                     isComplete = true
@@ -188,6 +199,11 @@ package struct StreamRelay: Sendable {
 
     private enum Judgement { case pass, leaveOut, stop }
 
+    /// Whether the answer has begun and the server never said that it has ended.
+    private var lacksEnd: Bool {
+        dataEvents > 0 && !isTerminated && (endsByType || needsReason && finishes == 0)
+    }
+
     /// Where the next event ends if it is like one that was read in full and passed: then it
     /// passes too, and there is nothing more to be read in it.
     @inline(__always)
@@ -200,6 +216,7 @@ package struct StreamRelay: Sendable {
             guard log.takeMore(said, isThought: template.isThought) else { return nil }
         }
         dataEvents += 1
+        hasTold = true
         return like.end
     }
 
@@ -214,7 +231,8 @@ package struct StreamRelay: Sendable {
             usage = found.usage
             if found.isUsageOnly, stripsUsage { return .leaveOut }
         }
-        if facts.isError {
+        let ending = ending(of: data)
+        if facts.isError || ending == .error {
             if stopsAtReports {
                 fault = .reported
                 report = data.array
@@ -224,9 +242,8 @@ package struct StreamRelay: Sendable {
             isTerminated = true
         }
         dataEvents += 1
-        if Self.isTerminal(data) || (endsByType && Self.hasTerminalType(data)) {
-            isTerminated = true
-        }
+        if ending != .opening { hasTold = true }
+        if ending == .end { isTerminated = true }
         if facts.hasFinishReason { finishes += 1 }
         if finishes >= choices || isTerminated { isComplete = true }
         return .pass
@@ -263,34 +280,50 @@ package struct StreamRelay: Sendable {
         return .stop
     }
 
-    /// Whether the event's `type` is one that ends a stream of the Responses API.
-    private static func isTerminal(_ data: RawSpan) -> Bool {
-        let window = data.extracting(first: 64)
-        guard let at = window.firstIndex(of: UInt8(ascii: "r")), at > 0,
-            window[at - 1] == UInt8(ascii: "\""), window.extracting(0..<at).hasPrefix("{\"type\"")
-        else { return false }
-        let name = window.extracting(at..<window.byteCount)
-        return name.hasPrefix("response.completed\"") || name.hasPrefix("response.failed\"")
-            || name.hasPrefix("response.incomplete\"")
+    /// What the `type` of an event of the Responses API says of the stream.
+    private enum Ending { case opening, end, error }
+
+    /// What the event's `type` says, where it stands first; else, in a stream that ends by it,
+    /// wherever it stands, as some servers write it last.
+    private func ending(of data: RawSpan) -> Ending? {
+        if data.hasPrefix("{\"type\"") {
+            var at = 7
+            while at < data.byteCount, data[at] <= 0x20 || data[at] == UInt8(ascii: ":") { at += 1 }
+            guard at < data.byteCount, data[at] == UInt8(ascii: "\"") else { return nil }
+            return Self.named(data.extracting(at + 1..<data.byteCount), opens: endsByType)
+        }
+        return endsByType ? Self.endingAnywhere(data) : nil
     }
 
-    /// The same wherever `type` stands among the event's members, as some servers write it last.
-    ///
+    /// What a type that stands at the beginning of `rest`, its quote behind it, says.
+    private static func named(_ rest: RawSpan, opens: Bool) -> Ending? {
+        if rest.hasPrefix("response.") {
+            let name = rest.extracting(9..<rest.byteCount)
+            if name.hasPrefix("completed\"") || name.hasPrefix("incomplete\"") { return .end }
+            if name.hasPrefix("failed\"") { return opens ? .error : .end }
+            let isOpening =
+                name.hasPrefix("created\"") || name.hasPrefix("in_progress\"")
+                || name.hasPrefix("queued\"")
+            return isOpening && opens ? .opening : nil
+        }
+        return opens && rest.hasPrefix("error\"") ? .error : nil
+    }
+
     /// Within a string the quotes around `type` would be escaped, so what is found is a key.
-    private static func hasTerminalType(_ data: RawSpan) -> Bool {
+    private static func endingAnywhere(_ data: RawSpan) -> Ending? {
         var from = 0
         while let quote = data.firstIndex(of: UInt8(ascii: "\""), from: from) {
             from = quote + 1
             let name = data.extracting(from..<data.byteCount)
-            guard
-                name.hasPrefix("response.completed\"") || name.hasPrefix("response.failed\"")
-                    || name.hasPrefix("response.incomplete\"")
-            else { continue }
+            guard let found = named(name, opens: true) else { continue }
             var end = quote
             while end > 0, data[end - 1] <= 0x20 || data[end - 1] == UInt8(ascii: ":") { end -= 1 }
-            if end >= 6, data.extracting((end - 6)..<end).equals("\"type\"") { return true }
+            guard end >= 6, data.extracting((end - 6)..<end).equals("\"type\"") else { continue }
+            // Within an item anything may be called an error.
+            guard found != .end, let object = try? JSONObject(data) else { return found }
+            return object.value("type", in: data)?.start == quote ? found : nil
         }
-        return false
+        return nil
     }
 
     /// A last `data: [DONE]` without its blank line still ends a stream.
@@ -303,7 +336,7 @@ package struct StreamRelay: Sendable {
             end -= 1
         }
         let start = end > 5 && text[5] == UInt8(ascii: " ") ? 6 : 5
-        if text.extracting(start..<end).equals("[DONE]") {
+        if text.extracting(start..<end).equals("[DONE]"), !lacksEnd {
             sawDone = true
             isComplete = true
             isTerminated = true

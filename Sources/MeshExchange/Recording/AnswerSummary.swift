@@ -42,6 +42,10 @@ package struct AnswerSummary: Codable, Hashable, Sendable {
         package var status: Int
         /// Bytes of what the server said.
         package var bytes: Int
+        /// Bytes of the event's type; nil in recordings of older versions.
+        package var typeBytes: Int?
+        /// Bytes of the same as an answer in one piece; nil in recordings of older versions.
+        package var documentBytes: Int?
     }
 
     /// How a stream stands.
@@ -60,6 +64,8 @@ package struct AnswerSummary: Codable, Hashable, Sendable {
         package var report: Report?
         /// Whether such a failure was passed on.
         package var sawReport = false
+        /// The number of the next event, in the Responses API.
+        package var number: Int?
     }
 }
 
@@ -102,6 +108,15 @@ extension Exchange.Reading {
         case .nothing, .document: false
         case .stream(let box): box.relay.sawReport
         case .recorded(let summary): summary.stream?.sawReport ?? false
+        }
+    }
+
+    /// The number of the next event, in the Responses API.
+    func nextNumber(_ log: ResumeLog?) -> Int {
+        switch self {
+        case .nothing, .document: 0
+        case .stream(let box): log?.nextNumber ?? box.relay.dataEvents
+        case .recorded(let summary): summary.stream?.number ?? 0
         }
     }
 
@@ -156,8 +171,11 @@ extension Exchange {
         summary.fault = relay.fault?.rawValue
         summary.sawReport = relay.sawReport
         summary.report = reading.report.map {
-            AnswerSummary.Report(kind: $0.kind, status: $0.status, bytes: $0.body.count)
+            AnswerSummary.Report(
+                kind: $0.kind, status: $0.status, bytes: $0.body.count,
+                typeBytes: $0.type.count, documentBytes: $0.document.count)
         }
+        if operation == .responses { summary.number = reading.nextNumber(log) }
         return summary
     }
 

@@ -157,6 +157,8 @@ package struct RecordedNeeds: Codable, Hashable, Sendable {
     package var messages: Bool
     /// Whether the prompt is one text.
     package var prompt: Bool
+    /// Whether an item can be put behind the input.
+    package var input: Bool?
 
     init(_ needs: RequestNeeds) {
         images = needs.hasImages
@@ -165,6 +167,7 @@ package struct RecordedNeeds: Codable, Hashable, Sendable {
         echoed = needs.isEchoed
         messages = needs.messagesEnd != nil
         prompt = needs.prompt != nil
+        input = needs.input != nil ? true : nil
     }
 
     /// The needs again; places in the body are only said to be there.
@@ -176,6 +179,7 @@ package struct RecordedNeeds: Codable, Hashable, Sendable {
         needs.isEchoed = echoed
         needs.messagesEnd = messages ? 0 : nil
         needs.prompt = prompt ? .empty : nil
+        needs.input = input == true ? .empty : nil
         return needs
     }
 }

@@ -156,6 +156,8 @@ package struct ModelResource: Hashable, Sendable {
     package var targets: [Target]
     /// What is tried when the chosen target cannot serve.
     package var fallbacks: [Target]
+    /// What gets copies of its requests.
+    package var mirrors: [Mirror]
     /// `owned_by`, or nil for the default.
     package var owner: String?
     /// What tokens cost where a target says nothing, or nil.
@@ -184,6 +186,20 @@ package struct ModelResource: Hashable, Sendable {
         }
     }
 
+    /// A share of its requests that is copied.
+    package struct Mirror: Hashable, Sendable {
+        /// Where the copies go, and the model's name there.
+        package var target: Target
+        /// The share in percent.
+        package var percent: Int
+
+        init?(_ cursor: Cursor) {
+            guard let target = Target(cursor) else { return nil }
+            self.target = target
+            percent = cursor.integer("percent")?.value ?? 100
+        }
+    }
+
     init(metadata: Metadata, spec: Cursor?) {
         self.metadata = metadata
         parents = spec?["parentRefs"].map { $0.elements.compactMap { ParentReference($0) } }
@@ -191,6 +207,7 @@ package struct ModelResource: Hashable, Sendable {
         aliases = spec?.texts("aliases") ?? []
         targets = (spec?.elements("targets") ?? []).compactMap { Target($0) }
         fallbacks = (spec?.elements("fallbacks") ?? []).compactMap { Target($0) }
+        mirrors = (spec?.elements("mirrors") ?? []).compactMap { Mirror($0) }
         owner = spec?.text("owner")?.value
         price = PriceText(spec?["price"])
     }

@@ -102,6 +102,21 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
     case continuationRestart = "continuation.restart"
     /// What callers are told apart by, each of whom keeps its target of several.
     case stickyBy = "sticky.by"
+    /// The share of copies, in percent, whose answers are compared with those of callers; 0 for
+    /// none.
+    case comparisonPercent = "comparison.percent"
+    /// Bytes of each of those answers that are read.
+    case comparisonBytes = "comparison.answerBytes"
+    /// Copies of one mirror that may be on their way at once.
+    case comparisonConcurrent = "comparison.concurrent"
+    /// Time for the whole answer of a mirror; above zero.
+    case comparisonTimeout = "comparison.timeout"
+    /// The Model that says how much two texts mean the same.
+    case similarityModel = "comparison.similarity.model"
+    /// The share of pairs, in percent, that it is asked about.
+    case similarityPercent = "comparison.similarity.percent"
+    /// The most questions a minute.
+    case similarityPerMinute = "comparison.similarity.perMinute"
     /// How an endpoint is chosen: `PeakEWMA`, `LeastRequest`, `RoundRobin` or `RingHash`.
     case balancing = "balancing.type"
     /// The header whose value `RingHash` keeps on one endpoint; for nothing else.
@@ -159,7 +174,9 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         case .request, .backendRequest, .firstByte, .streamIdle, .attempts, .attemptsInAll,
             .retryOn,
             .retryStatuses, .backoffBase, .backoffMax, .budgetPercent, .budgetMinPerSecond,
-            .continuationAttempts, .continuationBuffer, .continuationRestart, .stickyBy:
+            .continuationAttempts, .continuationBuffer, .continuationRestart, .stickyBy,
+            .comparisonPercent, .comparisonBytes, .comparisonConcurrent, .comparisonTimeout,
+            .similarityModel, .similarityPercent, .similarityPerMinute:
             kind != .backend
         case .balancing, .balancingHeader, .healthPath, .healthInterval, .healthTimeout,
             .healthyThreshold, .unhealthyThreshold, .expectedStatuses, .consecutiveFailures,
@@ -185,19 +202,22 @@ package enum TrafficField: String, Hashable, Sendable, CaseIterable {
         switch self {
         case .connect, .request, .backendRequest, .firstByte, .streamIdle, .backoffBase,
             .backoffMax, .healthInterval, .healthTimeout, .outlierInterval, .baseEjectionTime,
-            .maxEjectionTime, .idleTimeout, .coolDownBase, .coolDownMax:
+            .maxEjectionTime, .idleTimeout, .coolDownBase, .coolDownMax, .comparisonTimeout:
             value = parent.duration(last).map { .duration($0.value) }
         case .attempts, .attemptsInAll, .budgetPercent, .budgetMinPerSecond, .healthyThreshold,
             .unhealthyThreshold, .consecutiveFailures, .successRatePercent, .successRateRequests,
             .maxEjectedPercent, .latencyPercent, .latencyRequests, .panicPercent, .idleConnections,
-            .continuationAttempts:
+            .continuationAttempts, .comparisonPercent, .comparisonConcurrent, .similarityPercent,
+            .similarityPerMinute:
             value = parent.integer(last).map { .number($0.value) }
-        case .continuationBuffer: value = parent.byteSize(last).map { .number($0.value) }
+        case .continuationBuffer, .comparisonBytes:
+            value = parent.byteSize(last).map { .number($0.value) }
         case .continuationRestart: value = parent.boolean(last).map { .boolean($0.value) }
         case .stickyBy: value = EmbeddedText(leaf).map { .expression($0) }
         case .retryStatuses: value = .numbers(leaf.elements.compactMap { $0.integer?.value })
         case .retryOn: value = .texts(leaf.elements.compactMap { $0.text?.value })
-        case .balancing, .balancingHeader, .healthPath, .expectedStatuses, .coolDownScope:
+        case .balancing, .balancingHeader, .healthPath, .expectedStatuses, .coolDownScope,
+            .similarityModel:
             value = leaf.text.map { .text($0.value) }
         }
         return value.map { Located($0, at: leaf.place) }

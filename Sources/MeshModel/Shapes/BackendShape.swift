@@ -101,6 +101,9 @@ enum ModelShape {
             "fallbacks", .list(.object(target), atMost: 16),
             "what is tried, in order, when the chosen target cannot serve"),
         Field(
+            "mirrors", .list(.object(mirror), atMost: 4),
+            "what gets copies of its requests; no caller sees their answers"),
+        Field(
             "price", .object(price),
             "what its tokens cost; a target or fallback with a price of its own has that"),
         Field("owner", .text(.line), fallback: "pinion", "`owned_by` in the list of models"),
@@ -115,6 +118,15 @@ enum ModelShape {
         Field(
             "capabilities", .object(capabilities),
             "what it can do there; a request that asks for more goes to another one"),
+    ]
+
+    private static let mirror: [Field] = [
+        Field(
+            "backendRef", .object(ReferenceShape.modelBackend), required: true,
+            "a Backend with `dialect: OpenAI`"),
+        Field("model", .text(.line), "its name there; absent keeps the caller's"),
+        Field("price", .object(price), fallback: "that of the Model", "what its tokens cost there"),
+        Field("percent", .integer(0...100), fallback: "100", "the share that is copied"),
     ]
 
     private static let capabilities: [Field] = [

@@ -12,6 +12,10 @@ enum TrafficShape {
             "sticky", .object(sticky),
             "whether a caller keeps its target where several are chosen from by weight; for "
                 + "Gateways, routes and Models"),
+        Field(
+            "comparison", .object(comparison),
+            "whether the answers of mirrors are compared with those that callers get; for "
+                + "Gateways, routes and Models"),
         Field("balancing", .object(balancing), "how endpoints are chosen; for Backend"),
         Field("healthCheck", .object(healthCheck), "how endpoints are probed; for Backend"),
         Field(
@@ -84,6 +88,35 @@ enum TrafficShape {
             "what callers are told apart by, in CEL over the facts of Docs/facts.md that the head "
                 + "says: `source.identity`, `request.headers['x-session-id']`. Where it has no "
                 + "value, or an empty one, chance decides")
+    ]
+
+    private static let comparison: [Field] = [
+        Field(
+            "percent", .integer(0...100), fallback: "0",
+            "the share of copies whose answers are compared; 0 for none"),
+        Field(
+            "answerBytes", .byteSize(1024...(16 << 20)), fallback: "256Ki",
+            "of each answer that are read; a longer one is not compared"),
+        Field(
+            "concurrent", .integer(1...10_000), fallback: "16",
+            "copies of one mirror that are on their way or wait to be compared, on each event "
+                + "loop; more are not sent"),
+        Field("timeout", .duration, fallback: "60s", "for the whole answer of a mirror"),
+        Field(
+            "similarity", .object(similarity),
+            "how it is measured how much two texts mean the same; absent for not at all"),
+    ]
+
+    private static let similarity: [Field] = [
+        Field(
+            "model", .text(.subdomain),
+            "the name of a Model of embeddings in the same namespace, which is shown both texts"),
+        Field(
+            "percent", .integer(1...100), fallback: "10",
+            "the share of compared pairs that it is asked about"),
+        Field(
+            "perMinute", .integer(1...1_000_000), fallback: "60",
+            "questions a minute in all, evenly over the event loops"),
     ]
 
     private static let balancing: [Field] = [

@@ -56,6 +56,13 @@ extension World {
                 "exchanges are settled",
                 "\(loop.shard.metrics.mesh.activeRequests) counted, \(active) run")
         }
+        if active == 0, loop.mirrors == 0, loop.questions == 0,
+            loop.shard.mirrors.outstanding != 0
+        {
+            breach(
+                "copies are settled",
+                "\(loop.shard.mirrors.outstanding) outstanding of which nothing will come")
+        }
         for pool in loop.pools where pool.count > 100_000 {
             breach("bounds hold", "\(pool.count) idle connections in one pool")
         }

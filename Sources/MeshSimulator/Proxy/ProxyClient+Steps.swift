@@ -30,6 +30,7 @@ extension ProxyClient {
         if step.isDone {
             policyCall?.cancel(at: now)
             record(at: now)
+            loop.comparePairs(at: now)
         }
         if step.awaitsKeys != nil {
             // Nobody fetches keys in an imagined world.

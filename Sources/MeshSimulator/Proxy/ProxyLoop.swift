@@ -168,7 +168,7 @@ final class ProxyLoop {
     // MARK: Policy engines
 
     /// Questions that are on their way.
-    private(set) var questions = 0
+    var questions = 0
 
     /// Performs `order` for an exchange of `asked`; `done` is called once, later, unless the call
     /// is cancelled before.

@@ -25,8 +25,6 @@ enum Limits {
     static var replayedBodyBytes: Int { 256 * 1024 }
     /// Copies for mirrors on their way at once in one loop, as in the proxy.
     static var mirrors: Int { 256 }
-    /// How long a mirror waits for its answer, as in the proxy.
-    static var mirrorTime: Nanoseconds { .seconds(30) }
     /// The grain of the proxy's timers.
     static var timerGrain: Nanoseconds { .milliseconds(20) }
     /// The farthest that a timer is set ahead at once.

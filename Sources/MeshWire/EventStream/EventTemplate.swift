@@ -163,6 +163,6 @@ extension AnswerEvent {
     /// nothing else that counts.
     fileprivate var saysOneThing: Bool {
         choices == 1 && index == 0 && (text == nil) != (reasoning == nil) && !hasToolCall
-            && !hasOther && finish == nil && usage == nil && !isError
+            && !hasOther && probabilities == nil && finish == nil && usage == nil && !isError
     }
 }

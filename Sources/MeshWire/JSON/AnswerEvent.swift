@@ -28,7 +28,9 @@ package struct AnswerEvent: Hashable, Sendable {
     package var role: ByteRange?
     /// Whether the first choice holds a part of a tool call.
     package var hasToolCall = false
-    /// Whether it holds anything else that is none of these: probabilities, a refusal, sound.
+    /// The value of the first choice's `logprobs`, unless that is null.
+    package var probabilities: ByteRange?
+    /// Whether it holds anything else that is none of these: a refusal, sound.
     package var hasOther = false
     /// The literal behind the first choice's `finish_reason`, unless that is null.
     package var finish: ByteRange?
@@ -127,7 +129,7 @@ package struct AnswerEvent: Hashable, Sendable {
             } else if first == UInt8(ascii: "\""), name.equals("text"), end - member.value > 2 {
                 text = ByteRange(member.value &+ 1, end &- 1)
             } else if first != UInt8(ascii: "n"), name.equals("logprobs") {
-                hasOther = true
+                probabilities = ByteRange(member.value, end)
             }
         }
         return members.offset

@@ -9,7 +9,8 @@ package import MeshBasics
 /// Anthropic's; the same members at the top, as vLLM wrote them before 0.9; `{"detail":…}` of
 /// FastAPI; `{"error":{"code":429,"status":"RESOURCE_EXHAUSTED"}}` of Gemini, also as the first
 /// element of a list; `{"message"}` of Cohere; `{"__type","message"}` of Bedrock;
-/// `{"error","error_type"}` of TGI.
+/// `{"error","error_type"}` of TGI; `{"type":"response.failed","response":{"error":{…}}}` and
+/// `{"type":"error","code","message"}` of the Responses API.
 package struct ErrorReport: Hashable, Sendable {
     /// Contents of `code` when that is a string, without quotes.
     package var code: ByteRange?
@@ -60,6 +61,10 @@ package struct ErrorReport: Hashable, Sendable {
                     document, behindBrace: member.value &+ 1, depth: depth &+ 1)
                 continue
             }
+            if depth == 1, name.equals("response"), first == UInt8(ascii: "{") {
+                members.offset = try readFailed(document, behindBrace: member.value &+ 1)
+                continue
+            }
             let end = try JSONGrammar.skipValue(document, from: member.value, depth: depth)
             members.offset = end
             if first == UInt8(ascii: "\"") {
@@ -67,6 +72,23 @@ package struct ErrorReport: Hashable, Sendable {
             } else if name.equals("code") || name.equals("status") {
                 status = document.extracting(member.value..<end).decimal ?? status
             }
+        }
+        return members.offset
+    }
+
+    /// Reads the `error` of a failed response, and nothing else of it.
+    private mutating func readFailed(
+        _ document: RawSpan, behindBrace offset: Int
+    ) throws(JSONFault) -> Int {
+        var members = JSONGrammar.Members(behindBrace: offset)
+        while let member = try members.next(document) {
+            let name = document.extracting(member.nameStart..<member.nameEnd)
+            guard name.equals("error"), document[member.value] == UInt8(ascii: "{") else {
+                members.offset = try JSONGrammar.skipValue(document, from: member.value, depth: 2)
+                continue
+            }
+            isError = true
+            members.offset = try read(document, behindBrace: member.value &+ 1, depth: 3)
         }
         return members.offset
     }

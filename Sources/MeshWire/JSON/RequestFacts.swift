@@ -29,6 +29,8 @@ package struct RequestFacts: Sendable, Hashable {
     package var n: Int?
     /// How many answers the server is to make in order to choose from.
     package var bestOf: Int?
+    /// How many prompts `prompt` holds: texts or lists of tokens in a list, or else one.
+    package var prompts = 1
     /// Count of elements of `tools`, and of `functions` as older callers have it.
     package var toolCount = 0
     /// The whole array `tools` with its brackets.

@@ -9,7 +9,8 @@ package import MeshBasics
 /// which refuses names that are given twice; names that only stand here may be, and then the last
 /// one counts, as most servers have it.
 ///
-/// **Source** the request objects of chat completions and completions of the OpenAI API reference;
+/// **Source** the request objects of chat completions, completions and responses of the OpenAI
+/// API reference;
 /// `guided_*`, `structured_outputs`, `continue_final_message`, `add_generation_prompt` and
 /// `min_tokens` of vLLM and SGLang, `grammar` and `json_schema` of llama.cpp.
 package struct RequestNeeds: Hashable, Sendable {
@@ -31,7 +32,12 @@ package struct RequestNeeds: Hashable, Sendable {
     package var lastContent: ByteRange?
     /// The contents, without quotes, of `prompt` when that is one string.
     package var prompt: ByteRange?
-    /// The literals of `max_tokens` and `max_completion_tokens`.
+    /// The literal of `input` when an item can be put behind the last one: a string, or a list
+    /// whose last item is none of the assistant.
+    package var input: ByteRange?
+    /// Items of `input` when that is a list.
+    package var inputItems = 0
+    /// The literals of `max_tokens`, `max_completion_tokens` and `max_output_tokens`.
     package var bounds: [ByteRange] = []
     /// The literal of `min_tokens`.
     package var leastTokens: ByteRange?
@@ -67,9 +73,14 @@ package struct RequestNeeds: Hashable, Sendable {
         let isOff = value.equals("false") || value.equals("0") || value.equals("\"\"")
         switch name.byteCount {
         case 4 where name.equals("echo"): isEchoed = isEchoed || !isOff
-        case 5 where name.equals("input"):
-            hasImages =
-                hasImages || value[0] == UInt8(ascii: "[") && value.contains("\"input_image\"")
+        case 4 where name.equals("text"):
+            if let text = try? JSONObject(body, at: range.start),
+                let format = text.object("format", in: body),
+                let type = format.contents("type", in: body)
+            {
+                isFormed = isFormed || !body.extracting(type.range).equals("text")
+            }
+        case 5 where name.equals("input"): takeInput(range, body)
         case 6:
             if name.equals("prompt"), value[0] == UInt8(ascii: "\"") {
                 prompt = ByteRange(range.start &+ 1, range.end &- 1)
@@ -86,6 +97,7 @@ package struct RequestNeeds: Hashable, Sendable {
         case 11 where name.equals("json_schema"): isFormed = true
         case 15 where name.equals("response_format"):
             isFormed = isFormed || !value.contains("\"text\"")
+        case 17 where name.equals("max_output_tokens"): bounds.append(range)
         case 18 where name.equals("structured_outputs"): isFormed = true
         case 21 where name.equals("max_completion_tokens"): bounds.append(range)
         case 21 where name.equals("add_generation_prompt"): addsPrompt = range
@@ -93,6 +105,25 @@ package struct RequestNeeds: Hashable, Sendable {
         default:
             if name.hasPrefix("guided_") { isFormed = isFormed || !isOff }
         }
+    }
+
+    private mutating func takeInput(_ range: ByteRange, _ body: RawSpan) {
+        input = nil
+        if body[range.start] == UInt8(ascii: "\"") {
+            input = range
+            return
+        }
+        let value = body.extracting(range.range)
+        hasImages = hasImages || value[0] == UInt8(ascii: "[") && value.contains("\"input_image\"")
+        guard let items = JSONObject.elements(of: range, in: body) else { return }
+        inputItems = items.count
+        if let last = items.last, let item = try? JSONObject(body, at: last.start),
+            let role = item.contents("role", in: body),
+            body.extracting(role.range).equals("assistant")
+        {
+            return
+        }
+        input = range
     }
 
     private mutating func takeMessages(

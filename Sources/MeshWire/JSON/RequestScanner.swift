@@ -47,7 +47,10 @@ package enum RequestScanner {
     ) throws(JSONFault) -> Int {
         switch key {
         case .messages, .prompt, .input, .system, .instructions:
-            let end = try JSONGrammar.skipValue(body, from: offset, depth: 1)
+            let end =
+                key == .prompt && body[offset] == UInt8(ascii: "[")
+                ? try prompts(body, at: offset, into: &facts)
+                : try JSONGrammar.skipValue(body, from: offset, depth: 1)
             facts.inputBytes &+= end &- offset
             return end
         case .includeUsage:
@@ -131,6 +134,30 @@ extension RequestScanner {
         }
         facts.streamOptions = ByteRange(offset, members.offset)
         return members.offset
+    }
+
+    /// Walks over a list of prompts and counts them; numbers are the tokens of one.
+    private static func prompts(
+        _ body: RawSpan, at offset: Int, into facts: inout RequestFacts
+    ) throws(JSONFault) -> Int {
+        var count = 0
+        var i = JSONGrammar.skipSpace(body, from: offset &+ 1)
+        if try JSONGrammar.byte(body, at: i) == UInt8(ascii: "]") { return i &+ 1 }
+        while true {
+            i = JSONGrammar.skipSpace(body, from: i)
+            let first = try JSONGrammar.byte(body, at: i)
+            if first == UInt8(ascii: "\"") || first == UInt8(ascii: "[") { count &+= 1 }
+            i = JSONGrammar.skipSpace(
+                body, from: try JSONGrammar.skipValue(body, from: i, depth: 2))
+            let next = try JSONGrammar.byte(body, at: i)
+            i &+= 1
+            if next == UInt8(ascii: "]") { break }
+            guard next == UInt8(ascii: ",") else {
+                throw JSONFault(.unexpectedByte, at: i &- 1)
+            }
+        }
+        facts.prompts = max(1, count)
+        return i
     }
 
     /// Walks over `tools` or `functions` and counts its elements.

@@ -119,7 +119,12 @@ private struct EventWalk {
             if nested, name.equals("response") || name.equals("message") {
                 var inner = JSONGrammar.Members(behindBrace: member.value &+ 1)
                 while let part = try inner.next(data) {
-                    let isUsage = data.extracting(part.nameStart..<part.nameEnd).equals("usage")
+                    let name = data.extracting(part.nameStart..<part.nameEnd)
+                    let isUsage = name.equals("usage")
+                    // What a failed response of the Responses API says why.
+                    if name.equals("error"), data[part.value] == UInt8(ascii: "{") {
+                        isError = true
+                    }
                     inner.offset =
                         isUsage && data[part.value] == UInt8(ascii: "{")
                         ? try takeUsage(data, at: part.value, depth: 2)

@@ -129,6 +129,34 @@ final class Drive {
                 shard: &shard, at: now))
     }
 
+    /// What would go to a mirror: the head as text, and the body with its edits.
+    func mirrored(_ order: MirrorOrder) -> (head: String, body: String) {
+        let (head, headBytes, payload) = (head, headBytes, payload ?? [])
+        let edits = exchange.mirroredHead(
+            head, headBytes.span.bytes, body: self.payload == nil ? nil : payload.span.bytes,
+            for: order, peer: Array("192.0.2.7".utf8), shard: &shard)
+        var body: [UInt8] = []
+        edits.append(payload.span.bytes, to: &body)
+        return (
+            String(decoding: shard.output, as: UTF8.self), String(decoding: body, as: UTF8.self)
+        )
+    }
+
+    /// The mirror of `order` answered `text`, a whole message; a copy that is not begun yet is.
+    /// Answers whether there was room for it.
+    @discardableResult
+    func mirrorAnswered(_ order: MirrorOrder, _ text: String) -> Bool {
+        if let ticket = order.ticket, !shard.mirrors.begin(ticket) { return false }
+        var reader = AnswerReader(method: head.method, bytesMax: order.answerBytesMax)
+        let bytes = Array(text.utf8)
+        var used = 0
+        let progress = reader.read(bytes.span.bytes, used: &used, at: now)
+        shard.copyEnded(
+            order, progress == .whole ? .answered : .broken, reader, watch: exchange.answerWatch,
+            at: now)
+        return true
+    }
+
     func sent() { exchange.requestSent(at: now) }
 
     @discardableResult

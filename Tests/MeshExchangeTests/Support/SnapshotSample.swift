@@ -21,6 +21,7 @@ struct SnapshotSample {
     var residency = ResidencySample()
     var identity: [IdentityProvider] = []
     var stickyKeys: [StickyKey] = []
+    var embedders: [Embedder] = []
     var limits = ConnectionLimits()
     var portNumber: UInt16 = 8080
     var recording = RecordingSettings(perSecondMax: 0)
@@ -75,7 +76,7 @@ struct SnapshotSample {
             rules: rules, backends: known, endpoints: endpoints, models: models,
             usageLimits: usageLimits, access: access,
             residency: residency.table(known, endpoints), identity: identity,
-            stickyKeys: stickyKeys, limits: limits,
+            stickyKeys: stickyKeys, embedders: embedders, limits: limits,
             telemetry: TelemetrySettings(recording: recording),
             drainTimeout: .seconds(30))
     }
