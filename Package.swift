@@ -122,7 +122,8 @@ let package = Package(
             "MeshSimulator", ring: 4,
             [
                 "MeshBasics", "MeshWire", "MeshTelemetry", "MeshModel", "MeshSnapshot",
-                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshEngines", "MeshExchange",
+                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshEngines", "MeshRollout",
+                "MeshExchange",
             ]),
         room(
             "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
@@ -145,7 +146,7 @@ let package = Package(
             "MeshControl", ring: 5,
             [
                 "MeshBasics", "MeshWire", "MeshIdentity", "MeshModel", "MeshSnapshot",
-                "MeshCompiler", "MeshExchange", "MeshProxy", nioHTTP1, nioSSL,
+                "MeshCompiler", "MeshRollout", "MeshExchange", "MeshProxy", nioHTTP1, nioSSL,
             ] + nio),
         // Ring 6: the command.
         [
@@ -155,7 +156,7 @@ let package = Package(
                     "MeshBasics", "MeshPolicy", "MeshIdentity", "MeshTelemetry", "MeshModel",
                     "MeshSnapshot", "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange",
                     "MeshProxy", "MeshAdmin", "MeshControl", "MeshGRPC", "MeshModelServer",
-                    "MeshSimulator",
+                    "MeshSimulator", "MeshRollout",
                     arguments,
                 ] + nio,
                 swiftSettings: strict),
@@ -164,7 +165,8 @@ let package = Package(
             .target(
                 name: "Scenarios",
                 dependencies: [
-                    "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshSimulator",
+                    "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshRollout",
+                    "MeshSimulator",
                 ], path: "Tests/Scenarios", swiftSettings: strict),
             .testTarget(
                 name: "ScenarioTests", dependencies: ["MeshBasics", "MeshSimulator", "Scenarios"],

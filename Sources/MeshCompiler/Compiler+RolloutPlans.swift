@@ -22,6 +22,12 @@ extension Compiler {
                 window.place, metadata, "the window is too short to say anything",
                 "write a duration of at least `10s`")
         }
+        for (former, step) in zip(rollout.steps, rollout.steps.dropFirst())
+        where step.weight < former.weight {
+            report.error(
+                step.place, metadata, "a step gives the canary less than the one before",
+                "let weights rise from step to step")
+        }
         var checks = rollout.checks.compactMap { check(of: $0, sides, in: metadata) }
         if !checks.contains(where: { $0.measure == .errors }) {
             checks.insert(.init(.errors, increase: 10_000, samplesMin: 20), at: 0)
@@ -43,7 +49,8 @@ extension Compiler {
             inconclusiveAfter: rollout.inconclusiveAfter ?? .seconds(3_600),
             onInconclusive: rollout.onInconclusive.flatMap { RolloutPlan.Reaction(rawValue: $0) }
                 ?? .pause)
-        plan.fingerprint = StableHash.of(utf8: plan.text)
+        let sides = "\(sides.stable.full) \(sides.canary.full)"
+        plan.fingerprint = StableHash.of(utf8: "\(plan.text)\n\(sides)")
         return plan
     }
 

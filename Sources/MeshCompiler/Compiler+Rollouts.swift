@@ -12,6 +12,13 @@ extension Compiler {
     mutating func compileRollouts(_ shares: [RolloutShare]) {
         var claims: [PolicyTarget: Metadata] = [:]
         for rollout in catalog.rollouts {
+            guard rollouts.count < RolloutTable.plansMax else {
+                report.error(
+                    rollout.metadata.place, rollout.metadata,
+                    "there are more than \(RolloutTable.plansMax) Rollouts",
+                    "remove those that are over")
+                return
+            }
             guard let reference = rollout.target,
                 let target = PolicyTarget(reference, of: rollout.metadata, catalog, &report)
             else { continue }
@@ -54,6 +61,9 @@ extension Compiler {
     struct Side {
         /// What it is called.
         var name: String
+        /// What it leads to, as far as it is written at the target: something else is another
+        /// rollout, under whatever name.
+        var full: String
         /// For a Model: which of its targets.
         var index: Int = 0
         /// For a route: what its `backendRef` leads to.
@@ -111,7 +121,9 @@ extension Compiler {
         }
         let written = model.targets[found[0]]
         return Side(
-            name: name.value, index: found[0],
+            name: name.value,
+            full: "\(written.backend.name.value)/\(written.model ?? model.name.value)",
+            index: found[0],
             price: (written.price ?? model.price).map { Price($0) })
     }
 
@@ -157,7 +169,9 @@ extension Compiler {
             isModel ? catalog.index(of: .model, name).map { catalog.models[$0] } : nil
         let prices = (model?.targets ?? []).map { $0.price ?? model?.price }
         return Side(
-            name: reference.name.value, destination: name, isModel: isModel,
+            name: reference.name.value,
+            full: "\(isModel ? "Model" : "Backend") \(name.text)",
+            destination: name, isModel: isModel,
             price: prices.contains(where: { $0 == nil })
                 ? nil : prices.first.flatMap { $0 }.map { Price($0) })
     }

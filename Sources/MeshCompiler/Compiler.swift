@@ -64,7 +64,8 @@ package struct Compiler {
     /// The snapshot of `resources`, with `version`, and everything that is wrong with them.
     ///
     /// **Shape** `shares` says what Rollouts give their canaries at present; one that is not there
-    /// is at its beginning. Equal input gives an equal snapshot, whatever the order of files, documents and
+    /// is at its beginning. Equal input gives an equal snapshot, whatever the order of files,
+    /// documents and
     /// resolved addresses.
     /// **Complexity** O(n log n) in the number of resources and matches.
     package static func compile(

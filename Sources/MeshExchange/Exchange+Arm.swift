@@ -5,21 +5,37 @@ import MeshTelemetry
 
 /// What a rollout learns of a request.
 ///
-/// A request counts for the target that was asked first, whoever served it in the end: a canary
-/// whose failures fallbacks make up for has failed all the same.
+/// A request counts for the side that it is for, whoever served it in the end: a canary whose
+/// failures fallbacks make up for has failed all the same, and so has one that is passed over
+/// because it is in trouble. What the mesh itself refuses, and what a target cannot serve by what
+/// is written of it, counts for nobody.
 extension Exchange {
-    /// The side of a rollout that the present target is, or -1.
-    var presentArm: ArmID {
-        if model >= 0, modelTarget >= 0 {
-            let targets = snapshot.models[Int(model)].targets
-            if targets.indices.contains(modelTarget), targets[modelTarget].arm >= 0 {
-                return targets[modelTarget].arm
-            }
-        }
-        guard ruleTarget >= 0, rule >= 0,
-            case .forward(let targets) = snapshot.rules[Int(rule)].action
-        else { return -1 }
-        return targets[ruleTarget].arm
+    /// Notes which side of a rollout the request is for: that of `target`, for which `served`
+    /// stands in when it is another.
+    mutating func mean(
+        _ target: Int?, of targets: [WeightedTarget], served: Int? = nil
+    ) {
+        guard snapshot.hasRollouts, let target, targets.contains(where: { $0.arm >= 0 })
+        else { return }
+        meantArm = targets[target].arm
+        isStoodInFor = served != nil && served != target
+    }
+
+    /// The same among the targets of a model.
+    mutating func mean(_ target: Int?, of targets: [ModelTarget], served: Int? = nil) {
+        guard snapshot.hasRollouts, let target, targets.contains(where: { $0.arm >= 0 })
+        else { return }
+        meantArm = targets[target].arm
+        isStoodInFor = served != nil && served != target
+    }
+
+    /// Nothing of the mesh's own stands in the way any more: from here on it is the business of
+    /// the side that the request is for.
+    mutating func takeArm() {
+        guard arm < 0, meantArm >= 0, record.attempts == 0, !record.flags.contains(.fallback)
+        else { return }
+        arm = meantArm
+        armFailed = isStoodInFor
     }
 
     /// Counts the finished exchange for its arm.
@@ -33,7 +49,7 @@ extension Exchange {
         shard.metrics.countArm(record, isError: isArmsError, series)
     }
 
-    /// Whether the target that was asked first did not serve as it should.
+    /// Whether the side that the request is for did not serve it as it should.
     ///
     /// What callers write themselves makes 400, 413 and 422, of both targets alike.
     private var isArmsError: Bool {

@@ -268,7 +268,7 @@ extension Exchange {
     ) {
         guard isBegun, let pick else { return }
         isBegun = false
-        if outcome == .failure, arm >= 0, modelTarget >= 0 { armFailed = true }
+        if outcome == .failure, arm >= 0 { armFailed = true }
         let known = shard.number(of: backend, in: snapshot)
         shard.countAttempt(result, backend: known)
         if let ejection = shard.fleet.end(pick.slot, outcome, trial, at: now) {

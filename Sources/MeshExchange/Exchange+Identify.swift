@@ -136,6 +136,8 @@ extension Exchange {
         modelTarget = 0
         backend = -1
         ruleTarget = -1
+        meantArm = -1
+        isStoodInFor = false
         arm = -1
         armFailed = false
         pick = nil

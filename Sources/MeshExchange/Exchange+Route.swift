@@ -112,6 +112,7 @@ extension Exchange {
         {
             return step
         }
+        if snapshot.hasRollouts { takeArm() }
         if let step = avoid(after: delay, shard: &shard, at: now) { return step }
         guard
             let chosen = pickEndpoint(shard: &shard, at: now)
@@ -135,6 +136,7 @@ extension Exchange {
         }
         if let missing = missingCredential() {
             tape?.say(.route, missing.message)
+            if arm >= 0 { armFailed = true }
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(missing, shard: &shard, at: now)
         }
@@ -151,7 +153,6 @@ extension Exchange {
         to chosen: Pick, after delay: Nanoseconds, shard: inout Shard, at now: Instant
     ) -> Step {
         silence = nil
-        if snapshot.hasRollouts, record.attempts == 0 { arm = presentArm }
         if attemptsOnTarget == 0 {
             let known = shard.number(of: backend, in: snapshot)
             shard.fleet.countRequest(backend: known, at: now)
@@ -185,6 +186,7 @@ extension Exchange {
             tape?.say(.residency, "backend \(reason) is no place for this data")
         } else {
             tape?.say(.route, "backend \(name) has no endpoint to send to")
+            if arm >= 0 { armFailed = true }
         }
         if let step = nextTarget(shard: &shard, at: now) { return step }
         if isBarred { return refuse(residencyRefusal(carried), shard: &shard, at: now) }

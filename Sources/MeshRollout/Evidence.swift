@@ -62,6 +62,11 @@ struct Evidence: Hashable, Sendable, Codable {
     /// By check, and within it relative before absolute: the number of the last look.
     var looks: [Int] = []
 
+    /// Whether the looks can be reckoned with.
+    var isSound: Bool {
+        looks.count <= 64 && looks.allSatisfy { (0...Limits.looks).contains($0) }
+    }
+
     /// The last look at a bound.
     func look(_ slot: Int) -> Int { slot < looks.count ? looks[slot] : 0 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import MeshBasics
+
 /// The bounds and fixed figures of this target, each with its reason.
 enum Limits {
     /// Terms of a continued fraction: enough for a hundred million observations.
@@ -10,4 +12,10 @@ enum Limits {
     static var looks: Int { 160 }
     /// Changes that a rollout remembers.
     static var history: Int { 32 }
+    /// The longest time that a state may tell of: a hundred years, far from what overflows.
+    static var length: Nanoseconds { .seconds(3_153_600_000) }
+    /// The most windows of one step that a state may tell of.
+    static var windows: Int { 1_000_000_000 }
+    /// Rollouts that are remembered though the configuration has them no more.
+    static var dormant: Int { 256 }
 }

@@ -34,7 +34,7 @@ extension Rollout {
         case (.promote, .promoted), (.promoteFull, .promoted), (.pause, .promoted),
             (.resume, .promoted):
             throw refusal("it is promoted", "write the canary as the only target, or abort it")
-        case (_, .rolledBack), (_, .aborted):
+        case (_, .rolledBack), (_, .aborted), (_, .unknown):
             throw refusal(
                 "it is over: \(state.reason)",
                 "change the Rollout, or begin anew with `pinion rollout restart`")

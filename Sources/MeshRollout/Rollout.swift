@@ -14,6 +14,8 @@ package import MeshTelemetry
 ///       │  │resume  │ a check is bad        ──> RolledBack, or Paused
 ///       v  │        │ no answer in time     ──> Paused, or RolledBack
 ///      Paused ──────┘ a person aborts       ──> Aborted
+///
+///   what was kept cannot be read ──> Unknown
 /// ```
 ///
 /// Whoever drives it calls `advance` every second or so with what was counted since the last call,
@@ -34,10 +36,19 @@ package struct Rollout: Sendable {
     /// When `advance` was called last.
     var last: Instant?
 
-    /// The beginning of a rollout by `plan`, at `wall` on the calendar.
-    package init(_ plan: RolloutPlan, wall: WallTime) {
+    /// The beginning of a rollout by `plan` for `reason`, at `wall` on the calendar.
+    package init(_ plan: RolloutPlan, because reason: String = "it has begun", wall: WallTime) {
         self.plan = plan
-        state = RolloutState(plan, wall: wall)
+        state = RolloutState(plan, reason, wall: wall)
+        log(wall)
+    }
+
+    /// A rollout by `plan` of which it is not known how far it was, for `reason`: the canary gets
+    /// nothing until a person begins it anew.
+    package init(_ plan: RolloutPlan, unreadable reason: String, wall: WallTime) {
+        self.plan = plan
+        state = RolloutState(plan, reason, wall: wall)
+        state.phase = .unknown
         log(wall)
     }
 
@@ -53,7 +64,7 @@ package struct Rollout: Sendable {
         case .progressing, .paused:
             RolloutShare(name: plan.name, weight: step.weight, mirror: step.mirror)
         case .promoted: RolloutShare(name: plan.name, weight: 100)
-        case .rolledBack, .aborted: RolloutShare(name: plan.name, weight: 0)
+        case .rolledBack, .aborted, .unknown: RolloutShare(name: plan.name, weight: 0)
         }
     }
 

@@ -20,7 +20,7 @@ package struct RolloutState: Hashable, Sendable, Codable {
     /// How long it has lasted past the time when it could have ended.
     package internal(set) var overdue = Nanoseconds.zero
     /// Why it stands where it stands, in words.
-    package internal(set) var reason = "it has begun"
+    package internal(set) var reason: String
     /// Since when, in nanoseconds of the calendar.
     package internal(set) var since: Int64
     /// What it went through, the oldest first.
@@ -46,6 +46,9 @@ package struct RolloutState: Hashable, Sendable, Codable {
         case rolledBack = "RolledBack"
         /// A person ended it, and the stable target has everything. Can become: progressing.
         case aborted = "Aborted"
+        /// What was kept of it cannot be read, and the stable target has everything. Can become:
+        /// progressing.
+        case unknown = "Unknown"
 
         /// Whether the canary may get more or less by itself.
         package var isLive: Bool { self == .progressing || self == .paused }
@@ -75,8 +78,9 @@ package struct RolloutState: Hashable, Sendable, Codable {
         package let reason: String
     }
 
-    /// The beginning of a rollout by `plan`.
-    init(_ plan: RolloutPlan, wall: WallTime) {
+    /// The beginning of a rollout by `plan`, for `reason`.
+    init(_ plan: RolloutPlan, _ reason: String, wall: WallTime) {
+        self.reason = reason
         name = plan.name
         fingerprint = plan.fingerprint
         since = wall.nanoseconds
@@ -90,8 +94,12 @@ package struct RolloutState: Hashable, Sendable, Codable {
             return "it stands at step \(step + 1), and there are \(plan.steps.count)"
         }
         if (phase == .paused) != (pause != nil) { return "it is paused for no reason" }
-        if held < .zero || overdue < .zero || recentAge < .zero || windows < 1 {
-            return "a length of time is negative"
+        let lengths = [held, overdue, recentAge]
+        if lengths.contains(where: { $0 < .zero || $0 > Limits.length }) {
+            return "a length of time makes no sense"
+        }
+        if !(1...Limits.windows).contains(windows) || !whole.isSound || !recent.isSound {
+            return "its looks make no sense"
         }
         if !whole.counts.isSound || !recent.counts.isSound { return "its counts make no sense" }
         return nil
@@ -118,8 +126,8 @@ package enum RolloutCommand: String, Sendable, CaseIterable {
 package struct RolloutChange: Hashable, Sendable {
     /// `namespace/name` of the Rollout.
     package let name: String
-    /// What went on before.
-    package let former: RolloutState.Phase
+    /// What went on before; nil when nothing was known of it.
+    package let former: RolloutState.Phase?
     /// What goes on now.
     package let phase: RolloutState.Phase
     /// The step, in words: `step 2 of 4`.
@@ -146,4 +154,10 @@ package struct RolloutRefusal: Error, Hashable, Sendable {
     package let message: String
     /// What to do.
     package let remedy: String
+
+    /// A refusal of the given parts.
+    package init(message: String, remedy: String) {
+        self.message = message
+        self.remedy = remedy
+    }
 }

@@ -9,6 +9,9 @@ package typealias ArmID = Int32
 
 /// Every Rollout of a snapshot.
 package struct RolloutTable: Sendable, Hashable {
+    /// The most Rollouts of one mesh: their arms have room among the series of every shard.
+    package static let plansMax = 200
+
     /// The plans, in the order of their names.
     package var plans: [RolloutPlan]
     /// The folder in which states are kept, or nil when the configuration names none.

@@ -41,6 +41,12 @@ struct UpCommand: AsyncParsableCommand {
             """)
     var adminTokenFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The folder in which rollouts keep where they stand; goes before the Mesh's.",
+            valueName: "folder"))
+    var stateDir: String?
+
     @Option(help: "Event loops; by default one for each core this process may use.")
     var concurrency: Int?
 
@@ -76,7 +82,8 @@ struct UpCommand: AsyncParsableCommand {
         let controller = Controller(
             own: place.ports,
             files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
-            fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [], proxy: proxy,
+            fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [],
+            stateDirectory: stateDir, proxy: proxy,
             recordings: recordings, keeper: keeper, report: Self.report)
         do {
             try await controller.start()
@@ -140,6 +147,7 @@ struct UpCommand: AsyncParsableCommand {
         case .rejected(let lines):
             for line in lines { Terminal.log(line) }
             Terminal.log("the change was refused; the configuration before it goes on serving")
+        case .rollout(let line): Terminal.log(line)
         case .unresolved(let name):
             Terminal.log("warning: the name \(name) does not resolve; check it or the resolver")
         }

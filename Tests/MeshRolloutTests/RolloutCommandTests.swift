@@ -4,6 +4,7 @@ import Foundation
 import MeshBasics
 import MeshRollout
 import MeshSnapshot
+import MeshTelemetry
 import Testing
 
 /// What people want, in every phase, and what outlives the process.
@@ -21,6 +22,9 @@ struct RolloutCommandTests {
             bench.canary.errors = 1
             bench.run(seconds: 600)
         case .aborted: try bench.obey(.abort)
+        case .unknown:
+            bench.rollout = Rollout(
+                .sample(), unreadable: "it was cut off", wall: bench.wall)
         }
         #expect(bench.rollout.state.phase == phase)
         return bench
@@ -28,12 +32,12 @@ struct RolloutCommandTests {
 
     /// What becomes of each phase by each command, in the order of the cases; nil is a refusal.
     private static let table: [(RolloutCommand, [RolloutState.Phase?])] = [
-        (.promote, [.progressing, .progressing, nil, nil, nil]),
-        (.promoteFull, [.promoted, .promoted, nil, nil, nil]),
-        (.pause, [.paused, nil, nil, nil, nil]),
-        (.resume, [nil, .progressing, nil, nil, nil]),
-        (.abort, [.aborted, .aborted, .aborted, nil, nil]),
-        (.restart, [.progressing, .progressing, .progressing, .progressing, .progressing]),
+        (.promote, [.progressing, .progressing, nil, nil, nil, nil]),
+        (.promoteFull, [.promoted, .promoted, nil, nil, nil, nil]),
+        (.pause, [.paused, nil, nil, nil, nil, nil]),
+        (.resume, [nil, .progressing, nil, nil, nil, nil]),
+        (.abort, [.aborted, .aborted, .aborted, nil, nil, nil]),
+        (.restart, Array(repeating: .progressing, count: 6)),
     ]
 
     @Test("each command does in each phase what the table says")
@@ -142,13 +146,16 @@ struct RolloutCommandTests {
 
     @Test("a state that cannot be is told")
     func faults() throws {
-        let bench = RolloutBench(.sample(), seed: 1)
+        var bench = RolloutBench(.sample(), seed: 1)
+        for _ in 0..<2 { bench.tick() }
         let file = try JSONEncoder().encode(bench.rollout.state)
         let text = String(decoding: file, as: UTF8.self)
         let wrong: [(String, String)] = [
             ("\"step\":0", "\"step\":9"), ("\"windows\":1", "\"windows\":0"),
-            ("default\\/chat", "default\\/other"), ("\"errors\":0", "\"errors\":3"),
+            ("default\\/chat", "default\\/other"), ("\"errors\":0", "\"errors\":3000"),
             ("\"phase\":\"Progressing\"", "\"phase\":\"Paused\""),
+            ("\"windows\":1", "\"windows\":9223372036854775807"),
+            ("\"held\":1000000000", "\"held\":9223372036854775807"),
         ]
         for (old, new) in wrong {
             let changed = text.replacingOccurrences(of: old, with: new)

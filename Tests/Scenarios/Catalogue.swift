@@ -13,7 +13,8 @@ extension Scenario {
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
         .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
-        .answersBeginAnew, .serversAskForPauses, .everybodyAsksForPauses,
+        .answersBeginAnew, .goodCanary, .erringCanary, .slowCanary, .deadCanary,
+        .serversAskForPauses, .everybodyAsksForPauses,
         .roughSea,
     ]
 

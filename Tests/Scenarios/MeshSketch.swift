@@ -54,6 +54,10 @@ package struct MeshSketch: Sendable {
     package var policyEngine: [String] = []
     /// How the model is told what was said already; nil for nothing written.
     package var prefill: String?
+    /// `Rollout.spec` of model `m` from the first backend to `canary`, one line of YAML each.
+    package var rollout: [String] = []
+    /// The backend that `rollout` is about, a target of model `m` then.
+    package var canary = "spare"
 
     /// One backend of so many endpoints.
     package init(endpoints: Int) {
@@ -75,9 +79,12 @@ package struct MeshSketch: Sendable {
     }
 
     /// What proxies need of it.
-    package func snapshot(version: UInt64) throws -> Snapshot {
+    package func snapshot(
+        version: UInt64, shares: [RolloutShare] = []
+    ) throws -> Snapshot {
         let (resources, problems) = ResourceSet.parse([SourceFile(path: "mesh.yaml", text: text)])
-        let made = Compiler.compile(resources, resolved: ResolvedNames(), version: version)
+        let made = Compiler.compile(
+            resources, resolved: ResolvedNames(), shares: shares, version: version)
         guard let snapshot = made.snapshot else {
             throw SketchFault(lines: (problems + made.diagnostics).map(\.description))
         }
@@ -110,7 +117,8 @@ package struct MeshSketch: Sendable {
             residency: ResidencyTable(
                 labels: table.labels, policies: policies, headers: table.headers,
                 sources: table.sources, backends: plain.backends, endpoints: endpoints),
-            identity: plain.identity, stickyKeys: plain.stickyKeys, embedders: plain.embedders,
+            identity: plain.identity, stickyKeys: plain.stickyKeys, rollouts: plain.rollouts,
+            embedders: plain.embedders,
             limits: plain.limits, telemetry: plain.telemetry,
             drainTimeout: plain.drainTimeout)
     }
@@ -156,7 +164,7 @@ package struct MeshSketch: Sendable {
             kind: Model
             metadata: {name: m}
             spec:
-              targets: [\(target(backends[0].name))]
+              targets: [\(targets)]
 
             """
         if let price { text += "  price: \(price)\n" }
@@ -167,7 +175,28 @@ package struct MeshSketch: Sendable {
         return text
     }
 
-    private var policies: [String] { limitPolicies + residencyPolicies + engines }
+    private var policies: [String] { limitPolicies + residencyPolicies + engines + rollouts }
+
+    private var targets: String {
+        let first = target(backends[0].name)
+        return rollout.isEmpty ? first : "\(first), \(target(canary))"
+    }
+
+    private var rollouts: [String] {
+        if rollout.isEmpty { return [] }
+        var text = """
+            apiVersion: pinion.dev/v1alpha1
+            kind: Rollout
+            metadata: {name: m}
+            spec:
+              targetRef: {group: pinion.dev, kind: Model, name: m}
+              stable: \(backends[0].name)
+              canary: \(canary)
+
+            """
+        for line in rollout { text += "  \(line)\n" }
+        return [text]
+    }
 
     private var engines: [String] {
         guard !policyEngine.isEmpty else { return [] }

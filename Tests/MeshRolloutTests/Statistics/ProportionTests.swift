@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import Glibc
 import MeshBasics
 import Testing
 
@@ -14,7 +14,7 @@ struct ProportionTests {
         var random = SplitMix64(seed: 11)
         for _ in 0..<2_000 {
             let x = Elementary.exp(random.fraction() * 16 - 2)
-            let theirs = lgamma(x)
+            let theirs: Double = lgamma(x)
             #expect(
                 abs(SpecialFunctions.lnGamma(x) - theirs) <= 1e-11 * max(1, abs(theirs)), "\(x)")
         }
