@@ -133,6 +133,7 @@ struct UpCommand: AsyncParsableCommand {
         Terminal.log("stopping: running requests have \(Int(timeout.seconds)) s to end")
         await pages.stopping()
         await controller.stop()
+        await controller.finishRollouts()
         let isClean = await proxy.drain(timeout: timeout)
         if !isClean { Terminal.log("some requests were cut off at the deadline") }
         await server.stop()

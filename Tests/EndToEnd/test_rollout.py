@@ -335,10 +335,10 @@ def test_a_change_of_the_configuration_in_the_middle(roll, simulate):
     change(*model_of(stable, canary), rollout(steps=steps), mesh(drainTimeout="3s"))
     assert (at.status()["step"], at.status()["weight"]) == ("2 of 2", 50)
     # A wrong change does so too.
-    rejected = at.metric("pinion_snapshots_rejected_total")
+    rejected = at.metric("pinion_snapshot_rejected_total")
     at.gateway.write([*model_of(stable, canary), rollout(steps=steps, stable="nobody")])
     wait_until(
-        lambda: at.metric("pinion_snapshots_rejected_total") > rejected, "the wrong change"
+        lambda: at.metric("pinion_snapshot_rejected_total") > rejected, "the wrong change"
     )
     assert (at.status()["step"], at.status()["weight"]) == ("2 of 2", 50)
     # Another Rollout begins anew.

@@ -74,7 +74,7 @@ import Testing
             "0 is out of range", mesh + rollout(steps: "  steps: [{weight: 0}] <<<")),
         Mistake(
             "101 is out of range", mesh + rollout(steps: "  steps: [{weight: 101}] <<<")),
-        Mistake("steps", mesh + rollout(steps: "  steps: [] <<<")),
+        Mistake("the list is empty", mesh + rollout(steps: "  steps: [] <<<")),
         Mistake(
             "a step gives the canary less than the one before",
             mesh + rollout(steps: "  steps:\n    - {weight: 50}\n    - {weight: 10} <<<")),

@@ -155,7 +155,7 @@ struct RolloutCommandTests {
             ("default\\/chat", "default\\/other"), ("\"errors\":0", "\"errors\":3000"),
             ("\"phase\":\"Progressing\"", "\"phase\":\"Paused\""),
             ("\"windows\":1", "\"windows\":9223372036854775807"),
-            ("\"held\":1000000000", "\"held\":9223372036854775807"),
+            ("\"held\":{\"rawValue\":1000000000", "\"held\":{\"rawValue\":9223372036854775807"),
         ]
         for (old, new) in wrong {
             let changed = text.replacingOccurrences(of: old, with: new)

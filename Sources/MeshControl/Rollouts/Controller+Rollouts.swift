@@ -170,10 +170,23 @@ extension Controller {
         }
     }
 
-    /// The process stops: what is known is kept for the next.
+    /// The process stops: nothing changes by itself any more, and what is known is kept.
     func stopRollouts() {
         rolloutTask?.cancel()
         rolloutTask = nil
+        keepRollouts()
+    }
+
+    /// Takes in what was counted since rollouts were looked at last, and keeps it for the next
+    /// process. To be called before the loops end.
+    package func finishRollouts() async {
+        guard rollouts.isLive else { return }
+        await turns.take()
+        defer { turns.pass() }
+        let totals = await armTotals()
+        for change in rollouts.advance(totals, wall: wall, at: LiveWorld.now()) {
+            report(.rollout(change.line))
+        }
         keepRollouts()
     }
 }

@@ -22,8 +22,8 @@ struct ProportionTests {
 
     @Test("the beta distribution agrees with sums of binomial probabilities")
     func beta() {
-        #expect(abs(SpecialFunctions.beta(below: 0.5, 2, 3) - 0.6875) < 1e-14)
-        #expect(abs(SpecialFunctions.beta(below: 0.9, 1, 1) - 0.9) < 1e-14)
+        #expect(abs(SpecialFunctions.beta(below: 0.5, 2, 3) - 0.6875) < 1e-12)
+        #expect(abs(SpecialFunctions.beta(below: 0.9, 1, 1) - 0.9) < 1e-12)
         var random = SplitMix64(seed: 12)
         for _ in 0..<300 {
             let n = 1 + random.below(60)
