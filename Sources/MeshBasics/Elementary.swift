@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The few functions of analysis that pure rooms need, with the same bits on every machine.
+/// The few functions of analysis that decisions and workloads need, with the same bits on every
+/// machine.
 ///
 /// The C library's differ in the last place from one version to the next, and one different bit
-/// in an arrival time is a different run.
+/// in an arrival time is a different run, or another target for a caller.
 package enum Elementary {
     private static let ln2High = 6.931_471_803_691_238_2e-01
     private static let ln2Low = 1.908_214_929_270_587_7e-10

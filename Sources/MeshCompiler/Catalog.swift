@@ -21,6 +21,8 @@ struct Catalog {
     let policies: [TrafficPolicyResource]
     /// The LimitPolicies.
     let limits: [LimitPolicyResource]
+    /// The OverloadPolicies.
+    let overload: [OverloadPolicyResource]
     /// The AccessPolicies.
     let access: [AccessPolicyResource]
     /// The PolicyEngines.
@@ -53,6 +55,7 @@ struct Catalog {
         models = Self.unique(resources.models, \.metadata, &report)
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
+        overload = Self.unique(resources.overload, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
         engines = Self.unique(resources.engines, \.metadata, &report)
         residency = Self.unique(resources.residency, \.metadata, &report)
@@ -99,7 +102,7 @@ struct Catalog {
         case .trustDomain: trustDomains.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
         case .policyEngine: engines.map(\.metadata.id)
-        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
+        case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
             .residencyPolicy, .attestationVerifier, .identityProvider, .rollout:
             []
         }

@@ -30,7 +30,8 @@ extension Compiler {
                 version: version(of: resource), tls: encryption(of: resource, url),
                 pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },
-                credential: credential(of: resource), connections: settings.connections))
+                credential: credential(of: resource), connections: settings.connections,
+                overload: overload.policy(of: metadata.id)))
     }
 
     /// Exactly one of `endpoints`, `dns` and `url`.

@@ -17,12 +17,8 @@ extension Compiler {
         }
         let name = ResourceName(namespace: resource.id.namespace, name: written)
         guard let index = catalog.index(of: .model, name) else {
-            let known = catalog.names(of: .model).filter { $0.namespace == name.namespace }
-            report.error(
-                entry.place, resource,
-                "there is no Model \(quoted(written)) in namespace \(quoted(name.namespace))",
-                Suggestion.nearest(to: written, among: known.map(\.name))
-                    .map { "did you mean `\($0)`?" } ?? "add it or correct the name")
+            report.dangling(
+                .model, name, at: entry.place, in: resource, catalog, takesNamespace: false)
             return
         }
         modelDrafts[index].isUsed = true
@@ -44,9 +40,12 @@ extension Compiler {
                 }))
     }
 
-    /// How answers of mirrors are compared where `settings` hold; nil when they are not.
+    /// How answers of mirrors are compared where `settings` hold; nil when nobody says. A share of
+    /// 0 is kept where a policy says it, so that a Model can leave out what its routes compare.
     func comparison(_ settings: TrafficSettings) -> Comparison? {
-        guard let percent = settings.number(.comparisonPercent), percent > 0 else { return nil }
+        guard let percent = settings.number(.comparisonPercent) else { return nil }
+        let place = settings[.comparisonPercent]?.place
+        if percent == 0, place == catalog.mesh?.defaults[.comparisonPercent]?.place { return nil }
         var similarity: Comparison.Similarity?
         if let place = settings[.similarityModel]?.place, let embedder = embedderPlaces[place] {
             similarity = Comparison.Similarity(

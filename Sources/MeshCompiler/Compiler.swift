@@ -27,6 +27,8 @@ package struct Compiler {
     var policies: PolicyBook
     /// What LimitPolicies say about which resource.
     let limits: LimitBook
+    /// What OverloadPolicies say about which Backend.
+    let overload: OverloadBook
     /// What AccessPolicies say about which resource.
     let access: AccessBook
     /// What ResidencyPolicies say.
@@ -79,13 +81,14 @@ package struct Compiler {
         let limits = LimitBook(catalog, &report)
         var access = AccessBook(catalog, &report)
         let residency = ResidencyBook(catalog, &access.layout, &report)
+        let overload = OverloadBook(catalog, &access.layout, &report)
         let identity = IdentityBook(catalog, &report)
         let sticky = StickyBook(catalog, &access.layout, &report)
         let evidence = EvidenceBook(catalog, files, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access, residency: residency, evidence: evidence,
-            identity: identity, sticky: sticky)
+            limits: limits, overload: overload, access: access, residency: residency,
+            evidence: evidence, identity: identity, sticky: sticky)
         compiler.checkSecrets()
         compiler.checkTrustDomains()
         compiler.compileBackends()
@@ -115,7 +118,7 @@ package struct Compiler {
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook, residency: ResidencyBook,
+        limits: LimitBook, overload: OverloadBook, access: AccessBook, residency: ResidencyBook,
         evidence: EvidenceBook, identity: IdentityBook, sticky: StickyBook
     ) {
         self.catalog = catalog
@@ -123,6 +126,7 @@ package struct Compiler {
         self.report = report
         self.policies = policies
         self.limits = limits
+        self.overload = overload
         self.access = access
         self.residency = residency
         self.evidence = evidence
@@ -159,6 +163,7 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
+            overload: overload.policies,
             access: access.table(with: residency.classifiers.map(\.engine)),
             residency: residency.table(
                 backends, endpoints, enginesBefore: access.engineCount),
@@ -166,6 +171,11 @@ package struct Compiler {
             rollouts: RolloutTable(plans: rollouts, stateDirectory: mesh?.stateDirectory),
             embedders: embedders, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
-            drainTimeout: mesh?.drainTimeout ?? .seconds(30))
+            drainTimeout: mesh?.drainTimeout ?? .seconds(30),
+            upgradeTimeout: mesh?.upgradeTimeout ?? .seconds(900),
+            retryBudget: mesh?.retryBudget.map { budget in
+                RetryBudgetPolicy(
+                    percent: budget.percent ?? 20, minPerSecond: budget.minPerSecond ?? 10)
+            })
     }
 }

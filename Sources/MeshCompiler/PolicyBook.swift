@@ -124,6 +124,15 @@ extension Report {
         _ reference: Reference, _ kind: Kind, _ name: ResourceName, in resource: Metadata,
         _ catalog: Catalog
     ) {
+        dangling(kind, name, at: reference.name.place, in: resource, catalog, takesNamespace: true)
+    }
+
+    /// Notes that the resource of `kind` called `name`, which `resource` names at `place`, is
+    /// nowhere; `takesNamespace` says whether another namespace could be named there.
+    mutating func dangling(
+        _ kind: Kind, _ name: ResourceName, at place: Place, in resource: Metadata,
+        _ catalog: Catalog, takesNamespace: Bool
+    ) {
         let known = catalog.names(of: kind)
         let remedy: String
         if let near = Suggestion.nearest(
@@ -131,13 +140,13 @@ extension Report {
             among: known.filter { $0.namespace == name.namespace }.map(\.name))
         {
             remedy = "did you mean `\(near)`?"
-        } else if let elsewhere = known.first(where: { $0.name == name.name }) {
+        } else if takesNamespace, let elsewhere = known.first(where: { $0.name == name.name }) {
             remedy = "there is one in namespace `\(elsewhere.namespace)`: add `namespace`"
         } else {
             remedy = "add it or correct the name"
         }
         error(
-            reference.name.place, resource,
+            place, resource,
             "there is no \(kind.rawValue) \(quoted(name.name)) in namespace "
                 + "\(quoted(name.namespace))", remedy)
     }

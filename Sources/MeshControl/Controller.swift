@@ -70,6 +70,8 @@ package actor Controller {
     package var rolloutFailures: UInt64 = 0
     /// `--state-dir`.
     let stateDirectory: String?
+    /// Whether a process that this one takes over from may own the folder still.
+    var awaitsRollouts: Bool
     private var refreshers: [DNSName: Task<Void, Never>] = [:]
     private var watcher: FolderWatcher?
     private var watching: Task<Void, Never>?
@@ -82,14 +84,16 @@ package actor Controller {
     ///
     /// **Shape** `own` are the places where this process listens for other things than traffic;
     /// nothing is ever forwarded there. `stateDirectory` goes before that of the configuration.
+    /// `takesOver` says that another process serves still, whose rollouts go on here.
     package init(
         own: [(address: String, port: UInt16)], files: ConfigurationFiles?, fixed: [SourceFile],
-        stateDirectory: String? = nil,
+        stateDirectory: String? = nil, takesOver: Bool = false,
         proxy: Proxy, recordings: RecordingWriter, keeper: IdentityKeeper,
         report: @escaping @Sendable (Event) -> Void
     ) {
         self.keeper = keeper
         self.stateDirectory = stateDirectory
+        awaitsRollouts = takesOver
         self.recordings = recordings
         self.own = own
         self.files = files

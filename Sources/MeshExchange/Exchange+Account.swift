@@ -14,6 +14,7 @@ extension Exchange {
         guard phase != .done else { return }
         settleUsage(at: now)
         settleLimits(shard: &shard, at: now)
+        if turnstile != nil { leaveTurnstile(shard: &shard, at: now) }
         // Text that was shown to a classifier and carries no label leaves no receipt.
         if labels.isEmpty, record.residency != nil { record.residency = nil }
         record.total = now - record.started

@@ -97,10 +97,19 @@ extension Exchange {
         }
     }
 
+    /// How answers to copies are compared: as the Model says, or else the route; nil when they
+    /// are not.
+    private var comparison: Comparison? {
+        let ofModel = model >= 0 ? snapshot.models[Int(model)].comparison : nil
+        guard let found = ofModel ?? snapshot.rules[Int(rule)].comparison, found.percent > 0 else {
+            return nil
+        }
+        return found
+    }
+
     /// How the answer to a copy is compared; nil when it is not this one's turn.
     private func drawComparison(shard: inout Shard) -> Comparison? {
-        let ofModel = model >= 0 ? snapshot.models[Int(model)].comparison : nil
-        guard let comparison = ofModel ?? snapshot.rules[Int(rule)].comparison else { return nil }
+        guard let comparison else { return nil }
         if comparison.percent >= 100 { return comparison }
         return shard.random.below(100) < comparison.percent ? comparison : nil
     }
@@ -120,10 +129,7 @@ extension Exchange {
 
     /// The backends that may be shown what answers say.
     var embedderBackends: [BackendID] {
-        let ofModel = model >= 0 ? snapshot.models[Int(model)].comparison : nil
-        guard let comparison = ofModel ?? snapshot.rules[Int(rule)].comparison,
-            let similarity = comparison.similarity
-        else { return [] }
+        guard let similarity = comparison?.similarity else { return [] }
         return snapshot.embedders[similarity.embedder].targets.map(\.backend)
     }
 

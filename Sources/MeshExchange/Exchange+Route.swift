@@ -85,14 +85,26 @@ extension Exchange {
             return refused
         }
         if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }
+        if !snapshot.overload.isEmpty { rank(head, bytes, body: body, shard: &shard) }
         hashForRing(head, bytes)
         if ringHash != nil { tape?.say(.route, "a header's value decides on the hash ring") }
         var step = dispatch(shard: &shard, at: now)
-        // After a swap the numbers of backends mean others to the fleet: no copy is then made.
-        if step.dispatch != nil, hasMirrors, snapshot === shard.snapshot {
-            orderCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
+        if phase == .queued {
+            turnstile?.owesCopies = hasMirrors
+        } else {
+            sendCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
         }
         return step
+    }
+
+    /// Orders the copies that go out with the first attempt, when that is `step`.
+    mutating func sendCopies(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, in step: inout Step,
+        shard: inout Shard, at now: Instant
+    ) {
+        // After a swap the numbers of backends mean others to the fleet: no copy is then made.
+        guard step.dispatch != nil, hasMirrors, snapshot === shard.snapshot else { return }
+        orderCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
     }
 
     /// Sends the request to an endpoint of the present backend.
@@ -113,6 +125,11 @@ extension Exchange {
             return step
         }
         if snapshot.hasRollouts { takeArm() }
+        if !snapshot.overload.isEmpty,
+            let step = enterTurnstile(after: delay, shard: &shard, at: now)
+        {
+            return step
+        }
         if let step = avoid(after: delay, shard: &shard, at: now) { return step }
         guard
             let chosen = pickEndpoint(shard: &shard, at: now)

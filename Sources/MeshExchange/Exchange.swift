@@ -56,6 +56,8 @@ package struct Exchange: ~Copyable {
         case identifying
         /// A policy engine is asked. Can become: collecting, dispatched, done.
         case asking
+        /// It waits for a place at the backend. Can become: dispatched, done.
+        case queued
     }
 
     /// How the body of the present answer is looked at.
@@ -159,6 +161,8 @@ package struct Exchange: ~Copyable {
     /// The labels of its data, numbered as in `snapshot`.
     var labels: DataLabels = []
 
+    /// What it has or waits for at turnstiles; nil when it met none.
+    var turnstile: TurnstileNotes?
     /// What was taken from the limits that apply, until `finish` settles it.
     var reservation: Reservation?
     /// Whether the request went out to an endpoint.

@@ -20,6 +20,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case trafficPolicy = "TrafficPolicy"
     /// How much of what it targets may be used, in which time.
     case limitPolicy = "LimitPolicy"
+    /// How much at once what it targets is given, and who waits.
+    case overloadPolicy = "OverloadPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
     /// A service that AccessPolicies ask.
@@ -43,9 +45,9 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     package var group: String {
         switch self {
         case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
-            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain,
-            .rollout:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
+            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
+            .trustDomain, .rollout:
             "pinion.dev"
         case .secret: ""
         }
@@ -56,9 +58,9 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
-            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain,
-            .rollout:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
+            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
+            .trustDomain, .rollout:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
         }
@@ -78,6 +80,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
             "Time limits, retries, balancing and health checks of what it targets."
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
+        case .overloadPolicy:
+            "How many requests Backends work on at once, who waits and who is turned away."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
         case .policyEngine:
             "A policy service of yours that rules may ask: Envoy's ext_authz, or OPA."
@@ -110,6 +114,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .model: ModelShape.spec
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
+        case .overloadPolicy: OverloadPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
         case .policyEngine: PolicyEngineShape.spec
         case .residencyPolicy: ResidencyPolicyShape.spec

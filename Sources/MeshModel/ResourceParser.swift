@@ -72,6 +72,8 @@ struct ResourceParser {
             set.policies.append(TrafficPolicyResource(metadata: metadata, spec: spec))
         case .limitPolicy:
             set.limits.append(LimitPolicyResource(metadata: metadata, spec: spec))
+        case .overloadPolicy:
+            set.overload.append(OverloadPolicyResource(metadata: metadata, spec: spec))
         case .accessPolicy:
             set.access.append(AccessPolicyResource(metadata: metadata, spec: spec))
         case .residencyPolicy:

@@ -23,6 +23,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var policies: [TrafficPolicyResource] = []
     /// The LimitPolicies.
     package var limits: [LimitPolicyResource] = []
+    /// The OverloadPolicies.
+    package var overload: [OverloadPolicyResource] = []
     /// The AccessPolicies.
     package var access: [AccessPolicyResource] = []
     /// The ResidencyPolicies.

@@ -48,22 +48,9 @@ extension WeightedSplit {
     /// A draw from the exponential distribution of rate 1 by the bits of `hash`: minus the natural
     /// logarithm of a number between 0 and 1.
     ///
-    /// Made of sums, products and quotients alone, which are the same on every machine; those of a
-    /// mathematics library need not be.
+    /// The same on every machine, which those of a mathematics library need not be.
     static func exponential(_ hash: UInt64) -> Double {
         // 52 bits and a half, so that it is exact and neither 0 nor 1.
-        let drawn = (Double(hash >> 12) + 0.5) * 0x1p-52
-        var power = Double(drawn.exponent)
-        var rest = drawn.significand
-        if rest > 1.4142135623730951 {
-            rest /= 2
-            power += 1
-        }
-        // ln(rest) = 2 (s + s^3/3 + s^5/5 + …), where s is at most 0.172 in size.
-        let s = (rest - 1) / (rest + 1)
-        let square = s * s
-        var sum = 0.0
-        for place in stride(from: 21, through: 1, by: -2) { sum = sum * square + 1 / Double(place) }
-        return -(power * 0.6931471805599453 + 2 * s * sum)
+        -Elementary.ln((Double(hash >> 12) + 0.5) * 0x1p-52)
     }
 }

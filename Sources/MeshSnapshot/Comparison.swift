@@ -6,7 +6,7 @@ package import MeshBasics
 ///
 /// An object, so that rules and models without one carry one word for it.
 package final class Comparison: Sendable, Hashable {
-    /// The share of copies whose answers are compared; 1 to 100.
+    /// The share of copies whose answers are compared; 0 to 100.
     package let percent: Int
     /// Bytes of each answer that are read; a longer one is not compared.
     package let answerBytesMax: Int
@@ -23,10 +23,11 @@ package final class Comparison: Sendable, Hashable {
         package var embedder: Int
         /// The share of compared pairs that it is asked about; 1 to 100.
         package var percent: Int
-        /// The most questions a minute, of the whole process.
+        /// Questions a minute of the whole process, on average: after a pause an event loop may ask
+        /// a few at once.
         package var perMinute: Int
 
-        /// `embedder` asked about `percent` of the pairs, and at most `perMinute` times.
+        /// `embedder` asked about `percent` of the pairs, and `perMinute` times on average.
         package init(embedder: Int, percent: Int, perMinute: Int) {
             self.embedder = embedder
             self.percent = percent

@@ -91,6 +91,18 @@ package enum MetricCatalogue {
     static let ejections = Metric(
         "pinion_endpoint_ejections_total", .counter, labels: ["backend", "reason"],
         help: "Endpoints taken out of the choice, by the reason; each event loop judges alone.")
+    static let pressure = Metric(
+        "pinion_pressure_level", .gauge,
+        help: "How short the process is of memory, descriptors or room for bodies: 0 not at all, "
+            + "1 reads slower, 2 sheds, 3 refuses, 4 accepts nothing, 5 cuts unread answers off.")
+    static let turnstileRequests = Metric(
+        "pinion_turnstile_requests_total", .counter, labels: ["backend", "result"],
+        help: "Requests at the turnstile of a backend with an OverloadPolicy: let in at once "
+            + "(entered), after a wait (waited), or not, by the reason.")
+    static let turnstileStates = Metric(
+        "pinion_turnstile_places", .gauge, labels: ["backend", "state"],
+        help: "Requests that a backend with an OverloadPolicy may work on at once (limit), works "
+            + "on (inside) and has waiting, over all event loops.")
     static let coolDowns = Metric(
         "pinion_cool_downs_total", .counter, labels: ["backend", "reason"],
         help: "Pauses that model servers asked for and got: refused (429), overloaded (503 or 529 "
@@ -222,8 +234,8 @@ package enum MetricCatalogue {
         help: "1 when series were left out because the page reached its bound.")
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
-        retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, limitDecisions,
-        limitUsage, limitEvictions,
+        retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, pressure,
+        turnstileRequests, turnstileStates, limitDecisions, limitUsage, limitEvictions,
         accessDecisions, engineAnswers, engineDuration, mirrorCopies, mirrorPairs,
         mirrorAgreements, mirrorGood, mirrorGaps, mirrorDuration, mirrorTokens, mirrorCost,
         mirrorSimilarity, identityResults, rolloutPhase, rolloutWeight, rolloutStep,

@@ -202,7 +202,7 @@ package enum CopyResult: UInt8, CaseIterable, Sendable {
 package enum ComparisonGap: UInt8, CaseIterable, Sendable {
     /// An answer is longer than what is read of it.
     case tooLarge
-    /// The caller left, or its answer broke off.
+    /// The caller left before its answer was whole.
     case unfinished
     /// The budget of questions about similarity is used up.
     case budget

@@ -39,6 +39,7 @@ package enum PrometheusText {
         page.writeProcess(process)
         page.writeMesh(metrics)
         page.writeBackends(metrics)
+        page.writeTurnstiles(metrics)
         page.writeLimits(metrics)
         page.writeAccess(metrics)
         page.writeIdentity(metrics)

@@ -32,6 +32,8 @@ extension ShardMetrics {
             circuits.add(other.circuits, row: source, to: row)
             endpoints.raise(other.endpoints, row: source, to: row)
             truncations.add(other.truncations, row: source, to: row)
+            turnstileCounts.add(other.turnstileCounts, row: source, to: row)
+            turnstileStates.add(other.turnstileStates, row: source, to: row)
         }
         for (source, row) in limitNumbers.enumerated() {
             limitCounts.add(other.limitCounts, row: source, to: row)

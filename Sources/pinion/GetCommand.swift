@@ -21,6 +21,7 @@ struct GetCommand: ParsableCommand {
         case backends
         case endpoints
         case limits
+        case overload
         case access
         case residency
         case identity
@@ -74,18 +75,14 @@ enum AdminClient {
     ///
     /// **Errors** nothing listens there, or the answer is not 200.
     static func get(_ path: String, from place: AdminPlace) throws(Failure) -> String {
-        try ask("GET", path, of: place)
+        try ask("GET", path, at: place)
     }
 
-    /// The body of what `POST path` is answered with.
+    /// The body of what `method` of `path` is answered with.
     ///
     /// **Errors** nothing listens there, or the answer is not 200.
-    static func post(_ path: String, to place: AdminPlace) throws(Failure) -> String {
-        try ask("POST", path, of: place)
-    }
-
-    private static func ask(
-        _ method: String, _ path: String, of place: AdminPlace
+    static func ask(
+        _ method: String, _ path: String, at place: AdminPlace
     ) throws(Failure) -> String {
         let shown = place.text
         let unreachable = Failure(

@@ -273,3 +273,14 @@ def test_policy_engine_bounds_a_team_by_rego(run_example):
         assert len(sims[9101].requests()) == 2
     finally:
         opa.end()
+
+
+def test_overload_is_measured(run_example):
+    gateway, _ = run_example("overload", {9101: ["tiny"]})
+    for kind in ("interactive", "batch", "other"):
+        status, _, body = gateway.chat("assistant", {"x-class": kind}, max_tokens=1)
+        assert status == 200, body
+    assert gateway.metric("pinion_turnstile_requests_total", result="entered") == 3
+    place = ["--admin", f"127.0.0.1:{gateway.admin}"]
+    code, text, errors = run("get", "overload", *place)
+    assert code == 0 and "default/servers" in text, errors

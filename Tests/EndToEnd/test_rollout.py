@@ -22,6 +22,7 @@ from configuration import (
     to,
 )
 from pinion import run
+from test_upgrade import upgradable  # noqa: F401
 from wire import reply
 
 TOKEN = "0123456789abcdef-rollout"
@@ -414,3 +415,28 @@ def test_a_route_is_rolled_out_too(roll, serve):
     failed = [answer for answer in until("RolledBack") if answer[0] != 200]
     assert 0 < len(failed) <= 60
     assert {at.gateway.request("GET", "/")[2] for _ in range(20)} == {b"one"}
+
+
+def test_an_upgrade_goes_on_at_its_step(upgradable, simulate, tmp_path):
+    stable, canary = simulate("one"), simulate("two")
+    steps = [{"weight": 20, "hold": "1h"}, {"weight": 60, "hold": "1h"}]
+    gateway = upgradable(
+        *model_of(stable, canary),
+        rollout(steps=steps),
+        mesh(drainTimeout="5s", upgradeTimeout="30s"),
+        environment=ENVIRONMENT,
+        arguments=["--state-dir", str(tmp_path / "states")],
+    )
+    at = Rollout(gateway)
+    at.steer("promote", "chat")
+    sent = at.send(60).count("two")
+    gateway.upgrade()
+
+    def known():
+        checks = at.status()["checks"]
+        return checks and checks[0]["samples"] >= sent > 0
+
+    wait_until(known, "the counts of the former process")
+    assert (at.status()["step"], at.status()["weight"]) == ("2 of 2", 60)
+    assert "Promoted" in at.steer("promote", "chat")
+    assert set(at.send(20)) == {"two"}

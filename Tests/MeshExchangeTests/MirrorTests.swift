@@ -219,6 +219,33 @@ struct MirrorTests {
         #expect(try totals(drive).compared == 0)
     }
 
+    @Test("a copy counts until its mirror is through, also when the caller leaves before")
+    func abandoned() throws {
+        let drive = Drive(sample())
+        for isAnswered in [true, false] {
+            let order = try #require(try drive.post(Self.chat, Self.ask).mirrors.first)
+            let ticket = try #require(order.ticket)
+            let isBegun = drive.shard.mirrors.begin(ticket)
+            #expect(isBegun)
+            drive.gone()
+            #expect(drive.shard.mirrors.outstanding == 1)
+            if isAnswered {
+                drive.mirrorEnded(order, message(document("a")))
+            } else {
+                drive.shard.copyEnded(order, .timeout, nil, watch: nil, at: drive.now)
+            }
+            #expect(!drive.shard.mirrors.hasReady && drive.shard.mirrors.outstanding == 0)
+        }
+    }
+
+    @Test("a Model that compares nothing is left out where its route compares")
+    func excepted() throws {
+        var sample = sample(Comparison(percent: 0))
+        sample.rules[0].comparison = Comparison(percent: 100)
+        let order = try #require(try Drive(sample).post(Self.chat, Self.ask).mirrors.first)
+        #expect(order.ticket == nil)
+    }
+
     @Test("no more copies are on their way or wait to be compared than may be")
     func bounded() throws {
         let drive = Drive(sample(Comparison(percent: 100, concurrentMax: 3)))
@@ -321,6 +348,7 @@ struct MirrorTests {
             compare(drive)
         }
         let snapshot = drive.shard.snapshot
+        #expect(drive.shard.recorder.all.count == 20)
         for recording in drive.shard.recorder.all {
             #expect(try Replay.run(recording) { _ in snapshot }.difference == nil)
         }

@@ -14,8 +14,7 @@ extension Scenario {
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
         .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
         .answersBeginAnew, .goodCanary, .erringCanary, .slowCanary, .deadCanary,
-        .serversAskForPauses, .everybodyAsksForPauses,
-        .roughSea,
+        .serversAskForPauses, .everybodyAsksForPauses, .threefoldOverload, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

@@ -39,6 +39,8 @@ package struct MeshSketch: Sendable {
 
     /// `LimitPolicy.spec.limits` of model `m`, one line of YAML each.
     package var usageLimits: [String] = []
+    /// `OverloadPolicy.spec` of the first backend without its target, one line of YAML each.
+    package var overload: [String] = []
     /// Where backends are, by name: `region` of their endpoints.
     package var regions: [String: String] = [:]
     /// Data labels, and the regions that each may go to; `x-data-label` names them.
@@ -113,7 +115,7 @@ package struct MeshSketch: Sendable {
         return Snapshot(
             version: plain.version, ports: plain.ports, rules: plain.rules,
             backends: plain.backends, endpoints: endpoints, models: plain.models,
-            usageLimits: plain.usageLimits, access: plain.access,
+            usageLimits: plain.usageLimits, overload: plain.overload, access: plain.access,
             residency: ResidencyTable(
                 labels: table.labels, policies: policies, headers: table.headers,
                 sources: table.sources, backends: plain.backends, endpoints: endpoints),
@@ -175,7 +177,9 @@ package struct MeshSketch: Sendable {
         return text
     }
 
-    private var policies: [String] { limitPolicies + residencyPolicies + engines + rollouts }
+    private var policies: [String] {
+        limitPolicies + overloadPolicies + residencyPolicies + engines + rollouts
+    }
 
     private var targets: String {
         let first = target(backends[0].name)
@@ -195,6 +199,20 @@ package struct MeshSketch: Sendable {
 
             """
         for line in rollout { text += "  \(line)\n" }
+        return [text]
+    }
+
+    private var overloadPolicies: [String] {
+        guard !overload.isEmpty else { return [] }
+        var text = """
+            apiVersion: pinion.dev/v1alpha1
+            kind: OverloadPolicy
+            metadata: {name: overload}
+            spec:
+              targetRefs: [{group: pinion.dev, kind: Backend, name: \(backends[0].name)}]
+
+            """
+        for line in overload { text += "  \(line)\n" }
         return [text]
     }
 

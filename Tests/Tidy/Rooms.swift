@@ -61,7 +61,9 @@ struct Room: Sendable {
                 "GRPCCore", "GRPCNIOTransportCore", "GRPCNIOTransportHTTP2Posix", "NIOCore",
                 "NIOSSL", "SwiftProtobuf", "Synchronization",
             ]),
-        Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1", "Glibc"]),
+        Room(
+            name: "MeshAdmin", ring: 5, rooms: rings03,
+            modules: nio + ["NIOHTTP1", "Glibc", "Synchronization"]),
         Room(name: "MeshSimulator", ring: 5, rooms: rings04 + ["MeshRollout"]),
         Room(
             name: "MeshModelServer", ring: 5, rooms: basics + ["MeshSimulator"],

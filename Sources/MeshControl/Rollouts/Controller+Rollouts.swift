@@ -32,7 +32,8 @@ extension Controller {
         if !table.plans.isEmpty, let path = stateDirectory ?? table.stateDirectory {
             do {
                 adoption.folder =
-                    rolloutFolder?.path == path ? rolloutFolder : try RolloutFolder(path: path)
+                    rolloutFolder?.path == path
+                    ? rolloutFolder : try RolloutFolder(path: path, waits: awaitsRollouts)
             } catch {
                 throw StartFailure(lines: [error.description])
             }
@@ -77,9 +78,10 @@ extension Controller {
 
     /// Lets rollouts take in what was counted, and acts upon what follows.
     private func advanceRollouts() async {
-        guard rollouts.isLive else { return }
+        guard rollouts.isLive || awaitsRollouts else { return }
         await turns.take()
         defer { turns.pass() }
+        guard await ownRollouts() else { return }
         let former = rollouts
         let totals = await armTotals()
         let changes = rollouts.advance(totals, wall: wall, at: LiveWorld.now())
@@ -96,6 +98,11 @@ extension Controller {
     ) async throws(RolloutRefusal) -> String {
         await turns.take()
         defer { turns.pass() }
+        guard await ownRollouts() else {
+            throw RolloutRefusal(
+                message: "the process before this one has not let go of its rollouts yet",
+                remedy: "try again")
+        }
         // What happened up to now belongs to where the rollout stood up to now.
         let former = rollouts
         let totals = await armTotals()
@@ -142,6 +149,33 @@ extension Controller {
         return true
     }
 
+    /// Whether this process moves rollouts on: one that takes over from another waits until that
+    /// has written down where they stand, and goes on from there.
+    private func ownRollouts() async -> Bool {
+        guard awaitsRollouts else { return true }
+        guard let folder = rolloutFolder else {
+            awaitsRollouts = false
+            return true
+        }
+        guard folder.own() else { return false }
+        awaitsRollouts = false
+        let former = rollouts
+        let totals = await armTotals()
+        var book = RolloutBook()
+        _ = book.adopt(former.rollouts.map(\.plan), totals: totals, wall: wall) {
+            folder.read($0.name)
+        }
+        rollouts = book
+        return await settle([], former)
+    }
+
+    /// Lets go of the folder: another process owns it from now on.
+    package func releaseRollouts() async {
+        await finishRollouts()
+        rolloutFolder = nil
+        rollouts = RolloutBook()
+    }
+
     private func armTotals() async -> RolloutTotals {
         var totals = RolloutTotals()
         for loop in await proxy.armCounts() { totals.add(loop) }
@@ -153,7 +187,9 @@ extension Controller {
     /// Writes down what changed since it was written last, unless that is less than `pause` ago.
     private func keepRollouts(atMostEvery pause: Nanoseconds = .zero) {
         let now = LiveWorld.now()
-        guard let folder = rolloutFolder, now - rolloutsKeptAt >= pause else { return }
+        guard let folder = rolloutFolder, !awaitsRollouts, now - rolloutsKeptAt >= pause else {
+            return
+        }
         rolloutsKeptAt = now
         for rollout in rollouts.rollouts where keptRollouts[rollout.plan.name] != rollout.state {
             // What cannot be read stays as it is, for somebody to look at.
@@ -180,7 +216,7 @@ extension Controller {
     /// Takes in what was counted since rollouts were looked at last, and keeps it for the next
     /// process. To be called before the loops end.
     package func finishRollouts() async {
-        guard rollouts.isLive else { return }
+        guard rollouts.isLive, !awaitsRollouts else { return }
         await turns.take()
         defer { turns.pass() }
         let totals = await armTotals()

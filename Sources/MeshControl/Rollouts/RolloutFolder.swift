@@ -13,7 +13,8 @@ package import MeshRollout
 /// ```
 ///
 /// A file is replaced as a whole, and it is on the disk before the former one goes. One process
-/// alone uses a folder: two would undo what the other has done.
+/// alone owns a folder: two would undo what the other has done. One that takes over from another
+/// reads it before, and owns it when the other lets go.
 package final class RolloutFolder: Sendable {
     /// Where it is.
     package let path: String
@@ -36,10 +37,11 @@ package final class RolloutFolder: Sendable {
     /// The most bytes of a file that are read; a state is far smaller.
     private static let bytesMax = 1 << 20
 
-    /// The folder at `path`, made when it is not there.
+    /// The folder at `path`, made when it is not there. With `waits` another process may own it
+    /// still.
     ///
-    /// **Errors** it cannot be made or written, or another process uses it.
-    package init(path: String) throws(Failure) {
+    /// **Errors** it cannot be made or written, or another process owns it.
+    package init(path: String, waits: Bool = false) throws(Failure) {
         self.path = path
         do {
             try FileManager.default.createDirectory(
@@ -56,7 +58,7 @@ package final class RolloutFolder: Sendable {
                 description: "state directory \(path): it cannot be written to: "
                     + "\(Self.reason()); name one that this process may write to")
         }
-        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+        guard waits || own() else {
             throw Failure(
                 description: "state directory \(path): another process uses it; give each its own, "
                     + "with --state-dir")
@@ -64,6 +66,9 @@ package final class RolloutFolder: Sendable {
     }
 
     deinit { close(lock) }
+
+    /// Whether this process owns the folder from now on.
+    package func own() -> Bool { flock(lock, LOCK_EX | LOCK_NB) == 0 }
 
     /// What was kept of rollout `name`.
     package func read(_ name: String) -> RolloutBook.Kept {

@@ -61,7 +61,7 @@ package struct AnswerContent: Sendable {
     package init(_ body: RawSpan, operation: Operation) {
         digest = StableHash.of(body)
         kind = .bytes
-        if Self.isStream(body) {
+        if Self.hasChoices(operation), Self.isStream(body) {
             var reading = StreamedContent(operation)
             reading.read(body)
             kind = .choices(reading.ordered)
@@ -71,11 +71,20 @@ package struct AnswerContent: Sendable {
             return
         }
         guard let tree = try? JSONTree.read(body, bytesMax: .max, depthMax: 60) else { return }
+        usage = UsageScanner.usage(inEvent: body)?.usage
         take(tree, operation)
     }
 
+    /// Whether `operation` has a model write, at once or event by event; streams of anything else
+    /// are compared as the bytes that they are.
+    private static func hasChoices(_ operation: Operation) -> Bool {
+        switch operation {
+        case .chat, .textCompletion, .responses: true
+        case .none, .embeddings, .rerank, .tokenize, .models: false
+        }
+    }
+
     private mutating func take(_ tree: JSONTree, _ operation: Operation) {
-        if let found = tree["usage"].flatMap({ TokenUsage($0) }) { usage = found }
         if let error = tree["error"], error != .null { isFaulty = true }
         switch operation {
         case .chat, .textCompletion:
@@ -201,17 +210,21 @@ private struct StreamedContent {
             return
         }
         if let error = tree["error"], error != .null { sawError = true }
-        if let found = tree["usage"].flatMap({ TokenUsage($0) }) { usage = found }
+        if let found = UsageScanner.usage(inEvent: unsafe bytes.span.bytes, nested: true) {
+            usage = found.usage
+        }
         if operation == .responses {
             takeResponse(tree)
             return
         }
-        for choice in tree["choices"]?.elements ?? [] { take(choice) }
+        for choice in tree["choices"]?.elements ?? [] {
+            let index = Int(clamping: choice["index"]?.integer ?? 0)
+            Self.add(choice, to: &choices[index, default: .init()])
+        }
     }
 
-    private mutating func take(_ tree: JSONTree) {
-        let index = Int(clamping: tree["index"]?.integer ?? 0)
-        var choice = choices[index] ?? AnswerContent.Choice()
+    /// Adds the part of a choice in `tree`, in place: a copy for each event would be quadratic.
+    private static func add(_ tree: JSONTree, to choice: inout AnswerContent.Choice) {
         if let finish = tree["finish_reason"]?.text { choice.finish = finish }
         let delta = tree["delta"]
         choice.text += delta?["content"]?.text ?? tree["text"]?.text ?? ""
@@ -223,7 +236,6 @@ private struct StreamedContent {
             choice.tools[place].name += part["function"]?["name"]?.text ?? ""
             choice.tools[place].arguments += part["function"]?["arguments"]?.text ?? ""
         }
-        choices[index] = choice
     }
 
     /// An event of the Responses API.
@@ -243,26 +255,4 @@ private struct StreamedContent {
 
     /// Calls of tools in one answer; servers of the OpenAI API offer no more tools.
     private static let toolsMax = 128
-}
-
-extension TokenUsage {
-    /// The report in `tree`, or nil when it is none.
-    fileprivate init?(_ tree: JSONTree) {
-        func count(_ names: String...) -> UInt64? {
-            names.compactMap { tree[$0]?.integer }.filter { $0 >= 0 }.max().map { UInt64($0) }
-        }
-        func detail(_ objects: [String], _ name: String) -> UInt64 {
-            objects.compactMap { tree[$0]?[name]?.integer }.filter { $0 >= 0 }.max()
-                .map { UInt64($0) } ?? 0
-        }
-        let input = count("prompt_tokens", "input_tokens")
-        let output = count("completion_tokens", "output_tokens")
-        guard input != nil || output != nil else { return nil }
-        self.init(
-            input: input ?? 0, output: output ?? 0,
-            cachedInput: detail(
-                ["prompt_tokens_details", "input_tokens_details"], "cached_tokens"),
-            reasoningOutput: detail(
-                ["completion_tokens_details", "output_tokens_details"], "reasoning_tokens"))
-    }
 }

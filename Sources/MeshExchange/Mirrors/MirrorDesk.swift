@@ -24,6 +24,8 @@ package struct MirrorDesk: Sendable {
     private struct Entry: Sendable {
         var ticket: MirrorTicket
         var isBegun = false
+        /// Whether the caller left: nothing is compared, but the copy still is on its way.
+        var isAbandoned = false
         var primary: AnswerSample?
         var mirror: AnswerSample?
     }
@@ -78,6 +80,10 @@ package struct MirrorDesk: Sendable {
 
     /// The mirror's answer is whole.
     package mutating func mirrorEnded(_ id: MirrorTicketID, _ sample: AnswerSample) {
+        if entries[id]?.isAbandoned == true {
+            drop(id)
+            return
+        }
         entries[id]?.mirror = sample
         meet(id)
     }
@@ -88,7 +94,11 @@ package struct MirrorDesk: Sendable {
     ) -> MirrorSeriesID? {
         guard let entry = entries[id] else { return nil }
         guard let sample else {
-            drop(id)
+            if entry.isBegun, entry.mirror == nil {
+                entries[id]?.isAbandoned = true
+            } else {
+                drop(id)
+            }
             return entry.ticket.series
         }
         entries[id]?.primary = sample

@@ -62,7 +62,7 @@ enum TrafficShape {
         Field("max", .duration, fallback: "1s", "the longest pause"),
     ]
 
-    private static let budget: [Field] = [
+    static let budget: [Field] = [
         Field("percent", .integer(0...1000), fallback: "20", "retries in percent of requests"),
         Field(
             "minPerSecond", .integer(0...100_000), fallback: "10",
@@ -116,7 +116,8 @@ enum TrafficShape {
             "the share of compared pairs that it is asked about"),
         Field(
             "perMinute", .integer(1...1_000_000), fallback: "60",
-            "questions a minute in all, evenly over the event loops"),
+            "questions a minute in all, evenly over the event loops; after a pause each may ask up "
+                + "to four at once, and at least one"),
     ]
 
     private static let balancing: [Field] = [
@@ -244,6 +245,12 @@ enum MeshShape {
             "drainTimeout", .duration, fallback: "30s",
             "how long exchanges may go on after the process was told to stop"),
         Field(
+            "retryBudget", .object(TrafficShape.budget),
+            "bounds on the retries of all Backends together; without it each has its own only"),
+        Field(
+            "upgradeTimeout", .duration, fallback: "15m",
+            "how long exchanges may go on in a process after `pinion upgrade` replaced it"),
+        Field(
             "defaults", .object(TrafficShape.settings),
             "what holds where no TrafficPolicy says otherwise"),
     ]
@@ -262,6 +269,13 @@ enum MeshShape {
         Field(
             "eventBytes", .byteSize(1024...(1 << 28)), fallback: "1Mi",
             "of one event of an event stream"),
+        Field(
+            "memoryBytes", .byteSize((16 << 20)...(1 << 50)),
+            fallback: "what the container may use",
+            "of memory of the process; near it reading stops first, then requests are refused"),
+        Field(
+            "waitingBytes", .byteSize((1 << 20)...(1 << 50)), fallback: "1Gi",
+            "of bodies and answers that wait in the process; near it the same happens"),
     ]
 
     private static let recording: [Field] = [

@@ -54,6 +54,8 @@ final class ProxyClient: SocketHandler {
     var upstream: ProxyUpstream?
     /// The question to a policy engine that is waited for.
     var policyCall: PolicyCall?
+    /// What it waits under at a turnstile, or 0.
+    var parked: UInt64 = 0
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
     /// Rises with every attempt, so that a connection that comes too late is recognised.
@@ -229,6 +231,7 @@ final class ProxyClient: SocketHandler {
             }
         case .waiting where exchange.phase == .asking:
             policyAnswered(.failed(.timeout), at: now)
+        case .waiting where exchange.phase == .queued: called(.tooLate, at: now)
         case .collecting, .streaming, .waiting:
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)
             if reading != .head, reading != .lingering { rearm(at: now) }

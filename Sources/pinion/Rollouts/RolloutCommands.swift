@@ -37,8 +37,9 @@ struct RolloutCommands: ParsableCommand {
             let admin = try AdminPlace(place.admin, option: "--admin")
             try RolloutCommands.print {
                 () throws(AdminClient.Failure) in
-                try AdminClient.post(
-                    "/rollouts/\(RolloutCommands.path(name))/\(command.rawValue)", to: admin)
+                try AdminClient.ask(
+                    "POST",
+                    "/rollouts/\(RolloutCommands.path(name))/\(command.rawValue)", at: admin)
             }
         }
     }

@@ -31,6 +31,18 @@ struct AnswerComparisonTests {
         return found
     }
 
+    @Test(
+        "streams that no model writes are the bytes that they are",
+        arguments: [
+            Operation.none, .embeddings, .models,
+        ])
+    func plainStreams(operation: Operation) {
+        let found = compare(content("data: 1\n\n", operation), content("data: 2\n\n", operation))
+        #expect(!found.sameText)
+        let same = compare(content("id: 5\n", operation), content("id: 5\n", operation))
+        #expect(same.sameText)
+    }
+
     @Test("prose is the same to the byte or not, and has one form")
     func prose() {
         let same = compare(said(#""Hello""#), said(#""He\u006clo""#))

@@ -38,6 +38,7 @@ struct StickyRecordingTests {
         let snapshot = drive.shard.snapshot
         let targets = try (0..<30).map { try ask(drive, $0) }
         #expect(Set(targets).count == 3)
+        #expect(drive.shard.recorder.all.count == 30)
         for recording in drive.shard.recorder.all {
             let text = String(decoding: try JSONEncoder().encode(recording), as: UTF8.self)
             #expect(!text.contains("very-secret"))

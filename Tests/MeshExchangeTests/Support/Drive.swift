@@ -147,6 +147,12 @@ final class Drive {
     @discardableResult
     func mirrorAnswered(_ order: MirrorOrder, _ text: String) -> Bool {
         if let ticket = order.ticket, !shard.mirrors.begin(ticket) { return false }
+        mirrorEnded(order, text)
+        return true
+    }
+
+    /// The mirror's answer to a copy that was sent has come; `text` is complete.
+    func mirrorEnded(_ order: MirrorOrder, _ text: String) {
         var reader = AnswerReader(method: head.method, bytesMax: order.answerBytesMax)
         let bytes = Array(text.utf8)
         var used = 0
@@ -154,7 +160,6 @@ final class Drive {
         shard.copyEnded(
             order, progress == .whole ? .answered : .broken, reader, watch: exchange.answerWatch,
             at: now)
-        return true
     }
 
     func sent() { exchange.requestSent(at: now) }
@@ -237,7 +242,17 @@ final class Drive {
     @discardableResult
     func expire() -> Step {
         now = max(now, deadline)
-        return tick()
+        return phase == .queued ? called(.tooLate) : tick()
+    }
+
+    /// The wait at a turnstile is over.
+    @discardableResult
+    func called(_ end: QueueEnd) -> Step {
+        let (head, headBytes, body) = (head, headBytes, payload ?? [])
+        return take(
+            exchange.turnstileOpened(
+                end, head, headBytes.span.bytes, body: payload == nil ? nil : body.span.bytes,
+                shard: &shard, at: now))
     }
 
     func wait(_ time: Nanoseconds) { now = now + time }
