@@ -205,7 +205,6 @@ def test_a_restart_goes_on_at_its_step(roll, simulate, tmp_path):
         "up", "-f", first.gateway.folder, "--admin", f"{HOST}:0", *states
     )
     assert code == 2 and "another process uses it" in err, err
-    first.gateway.terminate()
     first.gateway.end()
 
     second = roll(*resources, arguments=states)
