@@ -39,6 +39,8 @@ struct Catalog {
     let trustDomains: [TrustDomainResource]
     /// The Secrets.
     let secrets: [SecretResource]
+    /// The Rollouts.
+    let rollouts: [RolloutResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -62,6 +64,7 @@ struct Catalog {
         certificates = Self.unique(resources.certificates, \.metadata, &report)
         trustDomains = Self.unique(resources.trustDomains, \.metadata, &report)
         secrets = Self.unique(resources.secrets, \.metadata, &report)
+        rollouts = Self.unique(resources.rollouts, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -100,7 +103,7 @@ struct Catalog {
         case .secret: secrets.map(\.metadata.id)
         case .policyEngine: engines.map(\.metadata.id)
         case .referenceGrant, .mesh, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
-            .residencyPolicy, .attestationVerifier, .identityProvider:
+            .residencyPolicy, .attestationVerifier, .identityProvider, .rollout:
             []
         }
     }

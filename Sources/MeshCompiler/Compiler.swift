@@ -2,7 +2,7 @@
 
 import MeshBasics
 package import MeshModel
-import MeshSnapshot
+package import MeshSnapshot
 
 /// Turns what was written into what is needed: resources and resolved names into a snapshot.
 ///
@@ -58,17 +58,22 @@ package struct Compiler {
     var embedderPlaces: [Place: Int] = [:]
     /// The rules so far.
     var rules: [Rule] = []
+    /// The plans of Rollouts so far, in the order of the catalog.
+    var rollouts: [RolloutPlan] = []
     /// The matches that were reported as equal to those of another route.
     var reportedConflicts: Set<Place> = []
 
     /// The snapshot of `resources`, with `version`, and everything that is wrong with them.
     ///
-    /// **Shape** Equal input gives an equal snapshot, whatever the order of files, documents and
+    /// **Shape** `shares` says what Rollouts give their canaries at present; one that is not there
+    /// is at its beginning. Equal input gives an equal snapshot, whatever the order of files,
+    /// documents and
     /// resolved addresses.
     /// **Complexity** O(n log n) in the number of resources and matches.
     package static func compile(
         _ resources: ResourceSet, resolved: ResolvedNames,
-        evidence files: EvidenceFiles = EvidenceFiles(), version: UInt64
+        evidence files: EvidenceFiles = EvidenceFiles(), shares: [RolloutShare] = [],
+        version: UInt64
     ) -> Compilation {
         var report = Report(isQuiet: !resources.isComplete)
         let catalog = Catalog(resources, &report)
@@ -92,6 +97,7 @@ package struct Compiler {
         compiler.resolveEmbedders()
         compiler.attachModels()
         compiler.compileRoutes()
+        compiler.compileRollouts(shares)
         compiler.openAskedListeners()
         compiler.checkLimits()
         compiler.attachAccess()
@@ -162,6 +168,7 @@ package struct Compiler {
             residency: residency.table(
                 backends, endpoints, enginesBefore: access.engineCount),
             identity: identity.providers, stickyKeys: sticky.keys,
+            rollouts: RolloutTable(plans: rollouts, stateDirectory: mesh?.stateDirectory),
             embedders: embedders, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
             drainTimeout: mesh?.drainTimeout ?? .seconds(30),

@@ -26,7 +26,7 @@ struct SnapshotDump {
                 .init("backends", .list(snapshot.backends.map(backend))),
                 .init("models", .list(snapshot.models.map(model))),
             ] + usageLimits + overloadPolicies + accessPolicies + policyEngines + residencyPolicies
-                + identityProviders + [
+                + identityProviders + rollouts + [
                     .init("limits", limits(snapshot.limits)),
                     .init("telemetry", telemetry(snapshot.telemetry)),
                     .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
@@ -181,6 +181,7 @@ struct SnapshotDump {
     private func target(_ target: ModelTarget, isWeighted: Bool) -> JSONText {
         var members: [JSONText.Member] = []
         if isWeighted { members.append(.init("weight", .number(target.weight))) }
+        members += arm(target.arm)
         members.append(.init("backend", .text(name(of: target.backend))))
         if let model = target.upstreamModel { members.append(.init("model", text(model))) }
         if let price = target.price { members.append(.init("price", self.price(price))) }

@@ -28,6 +28,7 @@ extension Exchange {
             ? shard.series(rule: rule, route: routeName, backend: backend, name: backendName)
             : shard.metrics.routeSeries(route: routeName, backend: backendName)
         shard.metrics.record(record, route: route, model: modelSeries(&shard, isPresent))
+        if arm >= 0 { countArm(&shard, isPresent) }
         shard.metrics.mesh.activeRequests -= 1
         if let watch { endWatch(watch, shard: &shard) }
         phase = .done

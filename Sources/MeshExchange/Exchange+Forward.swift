@@ -268,6 +268,7 @@ extension Exchange {
     ) {
         guard isBegun, let pick else { return }
         isBegun = false
+        if outcome == .failure, arm >= 0 { armFailed = true }
         if turnstile != nil, result == .timeout { noteTimeout(shard: &shard, at: now) }
         let known = shard.number(of: backend, in: snapshot)
         shard.countAttempt(result, backend: known)

@@ -140,6 +140,10 @@ extension Exchange {
         modelTarget = 0
         backend = -1
         ruleTarget = -1
+        meantArm = -1
+        isStoodInFor = false
+        arm = -1
+        armFailed = false
         pick = nil
         isBegun = false
         trial = []

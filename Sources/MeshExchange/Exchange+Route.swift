@@ -124,6 +124,7 @@ extension Exchange {
         {
             return step
         }
+        if snapshot.hasRollouts { takeArm() }
         if !snapshot.overload.isEmpty,
             let step = enterTurnstile(after: delay, shard: &shard, at: now)
         {
@@ -152,6 +153,7 @@ extension Exchange {
         }
         if let missing = missingCredential() {
             tape?.say(.route, missing.message)
+            if arm >= 0 { armFailed = true }
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(missing, shard: &shard, at: now)
         }
@@ -201,6 +203,7 @@ extension Exchange {
             tape?.say(.residency, "backend \(reason) is no place for this data")
         } else {
             tape?.say(.route, "backend \(name) has no endpoint to send to")
+            if arm >= 0 { armFailed = true }
         }
         if let step = nextTarget(shard: &shard, at: now) { return step }
         if isBarred { return refuse(residencyRefusal(carried), shard: &shard, at: now) }

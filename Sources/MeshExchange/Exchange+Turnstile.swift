@@ -205,6 +205,7 @@ extension Exchange {
         let name = snapshot.backends[Int(backend)].name
         tape?.say(.admit, "backend \(name) has no place for it: \(refusal.reason.rawValue)")
         if phase == .queued { phase = .dispatched }
+        if arm >= 0 { armFailed = true }
         if now < requestDeadline, let step = nextTarget(shard: &shard, at: now) { return step }
         return refuse(Refusal(refusal, at: name), shard: &shard, at: now)
     }

@@ -123,6 +123,14 @@ package struct Exchange: ~Copyable {
     var backend: BackendID = -1
     /// The target of the rule that was chosen, or -1.
     var ruleTarget = -1
+    /// The side of a rollout that the request is for, and whether another target stands in for
+    /// it because it is not well.
+    var meantArm: ArmID = -1
+    var isStoodInFor = false
+    /// The same once nothing of the mesh's own stands in the way of serving it.
+    var arm: ArmID = -1
+    /// Whether that side failed it.
+    var armFailed = false
     var pick: Pick?
     var isBegun = false
     /// What the last attempt is refused with when it ended because its endpoint said nothing.

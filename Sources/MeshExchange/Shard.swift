@@ -53,6 +53,8 @@ package struct Shard: Sendable {
     private var routeSeries: [UInt64: RouteSeriesID] = [:]
     private var modelSeries: [UInt64: ModelSeriesID] = [:]
     private var backendSeries: [BackendSeriesID] = []
+    /// The series of the arms of rollouts, by `ArmID`.
+    private(set) var armSeries: [ArmSeriesID] = []
     /// Facts of the request that is judged at present, in the layout of `snapshot`.
     private var facts = FactTable(FactLayout())
     /// The series of each IdentityProvider.
@@ -113,6 +115,9 @@ package struct Shard: Sendable {
         routeSeries.removeAll(keepingCapacity: true)
         modelSeries.removeAll(keepingCapacity: true)
         backendSeries = next.backends.map { metrics.backendSeries(backend: $0.name) }
+        armSeries = next.rollouts.plans.flatMap { plan in
+            [Arm.stable, .canary].map { metrics.armSeries(rollout: plan.name, arm: $0) }
+        }
         facts = FactTable(next.access.layout)
         adoptEngines(of: next)
         accessSeries.removeAll(keepingCapacity: true)

@@ -36,6 +36,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case certificate = "Certificate"
     /// Whose word about workloads counts.
     case trustDomain = "TrustDomain"
+    /// How a canary takes over from what is stable.
+    case rollout = "Rollout"
     /// Values that must not be shown (Kubernetes).
     case secret = "Secret"
 
@@ -45,7 +47,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .gateway, .httpRoute, .grpcRoute, .referenceGrant: "gateway.networking.k8s.io"
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
             .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
-            .trustDomain:
+            .trustDomain, .rollout:
             "pinion.dev"
         case .secret: ""
         }
@@ -58,7 +60,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
             .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
-            .trustDomain:
+            .trustDomain, .rollout:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
         }
@@ -92,6 +94,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .certificate: "A certificate with its private key, in files that may change."
         case .trustDomain:
             "Who says which workload somebody is: the authorities of a SPIFFE trust domain."
+        case .rollout:
+            "How a canary takes over step by step, and what must hold for it to go on."
         case .secret:
             "Values that are never shown, for `credential.secretRef` of a Backend and certificates "
                 + "of a Gateway; its fields stand beside `metadata`, there is no `spec`."
@@ -118,6 +122,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .identityProvider: IdentityProviderShape.spec
         case .certificate: CertificateShape.spec
         case .trustDomain: TrustDomainShape.spec
+        case .rollout: RolloutShape.spec
         case .secret: SecretShape.fields
         }
     }

@@ -86,6 +86,8 @@ struct ResourceParser {
             set.certificates.append(CertificateResource(metadata: metadata, spec: spec))
         case .trustDomain:
             set.trustDomains.append(TrustDomainResource(metadata: metadata, spec: spec))
+        case .rollout:
+            set.rollouts.append(RolloutResource(metadata: metadata, spec: spec))
         case .secret: set.secrets.append(SecretResource(metadata: metadata, root: root))
         case .policyEngine:
             set.engines.append(PolicyEngineResource(metadata: metadata, spec: spec))

@@ -39,6 +39,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var certificates: [CertificateResource] = []
     /// The TrustDomains.
     package var trustDomains: [TrustDomainResource] = []
+    /// The Rollouts.
+    package var rollouts: [RolloutResource] = []
     /// The PolicyEngines.
     package var engines: [PolicyEngineResource] = []
     /// Whether parsing found no error.

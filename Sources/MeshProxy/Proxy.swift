@@ -343,6 +343,15 @@ package actor Proxy {
         return merged
     }
 
+    /// What the arms of rollouts did, as each loop counted it.
+    package func armCounts() async -> [[(labels: ArmLabels, counts: ArmCounts)]] {
+        var all: [[(labels: ArmLabels, counts: ArmCounts)]] = []
+        for loop in loops {
+            all.append(await loop.sockets.run { loop.shard.metrics.armCounts })
+        }
+        return all
+    }
+
     /// The exchanges that are recorded, the oldest first; those that `id` names, or all.
     package func recordings(named id: String? = nil) async -> [ExchangeRecording] {
         var all: [ExchangeRecording] = []

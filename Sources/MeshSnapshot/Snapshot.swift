@@ -45,6 +45,10 @@ package final class Snapshot: Sendable {
     /// What callers are told apart by where each keeps its target; `StickyKeyID` is an index into
     /// this.
     package let stickyKeys: [StickyKey]
+    /// Every Rollout.
+    package let rollouts: RolloutTable
+    /// Whether there is any.
+    package let hasRollouts: Bool
     /// Every Model that comparisons ask how much two texts mean the same.
     package let embedders: [Embedder]
     /// Whether any rule of `access` is asked only when a backend was chosen.
@@ -70,6 +74,7 @@ package final class Snapshot: Sendable {
         overload: [OverloadPolicy] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
         identity: [IdentityProvider] = [], stickyKeys: [StickyKey] = [],
+        rollouts: RolloutTable = RolloutTable(),
         embedders: [Embedder] = [],
         limits: ConnectionLimits,
         telemetry: TelemetrySettings, drainTimeout: Nanoseconds,
@@ -88,6 +93,8 @@ package final class Snapshot: Sendable {
         self.residency = residency
         self.identity = identity
         self.stickyKeys = stickyKeys
+        self.rollouts = rollouts
+        hasRollouts = !rollouts.plans.isEmpty
         self.embedders = embedders
         asksDestinations =
             access.policies.contains { $0.asksDestination }

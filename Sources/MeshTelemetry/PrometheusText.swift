@@ -44,6 +44,7 @@ package enum PrometheusText {
         page.writeAccess(metrics)
         page.writeIdentity(metrics)
         page.writeEngines(metrics)
+        page.writeRollouts(metrics, process)
         page.writeMirrors(metrics)
         page.writeSelf(metrics)
         page.writeRequests(metrics)

@@ -19,6 +19,7 @@ extension ShardMetrics {
         growBanks()
         mergeEngines(other)
         mirrors.merge(other.mirrors)
+        arms.merge(other.arms)
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)
         mergeModels(other, modelNumbers, errorNumbers)

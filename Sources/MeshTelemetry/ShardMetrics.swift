@@ -82,6 +82,9 @@ package struct ShardMetrics: Sendable {
     /// What is known of each mirror.
     var mirrors = MirrorBanks()
 
+    /// What the arms of rollouts did.
+    var arms = ArmBank()
+
     /// By number of the error code.
     var refusals = CounterBank(width: 1)
 

@@ -7,6 +7,7 @@ import MeshCompiler
 import MeshControl
 import MeshLimits
 import MeshProxy
+import MeshRollout
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -37,8 +38,13 @@ actor AdminPages {
     func answer(_ request: AdminRequest) async -> AdminAnswer {
         if request.method == "POST", request.path == "/reload" { return await reload() }
         if request.method == "POST", request.path == "/upgrade" { return await upgrade() }
+        if request.method == "POST", request.path.hasPrefix("/rollouts/") {
+            return await RolloutPages(controller: controller).steer(request.path)
+        }
         guard request.method == "GET" || request.method == "HEAD" else {
-            return .text("only GET is served here, and POST of /reload and /upgrade", status: 405)
+            return .text(
+                "only GET is served here, and POST of /reload, /upgrade and /rollouts",
+                status: 405)
         }
         switch request.path {
         case "/healthz": return .text("ok")
@@ -50,13 +56,16 @@ actor AdminPages {
         case "/metrics": return await metrics(request)
         case "/snapshot": return .json(dump(await proxy.snapshot))
         case _ where request.path.hasPrefix("/get/"): return await listing(request.path)
+        case _ where request.path.hasPrefix("/rollouts/"):
+            return await RolloutPages(controller: controller).answer(request.path)
         case "/recordings": return await recordings(named: nil)
         case _ where request.path.hasPrefix("/recordings/"):
             let id = String(request.path.dropFirst(12))
             return await recordings(named: id.removingPercentEncoding ?? id)
         case "/":
             return .text(
-                "/healthz /ready /metrics /snapshot /get/KIND/FORMAT /recordings[/REQUEST-ID]")
+                "/healthz /ready /metrics /snapshot /get/KIND/FORMAT /recordings[/REQUEST-ID] "
+                    + "/rollouts/NAMESPACE/NAME/FORMAT")
         default:
             return .text("no such page; see / for those there are", status: 404)
         }
@@ -107,6 +116,8 @@ actor AdminPages {
             .init(label: end.label, time: end.expires)
         }
         facts.certificateFailures = await proxy.certificateFailures
+        facts.rollouts = RolloutPages.facts(await controller.rolloutBook)
+        facts.rolloutStateFailures = await controller.rolloutFailures
         let page = PrometheusText.render(await proxy.metrics(), process: facts, format: format)
         return AdminAnswer(type: "\(format.contentType)", body: page)
     }
@@ -125,6 +136,8 @@ actor AdminPages {
         case "identity": rows = await identity()
         case "mirrors":
             rows = await proxy.metrics().mirrorComparisons.map { Listings.mirror($0, $1) }
+        case "rollouts":
+            rows = await controller.rolloutBook.rollouts.map { Listings.rollout($0) }
         case "status": rows = await status()
         default:
             guard let found = Listings.rows(parts[1], await proxy.snapshot) else {

@@ -27,6 +27,7 @@ struct GetCommand: ParsableCommand {
         case identity
         case engines
         case mirrors
+        case rollouts
         case status
         case snapshot
     }
@@ -55,7 +56,7 @@ struct GetCommand: ParsableCommand {
 
 extension String {
     /// The text without line breaks at its end.
-    fileprivate var trimmingLineBreaks: String {
+    var trimmingLineBreaks: String {
         var text = self
         while text.hasSuffix("\n") { text.removeLast() }
         return text
@@ -91,6 +92,7 @@ enum AdminClient {
         defer { close(descriptor) }
         let host = place.isPrivate ? "localhost" : shown
         var request = "\(method) \(path) HTTP/1.1\r\nhost: \(host)\r\nconnection: close\r\n"
+        if method == "POST" { request += "content-length: 0\r\n" }
         if let token = AdminToken.forClient {
             request +=
                 "authorization: Bearer \(String(decoding: token.reveal(), as: UTF8.self))\r\n"

@@ -41,6 +41,12 @@ struct UpCommand: AsyncParsableCommand {
             """)
     var adminTokenFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The folder in which rollouts keep where they stand; goes before the Mesh's.",
+            valueName: "folder"))
+    var stateDir: String?
+
     @Option(help: "Event loops; by default one for each core this process may use.")
     var concurrency: Int?
 
@@ -79,7 +85,8 @@ struct UpCommand: AsyncParsableCommand {
         let controller = Controller(
             own: place.ports,
             files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
-            fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [], proxy: proxy,
+            fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [],
+            stateDirectory: stateDir, takesOver: handover != nil, proxy: proxy,
             recordings: recordings, keeper: keeper, report: Self.report)
         do {
             try await controller.start()
@@ -161,6 +168,7 @@ struct UpCommand: AsyncParsableCommand {
         Terminal.log("stopping: running requests have \(Int(timeout.seconds)) s to end")
         await pages.stopping()
         await controller.stop()
+        await controller.finishRollouts()
         let isClean = await proxy.drain(timeout: timeout)
         if !isClean { Terminal.log("some requests were cut off at the deadline") }
         await server.stop()
@@ -175,6 +183,7 @@ struct UpCommand: AsyncParsableCommand {
         Terminal.log("replaced: running requests have \(Int(timeout.seconds)) s to end")
         await pages.stopping()
         await controller.stop()
+        await controller.releaseRollouts()
         await server.leave()
         let impatience = Task {
             guard await upgrader.end() == .stopped, !Task.isCancelled else { return }
@@ -194,6 +203,7 @@ struct UpCommand: AsyncParsableCommand {
         case .rejected(let lines):
             for line in lines { Terminal.log(line) }
             Terminal.log("the change was refused; the configuration before it goes on serving")
+        case .rollout(let line): Terminal.log(line)
         case .unresolved(let name):
             Terminal.log("warning: the name \(name) does not resolve; check it or the resolver")
         }

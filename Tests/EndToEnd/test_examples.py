@@ -71,6 +71,24 @@ def test_canary_splits(run_example):
     assert sims[9102].requests()
 
 
+def test_rollout_takes_over(run_example, tmp_path):
+    gateway, _ = run_example(
+        "rollout",
+        {9101: ["assistant-1"], 9102: ["assistant-2"]},
+        arguments=["--state-dir", str(tmp_path / "states")],
+    )
+
+    def promoted():
+        for _ in range(20):
+            assert gateway.chat("assistant", max_tokens=1)[0] == 200
+        return gateway.metric("pinion_rollout_phase", phase="Promoted") == 1
+
+    wait_until(promoted, "the canary to take over", seconds=60)
+    for _ in range(20):
+        status, _, body = gateway.chat("assistant", max_tokens=1)
+        assert status == 200 and json.loads(body)["model"] == "assistant-2"
+
+
 def test_shadow_compares_and_answers_nobody(run_example):
     servers = {9101: ["assistant-1"], 9102: ["assistant-2"], 9103: ["vectors"]}
     gateway, sims = run_example("shadow", servers)

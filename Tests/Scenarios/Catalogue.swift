@@ -13,8 +13,8 @@ extension Scenario {
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
         .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
-        .answersBeginAnew, .serversAskForPauses, .everybodyAsksForPauses,
-        .threefoldOverload, .roughSea,
+        .answersBeginAnew, .goodCanary, .erringCanary, .slowCanary, .deadCanary,
+        .serversAskForPauses, .everybodyAsksForPauses, .threefoldOverload, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

@@ -34,6 +34,8 @@ package struct MeshResource: Hashable, Sendable {
     package var replacesForwarded: Bool
     /// `recording`, each absent one nil.
     package var recording: Recording
+    /// `stateDirectory`.
+    package var stateDirectory: String?
     /// `drainTimeout`.
     package var drainTimeout: Nanoseconds?
     /// `retryBudget`: percent and retries each second, each absent one nil; nil when absent.
@@ -111,6 +113,7 @@ package struct MeshResource: Hashable, Sendable {
             perSecond: recording?.integer("perSecond")?.value,
             keep: recording?.integer("keep")?.value, file: recording?.text("file")?.value,
             fileBytes: recording?.byteSize("fileBytes"))
+        stateDirectory = spec?.text("stateDirectory")?.value
         drainTimeout = spec?.duration("drainTimeout")?.value
         retryBudget = spec?["retryBudget"].map { budget in
             RetryBudget(

@@ -238,6 +238,10 @@ enum MeshShape {
             "recording", .object(recording),
             "which exchanges can be explained and replayed; never bodies or secrets"),
         Field(
+            "stateDirectory", .text(.line),
+            "the folder in which Rollouts keep where they stand across restarts, one for each "
+                + "process; `--state-dir` of `pinion up` goes before it"),
+        Field(
             "drainTimeout", .duration, fallback: "30s",
             "how long exchanges may go on after the process was told to stop"),
         Field(
