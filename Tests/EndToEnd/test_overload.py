@@ -10,9 +10,10 @@ import time
 import pytest
 
 from children import HOST, request, wait_until
-from configuration import ai_backend, mesh, model, overload_policy, target
+from configuration import ai_backend, backend, mesh, model, overload_policy, path, route, rule
+from configuration import target
 from pinion import run
-from wire import Wire, completion
+from wire import Wire, completion, reply
 
 SPAN = 15
 WARM = 5
@@ -241,6 +242,32 @@ def test_an_overloaded_backend_spills_over_to_the_fallback(start, serve):
     assert len(second.requests) == 1
     hold.set()
     assert inside.answer().status == 200
+
+
+def test_retries_of_all_backends_together_are_bounded(start, serve):
+    upstreams = [serve(lambda *_: reply(b"no", status="503 Service Unavailable")) for _ in range(2)]
+    retry = {"attempts": 3, "statuses": [503], "backoff": {"base": "1ms"}}
+    gateway = start(
+        *[backend(f"b{number}", upstream.port) for number, upstream in enumerate(upstreams)],
+        *[
+            route(f"r{number}", rule(f"b{number}", matches=[path(f"/{number}")]))
+            for number in range(2)
+        ],
+        mesh(
+            drainTimeout="2s",
+            retryBudget={"percent": 0, "minPerSecond": 1},
+            defaults={"retry": retry, "outlierDetection": {"consecutiveFailures": 0}},
+        ),
+        arguments=["--concurrency", "1"],
+    )
+    for _ in range(20):
+        for number in range(2):
+            assert gateway.request("GET", f"/{number}")[0] == 503
+    arrived = [len(upstream.requests) for upstream in upstreams]
+    # One for each of ten seconds; the backends' own budgets would allow every one of eighty.
+    assert 41 <= sum(arrived) <= 52, arrived
+    assert min(arrived) >= 20
+    assert gateway.metric("pinion_retry_budget_exhausted_total") >= 20
 
 
 def test_bytes_that_wait_are_bounded_and_what_is_under_way_goes_on(start, serve):
