@@ -108,6 +108,7 @@ let package = Package(
         room("MeshLimits", ring: 3, ["MeshBasics", "MeshSnapshot"]),
         room("MeshDialects", ring: 3, ["MeshBasics", "MeshWire"]),
         room("MeshEngines", ring: 3, ["MeshBasics", "MeshWire", "MeshPolicy", "MeshSnapshot"]),
+        room("MeshRollout", ring: 3, ["MeshBasics", "MeshTelemetry", "MeshSnapshot"]),
         // Ring 4: one request.
         room(
             "MeshExchange", ring: 4,
@@ -121,7 +122,8 @@ let package = Package(
             "MeshSimulator", ring: 4,
             [
                 "MeshBasics", "MeshWire", "MeshTelemetry", "MeshModel", "MeshSnapshot",
-                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshEngines", "MeshExchange",
+                "MeshCompiler", "MeshRouting", "MeshDialects", "MeshEngines", "MeshRollout",
+                "MeshExchange",
             ]),
         room(
             "MeshModelServer", ring: 5, ["MeshBasics", "MeshSimulator", nioHTTP1] + nio),
@@ -144,7 +146,7 @@ let package = Package(
             "MeshControl", ring: 5,
             [
                 "MeshBasics", "MeshWire", "MeshIdentity", "MeshModel", "MeshSnapshot",
-                "MeshCompiler", "MeshExchange", "MeshProxy", nioHTTP1, nioSSL,
+                "MeshCompiler", "MeshRollout", "MeshExchange", "MeshProxy", nioHTTP1, nioSSL,
             ] + nio),
         // Ring 6: the command.
         [
@@ -154,7 +156,7 @@ let package = Package(
                     "MeshBasics", "MeshPolicy", "MeshIdentity", "MeshTelemetry", "MeshModel",
                     "MeshSnapshot", "MeshCompiler", "MeshRouting", "MeshLimits", "MeshExchange",
                     "MeshProxy", "MeshAdmin", "MeshControl", "MeshGRPC", "MeshModelServer",
-                    "MeshSimulator",
+                    "MeshSimulator", "MeshRollout",
                     arguments,
                 ] + nio,
                 swiftSettings: strict),
@@ -163,7 +165,8 @@ let package = Package(
             .target(
                 name: "Scenarios",
                 dependencies: [
-                    "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshSimulator",
+                    "MeshBasics", "MeshModel", "MeshSnapshot", "MeshCompiler", "MeshRollout",
+                    "MeshSimulator",
                 ], path: "Tests/Scenarios", swiftSettings: strict),
             .testTarget(
                 name: "ScenarioTests", dependencies: ["MeshBasics", "MeshSimulator", "Scenarios"],

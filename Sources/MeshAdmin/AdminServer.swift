@@ -5,6 +5,7 @@ package import MeshBasics
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 
 /// What someone asked the admin port.
 package struct AdminRequest: Sendable {
@@ -82,29 +83,42 @@ package final class AdminServer: Sendable {
     package var port: Int { channel.localAddress?.port ?? 0 }
 
     private let place: AdminPlace
+    /// Its listening socket, for another process to take over.
+    package let descriptor: Int32
+    private let open: OpenCount
 
     private init(
-        channel: any Channel, group: MultiThreadedEventLoopGroup, place: AdminPlace
+        channel: any Channel, group: MultiThreadedEventLoopGroup, place: AdminPlace,
+        descriptor: Int32, open: OpenCount
     ) {
+        self.descriptor = descriptor
+        self.open = open
         self.channel = channel
         self.group = group
         self.place = place
     }
 
-    /// Listens at `place` and answers whom `gatekeeper` lets with `respond`. Who takes longer than
-    /// `patience` to ask, or to read the answer, is left.
+    /// Listens at `place`, on the socket `handed` of a former process if there is one, and answers
+    /// whom `gatekeeper` lets with `respond`. Who takes longer than `patience` to ask, or to read
+    /// the answer, is left.
     ///
     /// **Errors** when the port or socket cannot be opened.
     package static func start(
-        at place: AdminPlace, gatekeeper: AdminGuard, patience: Nanoseconds = .seconds(30),
+        at place: AdminPlace, handed: Int32? = nil, gatekeeper: AdminGuard,
+        patience: Nanoseconds = .seconds(30),
         respond: @escaping @Sendable (AdminRequest) async -> AdminAnswer
     ) async throws -> AdminServer {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let open = OpenCount()
         do {
+            let descriptor = try handed ?? AdminSocket.open(place)
             let bootstrap = ServerBootstrap(group: group)
-                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
                 .childChannelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture {
+                    open.count.wrappingAdd(1, ordering: .relaxed)
+                    channel.closeFuture.whenComplete { _ in
+                        open.count.wrappingSubtract(1, ordering: .relaxed)
+                    }
+                    return channel.eventLoop.makeCompletedFuture {
                         let pipeline = channel.pipeline.syncOperations
                         try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
                         try pipeline.addHandler(
@@ -112,31 +126,36 @@ package final class AdminServer: Sendable {
                                 gatekeeper: gatekeeper, patience: patience, respond: respond))
                     }
                 }
-            let channel: any Channel
-            switch place {
-            case .port(let address, let port):
-                channel = try await bootstrap.bind(host: address, port: port).get()
-            case .socket(let path):
-                // Nobody else may open it, not even between the moments of making and closing it.
-                let former = umask(0o177)
-                defer { umask(former) }
-                channel = try await bootstrap.bind(
-                    unixDomainSocketPath: path, cleanupExistingSocketFile: true
-                ).get()
-            }
-            return AdminServer(channel: channel, group: group, place: place)
+            let channel = try await bootstrap.withBoundSocket(descriptor).get()
+            return AdminServer(
+                channel: channel, group: group, place: place, descriptor: descriptor, open: open)
         } catch {
             try? await group.shutdownGracefully()
             throw error
         }
     }
 
-    /// Stops listening and ends the thread.
-    package func stop() async {
+    /// Stops listening; answers that are being given are still given, for two seconds at most.
+    /// For a process whose socket another one has.
+    package func leave() async {
+        try? await channel.close().get()
+        for _ in 0..<100 where open.count.load(ordering: .relaxed) > 0 {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// Stops listening and ends the thread; the path of a Unix socket stays where another process
+    /// has it.
+    package func stop(keepsPath: Bool = false) async {
         try? await channel.close().get()
         try? await group.shutdownGracefully()
-        if case .socket(let path) = place { unlink(path) }
+        if !keepsPath, case .socket(let path) = place { unlink(path) }
     }
+}
+
+/// Counts the connections of an admin server.
+private final class OpenCount: Sendable {
+    let count = Atomic<Int>(0)
 }
 
 /// One admin connection.

@@ -21,6 +21,8 @@ struct Catalog {
     let policies: [TrafficPolicyResource]
     /// The LimitPolicies.
     let limits: [LimitPolicyResource]
+    /// The OverloadPolicies.
+    let overload: [OverloadPolicyResource]
     /// The AccessPolicies.
     let access: [AccessPolicyResource]
     /// The PolicyEngines.
@@ -39,6 +41,8 @@ struct Catalog {
     let trustDomains: [TrustDomainResource]
     /// The Secrets.
     let secrets: [SecretResource]
+    /// The Rollouts.
+    let rollouts: [RolloutResource]
     /// The names of Gateways of other classes.
     let foreignGateways: Set<ResourceName>
 
@@ -53,6 +57,7 @@ struct Catalog {
         models = Self.unique(resources.models, \.metadata, &report)
         policies = Self.unique(resources.policies, \.metadata, &report)
         limits = Self.unique(resources.limits, \.metadata, &report)
+        overload = Self.unique(resources.overload, \.metadata, &report)
         access = Self.unique(resources.access, \.metadata, &report)
         engines = Self.unique(resources.engines, \.metadata, &report)
         residency = Self.unique(resources.residency, \.metadata, &report)
@@ -62,6 +67,7 @@ struct Catalog {
         certificates = Self.unique(resources.certificates, \.metadata, &report)
         trustDomains = Self.unique(resources.trustDomains, \.metadata, &report)
         secrets = Self.unique(resources.secrets, \.metadata, &report)
+        rollouts = Self.unique(resources.rollouts, \.metadata, &report)
         let meshes = resources.meshes.sorted { $0.metadata.place < $1.metadata.place }
         for other in meshes.dropFirst() {
             report.error(
@@ -99,8 +105,9 @@ struct Catalog {
         case .trustDomain: trustDomains.map(\.metadata.id)
         case .secret: secrets.map(\.metadata.id)
         case .policyEngine: engines.map(\.metadata.id)
-        case .referenceGrant, .backendTLSPolicy, .mesh, .trafficPolicy, .limitPolicy, .accessPolicy,
-            .residencyPolicy, .attestationVerifier, .identityProvider:
+        case .referenceGrant, .backendTLSPolicy, .mesh, .trafficPolicy, .limitPolicy,
+            .overloadPolicy, .accessPolicy, .residencyPolicy, .attestationVerifier,
+            .identityProvider, .rollout:
             []
         }
     }

@@ -37,7 +37,8 @@ extension Compiler {
                 version: version(of: resource), tls: encryption(of: resource, url, encrypted),
                 pathStrip: strip, pathPrefix: prefix,
                 hostHeader: (resource.hostHeader?.value ?? url?.authority).map { Array($0.utf8) },
-                credential: credential(of: resource), connections: settings.connections))
+                credential: credential(of: resource), connections: settings.connections,
+                overload: overload.policy(of: metadata.id)))
     }
 
     /// Says how near the endpoints behind `first` are, and takes the weight of those that are

@@ -18,6 +18,8 @@ extension Compiler {
         limits.bodyIdleTimeout = written.bodyIdleTimeout?.value ?? limits.bodyIdleTimeout
         limits.connectionsMax = written.connections ?? limits.connectionsMax
         limits.eventBytesMax = written.eventBytes ?? limits.eventBytesMax
+        limits.memoryBytesMax = written.memoryBytes
+        limits.waitingBytesMax = written.waitingBytes ?? limits.waitingBytesMax
         return limits
     }
 

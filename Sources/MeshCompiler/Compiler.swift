@@ -2,7 +2,7 @@
 
 import MeshBasics
 package import MeshModel
-import MeshSnapshot
+package import MeshSnapshot
 
 /// Turns what was written into what is needed: resources and resolved names into a snapshot.
 ///
@@ -27,6 +27,8 @@ package struct Compiler {
     var policies: PolicyBook
     /// What LimitPolicies say about which resource.
     let limits: LimitBook
+    /// What OverloadPolicies say about which Backend.
+    let overload: OverloadBook
     /// What AccessPolicies say about which resource.
     let access: AccessBook
     /// What ResidencyPolicies say.
@@ -56,17 +58,22 @@ package struct Compiler {
     var embedderPlaces: [Place: Int] = [:]
     /// The rules so far.
     var rules: [Rule] = []
+    /// The plans of Rollouts so far, in the order of the catalog.
+    var rollouts: [RolloutPlan] = []
     /// The matches that were reported as equal to those of another route.
     var reportedConflicts: Set<Place> = []
 
     /// The snapshot of `resources`, with `version`, and everything that is wrong with them.
     ///
-    /// **Shape** Equal input gives an equal snapshot, whatever the order of files, documents and
+    /// **Shape** `shares` says what Rollouts give their canaries at present; one that is not there
+    /// is at its beginning. Equal input gives an equal snapshot, whatever the order of files,
+    /// documents and
     /// resolved addresses.
     /// **Complexity** O(n log n) in the number of resources and matches.
     package static func compile(
         _ resources: ResourceSet, resolved: ResolvedNames,
-        evidence files: EvidenceFiles = EvidenceFiles(), version: UInt64
+        evidence files: EvidenceFiles = EvidenceFiles(), shares: [RolloutShare] = [],
+        version: UInt64
     ) -> Compilation {
         var report = Report(isQuiet: !resources.isComplete)
         let catalog = Catalog(resources, &report)
@@ -74,13 +81,14 @@ package struct Compiler {
         let limits = LimitBook(catalog, &report)
         var access = AccessBook(catalog, &report)
         let residency = ResidencyBook(catalog, &access.layout, &report)
+        let overload = OverloadBook(catalog, &access.layout, &report)
         let identity = IdentityBook(catalog, &report)
         let sticky = StickyBook(catalog, &access.layout, &report)
         let evidence = EvidenceBook(catalog, files, &report)
         var compiler = Compiler(
             catalog: catalog, resolved: resolved, report: report, policies: policies,
-            limits: limits, access: access, residency: residency, evidence: evidence,
-            identity: identity, sticky: sticky)
+            limits: limits, overload: overload, access: access, residency: residency,
+            evidence: evidence, identity: identity, sticky: sticky)
         compiler.checkSecrets()
         compiler.checkTrustDomains()
         compiler.compileBackends()
@@ -90,6 +98,7 @@ package struct Compiler {
         compiler.resolveEmbedders()
         compiler.attachModels()
         compiler.compileRoutes()
+        compiler.compileRollouts(shares)
         compiler.openAskedListeners()
         compiler.checkLimits()
         compiler.attachAccess()
@@ -110,7 +119,7 @@ package struct Compiler {
 
     private init(
         catalog: Catalog, resolved: ResolvedNames, report: Report, policies: PolicyBook,
-        limits: LimitBook, access: AccessBook, residency: ResidencyBook,
+        limits: LimitBook, overload: OverloadBook, access: AccessBook, residency: ResidencyBook,
         evidence: EvidenceBook, identity: IdentityBook, sticky: StickyBook
     ) {
         self.catalog = catalog
@@ -118,6 +127,7 @@ package struct Compiler {
         self.report = report
         self.policies = policies
         self.limits = limits
+        self.overload = overload
         self.access = access
         self.residency = residency
         self.evidence = evidence
@@ -154,12 +164,19 @@ package struct Compiler {
         return Snapshot(
             version: version, ports: ports(), rules: rules, backends: backends,
             endpoints: endpoints, models: models, usageLimits: limits.limits,
+            overload: overload.policies,
             access: access.table(with: residency.classifiers.map(\.engine)),
             residency: residency.table(
                 backends, endpoints, enginesBefore: access.engineCount),
             identity: identity.providers, stickyKeys: sticky.keys,
+            rollouts: RolloutTable(plans: rollouts, stateDirectory: mesh?.stateDirectory),
             embedders: embedders, limits: connectionLimits(mesh),
             telemetry: telemetry(mesh),
-            drainTimeout: mesh?.drainTimeout ?? .seconds(30))
+            drainTimeout: mesh?.drainTimeout ?? .seconds(30),
+            upgradeTimeout: mesh?.upgradeTimeout ?? .seconds(900),
+            retryBudget: mesh?.retryBudget.map { budget in
+                RetryBudgetPolicy(
+                    percent: budget.percent ?? 20, minPerSecond: budget.minPerSecond ?? 10)
+            })
     }
 }

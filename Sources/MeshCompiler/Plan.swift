@@ -134,6 +134,8 @@ struct PlanThing {
                     thing.key.name = "\(limit.text("policy"))/\(thing.key.name)"
                     things.append(thing)
                 }
+            case ("overloadPolicies", .list(let policies)):
+                things += policies.map { named("overload", by: "name", $0, in: snapshot) }
             case ("accessPolicies", .list(let policies)):
                 things += policies.map { named("access", by: "name", $0, in: snapshot) }
             case ("policyEngines", .list(let engines)):

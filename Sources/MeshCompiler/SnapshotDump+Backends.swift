@@ -56,6 +56,10 @@ extension SnapshotDump {
         }
         if let host = backend.hostHeader { members.append(.init("hostHeader", text(host))) }
         members += ids(access: backend.access)
+        if backend.overload >= 0 {
+            let name = snapshot.overload[Int(backend.overload)].name
+            members.append(.init("overloadPolicy", .text(name)))
+        }
         if let credential = backend.credential {
             members.append(.init("credential", self.credential(credential)))
         }

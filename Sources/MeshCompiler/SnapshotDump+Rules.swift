@@ -86,6 +86,7 @@ extension SnapshotDump {
 
     private func target(_ target: WeightedTarget) -> JSONText {
         var members: [JSONText.Member] = [.init("weight", .number(target.weight))]
+        members += arm(target.arm)
         switch target.destination {
         case .backend(let id): members.append(.init("backend", .text(name(of: id))))
         case .model(let id): members.append(.init("model", .number(Int(id))))

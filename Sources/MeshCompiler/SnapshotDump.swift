@@ -25,12 +25,31 @@ struct SnapshotDump {
                 .init("rules", .list(snapshot.rules.map(rule))),
                 .init("backends", .list(snapshot.backends.map(backend))),
                 .init("models", .list(snapshot.models.map(model))),
-            ] + usageLimits + accessPolicies + policyEngines + residencyPolicies
-                + identityProviders + [
+            ] + usageLimits + overloadPolicies + accessPolicies + policyEngines + residencyPolicies
+                + identityProviders + rollouts + [
                     .init("limits", limits(snapshot.limits)),
                     .init("telemetry", telemetry(snapshot.telemetry)),
                     .init("drainTimeoutNanoseconds", duration(snapshot.drainTimeout)),
-                ])
+                ] + upgradeTimeout + retryBudget)
+    }
+
+    /// Left out when there is none.
+    private var retryBudget: [JSONText.Member] {
+        guard let budget = snapshot.retryBudget else { return [] }
+        return [
+            .init(
+                "retryBudget",
+                .object([
+                    .init("percent", .number(budget.percent)),
+                    .init("minPerSecond", .number(budget.minPerSecond)),
+                ]))
+        ]
+    }
+
+    /// Left out when it is the usual one.
+    private var upgradeTimeout: [JSONText.Member] {
+        snapshot.upgradeTimeout == .seconds(900)
+            ? [] : [.init("upgradeTimeoutNanoseconds", duration(snapshot.upgradeTimeout))]
     }
 
     /// Left out when there are none.
@@ -163,6 +182,7 @@ struct SnapshotDump {
     private func target(_ target: ModelTarget, isWeighted: Bool) -> JSONText {
         var members: [JSONText.Member] = []
         if isWeighted { members.append(.init("weight", .number(target.weight))) }
+        members += arm(target.arm)
         members.append(.init("backend", .text(name(of: target.backend))))
         if let model = target.upstreamModel { members.append(.init("model", text(model))) }
         if let price = target.price { members.append(.init("price", self.price(price))) }
@@ -173,17 +193,25 @@ struct SnapshotDump {
     }
 
     private func limits(_ limits: ConnectionLimits) -> JSONText {
-        .object([
-            .init("headBytesMax", .number(limits.headBytesMax)),
-            .init("fieldCountMax", .number(limits.fieldCountMax)),
-            .init("bufferedBodyBytesMax", .number(limits.bufferedBodyBytesMax)),
-            .init("headTimeoutNanoseconds", duration(limits.headTimeout)),
-            .init("idleTimeoutNanoseconds", duration(limits.idleTimeout)),
-            .init("bodyIdleTimeoutNanoseconds", duration(limits.bodyIdleTimeout)),
-            .init("connectionsMax", .number(limits.connectionsMax)),
-            .init("eventBytesMax", .number(limits.eventBytesMax)),
-            .init("replacesForwarded", .boolean(limits.replacesForwarded)),
-        ])
+        var further: [JSONText.Member] = []
+        if let memory = limits.memoryBytesMax {
+            further.append(.init("memoryBytesMax", .number(memory)))
+        }
+        if limits.waitingBytesMax != ConnectionLimits().waitingBytesMax {
+            further.append(.init("waitingBytesMax", .number(limits.waitingBytesMax)))
+        }
+        return .object(
+            [
+                .init("headBytesMax", .number(limits.headBytesMax)),
+                .init("fieldCountMax", .number(limits.fieldCountMax)),
+                .init("bufferedBodyBytesMax", .number(limits.bufferedBodyBytesMax)),
+                .init("headTimeoutNanoseconds", duration(limits.headTimeout)),
+                .init("idleTimeoutNanoseconds", duration(limits.idleTimeout)),
+                .init("bodyIdleTimeoutNanoseconds", duration(limits.bodyIdleTimeout)),
+                .init("connectionsMax", .number(limits.connectionsMax)),
+                .init("eventBytesMax", .number(limits.eventBytesMax)),
+                .init("replacesForwarded", .boolean(limits.replacesForwarded)),
+            ] + further)
     }
 
     private func telemetry(_ telemetry: TelemetrySettings) -> JSONText {

@@ -4,6 +4,7 @@ package import MeshBasics
 import MeshCompiler
 package import MeshModel
 package import MeshProxy
+import MeshRollout
 import MeshSnapshot
 
 /// Keeps a proxy's snapshot equal to what is written in files and what names resolve to.
@@ -19,6 +20,8 @@ package actor Controller {
         case rejected([String])
         /// A name does not resolve; the addresses known before stay in use.
         case unresolved(String)
+        /// Something about rollouts: a change of one, or what is wrong with their folder.
+        case rollout(String)
     }
 
     /// How the controller stands.
@@ -32,10 +35,10 @@ package actor Controller {
     }
 
     private let own: [(address: String, port: UInt16)]
-    private let turns = Turns()
+    let turns = Turns()
     private let files: ConfigurationFiles?
     let proxy: Proxy
-    private let report: @Sendable (Event) -> Void
+    let report: @Sendable (Event) -> Void
     private let recordings: RecordingWriter
     private let keeper: IdentityKeeper
     /// The last configurations that were in use, the present one last.
@@ -43,7 +46,7 @@ package actor Controller {
     private var sources: [SourceFile]
     /// The sources of the snapshot in use.
     private var sourcesInUse: [SourceFile] = []
-    private var resources = ResourceSet()
+    private(set) var resources = ResourceSet()
     private var resolved: [String: [String]] = [:]
     /// What stands in files with evidence, and which files they are.
     private var evidence = EvidenceFiles()
@@ -55,6 +58,20 @@ package actor Controller {
     var certificateWatching: Task<Void, Never>?
     /// What was wrong with the files in use, beside what compiling finds.
     private var problemsInUse: [Diagnostic] = []
+    /// How rollouts stand, where that is kept, and who moves them on.
+    var rollouts = RolloutBook()
+    var rolloutFolder: RolloutFolder?
+    var rolloutTask: Task<Void, Never>?
+    /// The last state of each rollout that was kept, and why one could not be.
+    var keptRollouts: [String: RolloutState] = [:]
+    var rolloutFault: String?
+    var rolloutsKeptAt = Instant(nanoseconds: 0)
+    /// How often the state of a rollout could not be read or kept.
+    package var rolloutFailures: UInt64 = 0
+    /// `--state-dir`.
+    let stateDirectory: String?
+    /// Whether a process that this one takes over from may own the folder still.
+    var awaitsRollouts: Bool
     private var refreshers: [DNSName: Task<Void, Never>] = [:]
     private var watcher: FolderWatcher?
     private var watching: Task<Void, Never>?
@@ -66,13 +83,17 @@ package actor Controller {
     /// texts.
     ///
     /// **Shape** `own` are the places where this process listens for other things than traffic;
-    /// nothing is ever forwarded there.
+    /// nothing is ever forwarded there. `stateDirectory` goes before that of the configuration.
+    /// `takesOver` says that another process serves still, whose rollouts go on here.
     package init(
         own: [(address: String, port: UInt16)], files: ConfigurationFiles?, fixed: [SourceFile],
+        stateDirectory: String? = nil, takesOver: Bool = false,
         proxy: Proxy, recordings: RecordingWriter, keeper: IdentityKeeper,
         report: @escaping @Sendable (Event) -> Void
     ) {
         self.keeper = keeper
+        self.stateDirectory = stateDirectory
+        awaitsRollouts = takesOver
         self.recordings = recordings
         self.own = own
         self.files = files
@@ -147,6 +168,14 @@ package actor Controller {
         let formerEvidence = evidence
         evidence = EvidenceReader.read(compilation.files)
         if !compilation.files.isEmpty { compilation = compile(next) }
+        let formerRollouts = rollouts
+        var isTaken = false
+        defer { if !isTaken { rollouts = formerRollouts } }
+        var adopted = RolloutAdoption(folder: rolloutFolder)
+        if let snapshot = compilation.snapshot, !Self.hasErrors(problems) {
+            adopted = try await adoptRollouts(snapshot.rollouts)
+            if rollouts.shares != formerRollouts.shares { compilation = compile(next) }
+        }
         let all = Self.sorted(problems, compilation.diagnostics)
         guard let snapshot = compilation.snapshot, !Self.hasErrors(all) else {
             evidence = formerEvidence
@@ -163,10 +192,12 @@ package actor Controller {
             evidence = formerEvidence
             throw StartFailure(lines: ["\(error)"])
         }
+        isTaken = true
         resources = next
         problemsInUse = problems
         status.lastErrors = []
         published(snapshot, warnings: all)
+        follow(adopted)
         follow(compilation.names)
         watchEvidence(compilation.files)
         watchCertificates(snapshot.certificateFiles)
@@ -207,12 +238,12 @@ package actor Controller {
 
     /// Hands `snapshot` to the proxy. Recordings may name its version from then on, so that what
     /// it was made from is kept before.
-    private func publish(_ snapshot: Snapshot, _ secrets: SecretValues) async throws {
+    func publish(_ snapshot: Snapshot, _ secrets: SecretValues) async throws {
         let former = configurations
         configurations.append(
             RecordedConfiguration(
                 version: snapshot.version, sources: sourcesInUse, names: resolvedNames,
-                evidence: evidence))
+                evidence: evidence, shares: rollouts.shares))
         configurations.removeFirst(max(0, configurations.count - Self.configurationsMax))
         recordings.use(snapshot.telemetry.recording, configurations)
         do {
@@ -254,12 +285,14 @@ package actor Controller {
         certificateWatching?.cancel()
         for task in refreshers.values { task.cancel() }
         refreshers = [:]
+        stopRollouts()
     }
 
     /// Compiles what is known now, for the version after the present one.
-    private func compile(_ resources: ResourceSet) -> Compilation {
+    func compile(_ resources: ResourceSet) -> Compilation {
         Compiler.compile(
-            resources, resolved: resolvedNames, evidence: evidence, version: version + 1)
+            resources, resolved: resolvedNames, evidence: evidence, shares: rollouts.shares,
+            version: version + 1)
     }
 
     private var resolvedNames: ResolvedNames {
@@ -358,17 +391,21 @@ package actor Controller {
 
     // MARK: Reports
 
-    private func published(_ snapshot: Snapshot, warnings: [Diagnostic]) {
+    func published(_ snapshot: Snapshot, warnings: [Diagnostic]) {
         version = snapshot.version
-        status.publishedAt = WallTime(
-            nanoseconds: Int64(LiveWorld.now().nanoseconds) + LiveWorld.wallOffset())
+        status.publishedAt = wall
         report(.published(version: snapshot.version, warnings: warnings))
     }
 
-    private func reject(_ lines: [String]) {
+    func reject(_ lines: [String]) {
         status.rejected += 1
         status.lastErrors = lines
         report(.rejected(lines))
+    }
+
+    /// The time on the calendar.
+    var wall: WallTime {
+        WallTime(nanoseconds: Int64(LiveWorld.now().nanoseconds) + LiveWorld.wallOffset())
     }
 
     private static func hasErrors(_ diagnostics: [Diagnostic]) -> Bool {
@@ -387,7 +424,7 @@ package actor Controller {
 
 /// Lets one change of the configuration after another go through: an actor alone would let a
 /// second one begin while the first waits.
-private final class Turns {
+final class Turns {
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
 

@@ -18,6 +18,7 @@ extension Exchange {
         }
         settleUsage(at: now)
         settleLimits(shard: &shard, at: now)
+        if turnstile != nil { leaveTurnstile(shard: &shard, at: now) }
         // Text that was shown to a classifier and carries no label leaves no receipt.
         if labels.isEmpty, record.residency != nil { record.residency = nil }
         record.total = now - record.started
@@ -31,6 +32,7 @@ extension Exchange {
             ? shard.series(rule: rule, route: routeName, backend: backend, name: backendName)
             : shard.metrics.routeSeries(route: routeName, backend: backendName)
         shard.metrics.record(record, route: route, model: modelSeries(&shard, isPresent))
+        if arm >= 0 { countArm(&shard, isPresent) }
         shard.metrics.mesh.activeRequests -= 1
         if let watch { endWatch(watch, shard: &shard) }
         phase = .done

@@ -169,6 +169,7 @@ extension Exchange {
         guard mayBeInTrouble(shard), let target = currentTarget else { return nil }
         let standing = standing(of: target, &shard, at: now + delay)
         if standing.isClear { return nil }
+        if arm >= 0 { armFailed = true }
         if let step = nextTarget(shard: &shard, at: now) { return step }
         guard case .cooling = standing else {
             tape?.say(.route, "it is asked all the same: nobody else is left")

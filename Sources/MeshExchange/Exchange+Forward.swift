@@ -83,7 +83,7 @@ extension Exchange {
 
     /// One of the limits that `deadline` stands for may have passed.
     package mutating func timerFired(shard: inout Shard, at now: Instant) -> Step {
-        guard now >= deadline, phase != .asking else { return Step() }
+        guard now >= deadline, phase != .asking, phase != .queued else { return Step() }
         note(.timer, shard, at: now)
         return noted(answerDeadline(shard: &shard, at: now), &shard)
     }
@@ -94,8 +94,8 @@ extension Exchange {
         }
         switch phase {
         // Only the driver has at hand what the exchange needs to go on: it says that the engine
-        // did not answer.
-        case .idle, .asking, .done: return Step()
+        // did not answer, or that the wait at the turnstile is over.
+        case .idle, .asking, .queued, .done: return Step()
         case .identifying: return refuseUnidentified(shard: &shard, at: now)
         case .collecting:
             return refuse(Refusal(.requestTimeout), shard: &shard, at: now)
@@ -277,6 +277,8 @@ extension Exchange {
     ) {
         guard isBegun, let pick else { return }
         isBegun = false
+        if outcome == .failure, arm >= 0 { armFailed = true }
+        if turnstile != nil, result == .timeout { noteTimeout(shard: &shard, at: now) }
         let known = shard.number(of: backend, in: snapshot)
         shard.countAttempt(result, backend: known)
         if let ejection = shard.fleet.end(pick.slot, outcome, trial, at: now) {

@@ -78,7 +78,7 @@ extension Exchange {
     mutating func planHedge(shard: inout Shard, at now: Instant) {
         hedgeAt = .distantFuture
         guard model >= 0, let policy = snapshot.models[Int(model)].hedging,
-            record.attempts == 1, !isResuming, isHedgeable(policy)
+            record.attempts == 1, !isResuming, isHedgeable(policy), !isCounted(backend)
         else { return }
         let known = shard.number(of: backend, in: snapshot)
         shard.fleet.countHedgeable(backend: known, policy: policy, tokens: roughTokens)
@@ -92,6 +92,12 @@ extension Exchange {
         }
         guard let wait else { return }
         hedgeAt = attemptStarted + wait
+    }
+
+    /// Whether the requests to `backend` are counted by an OverloadPolicy. A second attempt would
+    /// be one that nobody counts, sent just when the backend is slow.
+    private func isCounted(_ backend: BackendID) -> Bool {
+        snapshot.backends[Int(backend)].overload >= 0
     }
 
     /// Whether a second answer to the request costs no more than its tokens, and these are few.
@@ -179,7 +185,7 @@ extension Exchange {
         let first = modelTarget >= 0 ? 0 : -modelTarget
         for next in min(first, fallbacks.count)..<fallbacks.count {
             let target = fallbacks[next]
-            guard mayReach(target.backend, carried), suits(target),
+            guard !isCounted(target.backend), mayReach(target.backend, carried), suits(target),
                 standing(of: target, &shard, at: now).isClear,
                 hopDenial(to: target.backend, &shard) == nil
             else { continue }

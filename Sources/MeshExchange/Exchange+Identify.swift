@@ -2,6 +2,7 @@
 
 package import MeshBasics
 import MeshDialects
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -22,7 +23,7 @@ extension Exchange {
         credentials = shard.credentials
         method = head.method
         clientMinorVersion = UInt8(truncatingIfNeeded: head.minorVersion)
-        keepsAlive = head.keepAlive && !shard.isDraining
+        keepsAlive = head.keepAlive && !shard.isDraining && shard.pressure < .sheds
         isRequestComplete = head.framing == .none
         hasCredential = !head.present.isDisjoint(with: Self.ownCredentials)
         identify(head, bytes, shard: &shard, at: now)
@@ -43,6 +44,9 @@ extension Exchange {
         record.snapshot = snapshot.version
         shard.metrics.mesh.activeRequests += 1
 
+        if shard.pressure >= .refuses {
+            return refuse(Refusal(.proxyOverloaded), shard: &shard, at: now)
+        }
         if head.method == .connect || head.method == .trace || refusesUpgrade(head, bytes) {
             let refusal = Refusal(
                 .methodNotSupported, status: head.method == .connect ? 405 : 501)
@@ -136,6 +140,10 @@ extension Exchange {
         modelTarget = 0
         backend = -1
         ruleTarget = -1
+        meantArm = -1
+        isStoodInFor = false
+        arm = -1
+        armFailed = false
         pick = nil
         isBegun = false
         trial = []
@@ -153,6 +161,7 @@ extension Exchange {
         callerField = .other
         accessNotes = nil
         labels = []
+        turnstile = nil
         reservation = nil
         wasAsked = false
         requestDeadline = .distantFuture

@@ -85,14 +85,26 @@ extension Exchange {
             return refused
         }
         if let refused = admit(head, bytes, shard: &shard, at: now) { return refused }
+        if !snapshot.overload.isEmpty { rank(head, bytes, body: body, shard: &shard) }
         hashForRing(head, bytes)
         if ringHash != nil { tape?.say(.route, "a header's value decides on the hash ring") }
         var step = dispatch(shard: &shard, at: now)
-        // After a swap the numbers of backends mean others to the fleet: no copy is then made.
-        if step.dispatch != nil, hasMirrors, snapshot === shard.snapshot {
-            orderCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
+        if phase == .queued {
+            turnstile?.owesCopies = hasMirrors
+        } else {
+            sendCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
         }
         return step
+    }
+
+    /// Orders the copies that go out with the first attempt, when that is `step`.
+    mutating func sendCopies(
+        _ head: borrowing RequestHead, _ bytes: RawSpan, body: RawSpan?, in step: inout Step,
+        shard: inout Shard, at now: Instant
+    ) {
+        // After a swap the numbers of backends mean others to the fleet: no copy is then made.
+        guard step.dispatch != nil, hasMirrors, snapshot === shard.snapshot else { return }
+        orderCopies(head, bytes, body: body, in: &step, shard: &shard, at: now)
     }
 
     /// Sends the request to an endpoint of the present backend.
@@ -109,6 +121,12 @@ extension Exchange {
         if attemptsOnTarget == 0, !isResuming, modelTarget >= 0, model >= 0,
             snapshot.models[Int(model)].hasLimits, let target = currentTarget, !suits(target),
             let step = nextTarget(shard: &shard, at: now)
+        {
+            return step
+        }
+        if snapshot.hasRollouts { takeArm() }
+        if !snapshot.overload.isEmpty,
+            let step = enterTurnstile(after: delay, shard: &shard, at: now)
         {
             return step
         }
@@ -135,6 +153,7 @@ extension Exchange {
         }
         if let missing = missingCredential() {
             tape?.say(.route, missing.message)
+            if arm >= 0 { armFailed = true }
             if let step = nextTarget(shard: &shard, at: now) { return step }
             return refuse(missing, shard: &shard, at: now)
         }
@@ -185,6 +204,7 @@ extension Exchange {
             tape?.say(.residency, "backend \(reason) is no place for this data")
         } else {
             tape?.say(.route, "backend \(name) has no endpoint to send to")
+            if arm >= 0 { armFailed = true }
         }
         if let step = nextTarget(shard: &shard, at: now) { return step }
         if isBarred { return refuse(residencyRefusal(carried), shard: &shard, at: now) }

@@ -49,7 +49,9 @@ extension Exchange {
         of targets: [WeightedTarget], for hash: UInt64?, shard: inout Shard, at now: Instant
     ) -> Int? {
         if labels.isEmpty, hash == nil {
-            return WeightedSplit.choose(targets, using: &shard.random)
+            let chosen = WeightedSplit.choose(targets, using: &shard.random)
+            mean(chosen, of: targets)
+            return chosen
         }
         let carried = carried(shard, at: now)
         let fit = targets.map { target in
@@ -60,14 +62,22 @@ extension Exchange {
             }
         }
         guard let hash, let sticky = snapshot.rules[Int(rule)].sticky else {
-            return WeightedSplit.choose(fit, using: &shard.random)
+            let chosen =
+                WeightedSplit.choose(fit, using: &shard.random)
                 ?? WeightedSplit.choose(targets, using: &shard.random)
+            mean(chosen, of: targets)
+            return chosen
         }
         var well = fit
         for (number, target) in targets.enumerated() where fit[number] > 0 {
             if isDown(target.destination, shard: &shard, at: now) { well[number] = 0 }
         }
-        return Self.own(of: [well, fit, targets.map(\.weight)], sticky, hash)
+        let weights = targets.map(\.weight)
+        let chosen = Self.own(of: [well, fit, weights], sticky, hash)
+        if snapshot.hasRollouts {
+            mean(Self.own(of: [fit, weights], sticky, hash), of: targets, served: chosen)
+        }
+        return chosen
     }
 
     /// The same for the targets of the present model.
@@ -77,7 +87,9 @@ extension Exchange {
         let hasLimits = snapshot.models[Int(model)].hasLimits
         let asks = targets.count > 1 && mayBeInTrouble(shard)
         if labels.isEmpty, !hasLimits, !asks, hash == nil {
-            return WeightedSplit.choose(targets, using: &shard.random)
+            let chosen = WeightedSplit.choose(targets, using: &shard.random)
+            mean(chosen, of: targets)
+            return chosen
         }
         let carried = carried(shard, at: now)
         var fit: [Int] = []
@@ -93,14 +105,34 @@ extension Exchange {
             }
         }
         guard let hash, let sticky = snapshot.models[Int(model)].sticky else {
-            return WeightedSplit.choose(well, using: &shard.random)
-                ?? WeightedSplit.choose(fit, using: &shard.random)
+            guard snapshot.hasRollouts else {
+                return WeightedSplit.choose(well, using: &shard.random)
+                    ?? WeightedSplit.choose(fit, using: &shard.random)
+                    ?? WeightedSplit.choose(targets, using: &shard.random)
+            }
+            // Who is meant is drawn first, who serves then among those that are well: every one of
+            // them as often as by its weight at once.
+            let meant =
+                WeightedSplit.choose(fit, using: &shard.random)
                 ?? WeightedSplit.choose(targets, using: &shard.random)
+            guard let meant, well[meant] == 0,
+                let other = WeightedSplit.choose(well, using: &shard.random)
+            else {
+                mean(meant, of: targets)
+                return meant
+            }
+            mean(meant, of: targets, served: other)
+            return other
         }
         for (number, target) in targets.enumerated() where well[number] > 0 {
             if isDown(target.backend, shard: &shard, at: now) { well[number] = 0 }
         }
-        return Self.own(of: [well, fit, targets.map(\.weight)], sticky, hash)
+        let weights = targets.map(\.weight)
+        let chosen = Self.own(of: [well, fit, weights], sticky, hash)
+        if snapshot.hasRollouts {
+            mean(Self.own(of: [fit, weights], sticky, hash), of: targets, served: chosen)
+        }
+        return chosen
     }
 
     /// The caller's own target by the first of `weights` that leave any.

@@ -37,6 +37,9 @@ extension Exchange {
             .forward,
             "status \(head.status) after \((now - attemptStarted).milliseconds)")
         if let pick { shard.fleet.firstByte(pick.slot, after: now - attemptStarted, at: now) }
+        if turnstile != nil, head.status == 429 || head.status == 503 {
+            noteAnswer(head.status, shard: &shard, at: now)
+        }
         let limit = heedRateLimit(head, bytes, shard: &shard, at: now)
         if answeredHead { return resumeAnswer(head, bytes, shard: &shard, at: now) }
         // That of an answer that was left.
@@ -48,6 +51,7 @@ extension Exchange {
             return step
         }
         choosesReading(head, bytes)
+        if turnstile != nil { noteAnswer(head.status, shard: &shard, at: now) }
         var step = Step()
         step.relaysBody = true
         switch holdsAnswer(head, bytes) {

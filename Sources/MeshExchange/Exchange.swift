@@ -56,6 +56,8 @@ package struct Exchange: ~Copyable {
         case identifying
         /// A policy engine is asked. Can become: collecting, dispatched, done.
         case asking
+        /// It waits for a place at the backend. Can become: dispatched, done.
+        case queued
     }
 
     /// How the body of the present answer is looked at.
@@ -121,6 +123,14 @@ package struct Exchange: ~Copyable {
     var backend: BackendID = -1
     /// The target of the rule that was chosen, or -1.
     var ruleTarget = -1
+    /// The side of a rollout that the request is for, and whether another target stands in for
+    /// it because it is not well.
+    var meantArm: ArmID = -1
+    var isStoodInFor = false
+    /// The same once nothing of the mesh's own stands in the way of serving it.
+    var arm: ArmID = -1
+    /// Whether that side failed it.
+    var armFailed = false
     var pick: Pick?
     var isBegun = false
     /// The other of two attempts; nil while there is only one.
@@ -157,6 +167,8 @@ package struct Exchange: ~Copyable {
     /// The labels of its data, numbered as in `snapshot`.
     var labels: DataLabels = []
 
+    /// What it has or waits for at turnstiles; nil when it met none.
+    var turnstile: TurnstileNotes?
     /// What was taken from the limits that apply, until `finish` settles it.
     var reservation: Reservation?
     /// Whether the request went out to an endpoint.

@@ -92,6 +92,10 @@ package struct Refusal: Error, Sendable, Hashable {
         case tokenLimit
         /// A limit of money is used up.
         case costLimit
+        /// The backend has no place for the request now.
+        case overloaded
+        /// The proxy itself is short of memory, descriptors or connections.
+        case proxyOverloaded
         /// A rule does not let the request pass.
         case accessDenied
         /// A policy engine gave no answer.
@@ -140,6 +144,8 @@ package struct Refusal: Error, Sendable, Hashable {
             case .requestLimit: "request-limit"
             case .tokenLimit: "token-limit"
             case .costLimit: "cost-limit"
+            case .overloaded: "overloaded"
+            case .proxyOverloaded: "proxy-overloaded"
             case .accessDenied: "access-denied"
             case .policyEngineUnavailable: "policy-engine-unavailable"
             case .bodyNotSent: "body-not-sent"
@@ -170,7 +176,7 @@ package struct Refusal: Error, Sendable, Hashable {
                 .answerTruncated, .upstreamFailed:
                 502
             case .upstreamUnreachable, .draining, .tooManyConnections, .identityUnavailable,
-                .policyEngineUnavailable:
+                .policyEngineUnavailable, .overloaded, .proxyOverloaded:
                 503
             case .firstByteTimeout, .upstreamTimeout, .streamStalled: 504
             }
@@ -186,8 +192,10 @@ package struct Refusal: Error, Sendable, Hashable {
                 .invalidCredential:
                 .client
             case .accessDenied, .residencyDenied, .bodyNotSent: .policy
-            case .noBackend, .draining, .identityUnavailable, .policyEngineUnavailable: .mesh
-            case .tooManyConnections, .requestLimit, .tokenLimit, .costLimit: .limit
+            case .noBackend, .draining, .identityUnavailable, .policyEngineUnavailable,
+                .proxyOverloaded:
+                .mesh
+            case .tooManyConnections, .overloaded, .requestLimit, .tokenLimit, .costLimit: .limit
             case .upstreamUnreachable, .upstreamReset, .upstreamMalformed, .firstByteTimeout,
                 .upstreamTimeout, .streamTruncated, .streamStalled, .streamMalformed,
                 .answerTruncated, .upstreamFailed, .upstreamRateLimited:
@@ -275,6 +283,11 @@ package struct Refusal: Error, Sendable, Hashable {
                 "a LimitPolicy allows no more tokens at present; wait as long as Retry-After "
                     + "says, ask for fewer with max_tokens, or raise `tokens` of the limit that "
                     + "the message names"
+            case .overloaded:
+                "the backend has no place for the request now, by its OverloadPolicy; wait as long "
+                    + "as Retry-After says, or see `pinion get overload`"
+            case .proxyOverloaded:
+                "this proxy is short of memory or descriptors; try again later, or on another one"
             case .accessDenied:
                 "an AccessPolicy does not let this request pass; the message names the policy and "
                     + "the rule, and `pinion explain` with the request id shows what each rule "

@@ -19,6 +19,8 @@ package struct Shard: Sendable {
     package var fleet = Fleet()
     /// Who may enter, and what is owed.
     package var ledger: Ledger
+    /// Who may send a backend a request now.
+    package var turnstiles: Turnstiles
     /// What is known of callers.
     package var callers = CallerBook()
     /// Chance for everything this shard decides.
@@ -39,6 +41,8 @@ package struct Shard: Sendable {
     private(set) var missingCredentials: [String] = []
     /// Whether receipts are written down; while they are not, no labelled data is sent.
     package var keepsReceipts = true
+    /// How short the process is of what it cannot do without.
+    package var pressure = Pressure.none
     /// Whether the process is stopping: every answer then closes its connection.
     package var isDraining = false
 
@@ -49,6 +53,8 @@ package struct Shard: Sendable {
     private var routeSeries: [UInt64: RouteSeriesID] = [:]
     private var modelSeries: [UInt64: ModelSeriesID] = [:]
     private var backendSeries: [BackendSeriesID] = []
+    /// The series of the arms of rollouts, by `ArmID`.
+    private(set) var armSeries: [ArmSeriesID] = []
     /// Facts of the request that is judged at present, in the layout of `snapshot`.
     private var facts = FactTable(FactLayout())
     /// The series of each IdentityProvider.
@@ -73,6 +79,7 @@ package struct Shard: Sendable {
         random = SplitMix64(seed: seed)
         var hashes = random.split("limits")
         ledger = Ledger(loops: loops, seed: hashes.next())
+        turnstiles = Turnstiles(loops: loops)
         self.wallOffset = wallOffset
         output.reserveCapacity(4096)
     }
@@ -87,6 +94,13 @@ package struct Shard: Sendable {
         adopt(credentials: credentials)
         recorder.adopt(next.telemetry.recording)
         fleet.adopt(next, at: now)
+        fleet.meshBudgetPolicy = next.retryBudget.map { budget in
+            var part = budget
+            part.minPerSecond = (budget.minPerSecond + ledger.loops - 1) / max(1, ledger.loops)
+            return part
+        }
+        countTurnstiles()
+        turnstiles.adopt(next, at: now)
         countLimits()
         ledger.adopt(next.usageLimits, at: now)
         callers.keep(next.identity.map(\.material))
@@ -101,6 +115,9 @@ package struct Shard: Sendable {
         routeSeries.removeAll(keepingCapacity: true)
         modelSeries.removeAll(keepingCapacity: true)
         backendSeries = next.backends.map { metrics.backendSeries(backend: $0.name) }
+        armSeries = next.rollouts.plans.flatMap { plan in
+            [Arm.stable, .canary].map { metrics.armSeries(rollout: plan.name, arm: $0) }
+        }
         facts = FactTable(next.access.layout)
         adoptEngines(of: next)
         accessSeries.removeAll(keepingCapacity: true)
@@ -235,6 +252,12 @@ package struct Shard: Sendable {
     /// States the endpoint gauges from the fleet; called before a scrape.
     package mutating func refreshGauges(at now: Instant) {
         countLimits()
+        countTurnstiles()
+        for turnstile in turnstiles.statistics where Int(turnstile.backend) < backendSeries.count {
+            metrics.setTurnstile(
+                limit: turnstile.limit, inside: turnstile.inside, waiting: turnstile.waiting,
+                backend: backendSeries[Int(turnstile.backend)])
+        }
         for (id, state) in fleet.statistics(at: now).enumerated() where id < backendSeries.count {
             metrics.setEndpoints(state.healthy, .healthy, backend: backendSeries[id])
             metrics.setEndpoints(state.unhealthy, .unhealthy, backend: backendSeries[id])
@@ -252,6 +275,16 @@ package struct Shard: Sendable {
                     tally.admitted, tally.refused, tally.audited, tally.reserved, tally.settled,
                     tally.evicted,
                 ])
+        }
+    }
+
+    /// Hands what the turnstiles counted over to the metrics.
+    private mutating func countTurnstiles() {
+        turnstiles.drainTallies { backend, tally in
+            guard Int(backend) < backendSeries.count else { return }
+            metrics.countTurnstile(
+                [tally.entered, tally.waited] + tally.refused,
+                backend: backendSeries[Int(backend)])
         }
     }
 

@@ -12,16 +12,13 @@ package struct ExtAuthzServer: CheckServer {
     /// A server that listens nowhere yet.
     package init() {}
 
-    /// Opens a port in cleartext: it belongs on loopback, or where only the asking proxy gets.
+    /// Serves in cleartext: the port belongs on loopback, or where only the asking proxy gets.
     package func listen(
-        address: String, port: UInt16,
+        on descriptor: Int32,
         judge: @escaping @Sendable (AskedRequest) async -> CheckVerdict
     ) async throws -> any CheckListener {
-        let place: GRPCNIOTransportCore.SocketAddress =
-            address.contains(":")
-            ? .ipv6(host: address, port: Int(port)) : .ipv4(host: address, port: Int(port))
         let transport = HTTP2ServerTransport.Posix(
-            address: place, transportSecurity: .plaintext,
+            listeningSocketDescriptor: Int(descriptor), transportSecurity: .plaintext,
             config: .defaults { config in
                 // A body that is sent along stands in the message.
                 config.rpc.maxRequestPayloadSize = Self.messageBytesMax
@@ -35,7 +32,7 @@ package struct ExtAuthzServer: CheckServer {
         do {
             _ = try await transport.listeningAddress
         } catch {
-            // Why it could not be bound is what serving ended with.
+            // Why it could not be served is what serving ended with.
             serving.cancel()
             try await serving.value
             throw error

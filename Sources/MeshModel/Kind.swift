@@ -22,6 +22,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case trafficPolicy = "TrafficPolicy"
     /// How much of what it targets may be used, in which time.
     case limitPolicy = "LimitPolicy"
+    /// How much at once what it targets is given, and who waits.
+    case overloadPolicy = "OverloadPolicy"
     /// Who may do what with what it targets.
     case accessPolicy = "AccessPolicy"
     /// A service that AccessPolicies ask.
@@ -36,6 +38,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
     case certificate = "Certificate"
     /// Whose word about workloads counts.
     case trustDomain = "TrustDomain"
+    /// How a canary takes over from what is stable.
+    case rollout = "Rollout"
     /// Values that must not be shown (Kubernetes).
     case secret = "Secret"
 
@@ -44,8 +48,9 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         switch self {
         case .gateway, .httpRoute, .grpcRoute, .referenceGrant, .backendTLSPolicy:
             "gateway.networking.k8s.io"
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
-            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
+            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
+            .trustDomain, .rollout:
             "pinion.dev"
         case .secret: ""
         }
@@ -57,8 +62,9 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .gateway, .httpRoute, .grpcRoute: ["\(group)/v1"]
         case .referenceGrant: ["\(group)/v1", "\(group)/v1beta1"]
         case .backendTLSPolicy: ["\(group)/v1", "\(group)/v1alpha3"]
-        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .accessPolicy, .policyEngine,
-            .residencyPolicy, .attestationVerifier, .identityProvider, .certificate, .trustDomain:
+        case .mesh, .backend, .model, .trafficPolicy, .limitPolicy, .overloadPolicy, .accessPolicy,
+            .policyEngine, .residencyPolicy, .attestationVerifier, .identityProvider, .certificate,
+            .trustDomain, .rollout:
             ["\(group)/v1alpha1"]
         case .secret: ["v1"]
         }
@@ -79,6 +85,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
             "Time limits, retries, balancing and health checks of what it targets."
         case .limitPolicy:
             "How many requests and tokens, and how much money, what it targets may use."
+        case .overloadPolicy:
+            "How many requests Backends work on at once, who waits and who is turned away."
         case .accessPolicy: "Which requests may use what it targets, by rules in CEL."
         case .policyEngine:
             "A policy service of yours that rules may ask: Envoy's ext_authz, or OPA."
@@ -91,6 +99,8 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .certificate: "A certificate with its private key, in files that may change."
         case .trustDomain:
             "Who says which workload somebody is: the authorities of a SPIFFE trust domain."
+        case .rollout:
+            "How a canary takes over step by step, and what must hold for it to go on."
         case .secret:
             "Values that are never shown, for `credential.secretRef` of a Backend and certificates "
                 + "of a Gateway; its fields stand beside `metadata`, there is no `spec`."
@@ -110,6 +120,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .model: ModelShape.spec
         case .trafficPolicy: TrafficPolicyShape.spec
         case .limitPolicy: LimitPolicyShape.spec
+        case .overloadPolicy: OverloadPolicyShape.spec
         case .accessPolicy: AccessPolicyShape.spec
         case .policyEngine: PolicyEngineShape.spec
         case .residencyPolicy: ResidencyPolicyShape.spec
@@ -117,6 +128,7 @@ package enum Kind: String, Sendable, Hashable, CaseIterable {
         case .identityProvider: IdentityProviderShape.spec
         case .certificate: CertificateShape.spec
         case .trustDomain: TrustDomainShape.spec
+        case .rollout: RolloutShape.spec
         case .secret: SecretShape.fields
         }
     }

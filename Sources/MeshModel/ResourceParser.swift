@@ -74,6 +74,8 @@ struct ResourceParser {
             set.policies.append(TrafficPolicyResource(metadata: metadata, spec: spec))
         case .limitPolicy:
             set.limits.append(LimitPolicyResource(metadata: metadata, spec: spec))
+        case .overloadPolicy:
+            set.overload.append(OverloadPolicyResource(metadata: metadata, spec: spec))
         case .accessPolicy:
             set.access.append(AccessPolicyResource(metadata: metadata, spec: spec))
         case .residencyPolicy:
@@ -86,6 +88,8 @@ struct ResourceParser {
             set.certificates.append(CertificateResource(metadata: metadata, spec: spec))
         case .trustDomain:
             set.trustDomains.append(TrustDomainResource(metadata: metadata, spec: spec))
+        case .rollout:
+            set.rollouts.append(RolloutResource(metadata: metadata, spec: spec))
         case .secret: set.secrets.append(SecretResource(metadata: metadata, root: root))
         case .policyEngine:
             set.engines.append(PolicyEngineResource(metadata: metadata, spec: spec))

@@ -23,6 +23,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var policies: [TrafficPolicyResource] = []
     /// The LimitPolicies.
     package var limits: [LimitPolicyResource] = []
+    /// The OverloadPolicies.
+    package var overload: [OverloadPolicyResource] = []
     /// The AccessPolicies.
     package var access: [AccessPolicyResource] = []
     /// The ResidencyPolicies.
@@ -39,6 +41,8 @@ package struct ResourceSet: Hashable, Sendable {
     package var certificates: [CertificateResource] = []
     /// The TrustDomains.
     package var trustDomains: [TrustDomainResource] = []
+    /// The Rollouts.
+    package var rollouts: [RolloutResource] = []
     /// The PolicyEngines.
     package var engines: [PolicyEngineResource] = []
     /// Whether parsing found no error.

@@ -15,8 +15,11 @@ extension ClientHandler {
     func relay(from upstream: UpstreamHandler) {
         guard looksAt(upstream) else { return }
         let now = loop.now
-        if !upstream.isHeadTaken, !passHead(of: upstream, at: now) { return }
-        relayBody(from: upstream, at: now)
+        if upstream.isHeadTaken || passHead(of: upstream, at: now) {
+            relayBody(from: upstream, at: now)
+        }
+        // When an answer begins may show that there is room for more.
+        loop.heedTurnstiles()
     }
 
     /// Decides about the answer's head; false when the answer is not relayed.
@@ -52,7 +55,7 @@ extension ClientHandler {
     private func relayBody(from upstream: UpstreamHandler, at now: Instant) {
         switch exchange.phase {
         case .relaying, .holding: break
-        case .idle, .identifying, .asking, .collecting, .dispatched, .sent, .done: return
+        case .idle, .identifying, .asking, .collecting, .queued, .dispatched, .sent, .done: return
         }
         let wasAtBoundary = upstream.reader.isAtBoundary
         let hadExtras = upstream.reader.sawExtras
@@ -107,6 +110,9 @@ extension ClientHandler {
                     let verdict = exchange.answerBody(
                         span.extracting(range.range), isLast: upstream.reader.isComplete,
                         into: &loop.piece, at: now)
+                    if exchange.owesFirstEvent {
+                        exchange.reportFirstEvent(shard: &loop.shard, at: now)
+                    }
                     switch verdict {
                     case .unchanged:
                         if outcome.isReplaced {

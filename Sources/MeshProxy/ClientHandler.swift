@@ -4,6 +4,7 @@ import Glibc
 import MeshBasics
 import MeshEngines
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -63,6 +64,8 @@ final class ClientHandler: Connection {
     var rival: Rival?
     /// The question to a policy engine that is waited for.
     var engineCall: EngineCall?
+    /// What it waits under at a turnstile, or 0.
+    var parked: UInt64 = 0
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
     /// The number of the present attempt, so that a connection that comes too late is recognised.
@@ -196,35 +199,6 @@ final class ClientHandler: Connection {
         perform(exchange.clientGone(shard: &loop.shard, at: now), at: now)
     }
 
-    /// Ends what runs with an error that the caller can read; called when the process stops and
-    /// can wait no longer.
-    func abort() {
-        if reading == .head || reading == .lingering {
-            close()
-            return
-        }
-        let now = loop.now
-        perform(exchange.cutOff(shard: &loop.shard, at: now), at: now)
-        flushIfNeeded()
-    }
-
-    /// The process is stopping.
-    func drain() {
-        exchange.keepsAlive = false
-        if reading == .head, input.isEmpty { close() }
-    }
-
-    /// The set of listened ports changed; a connection of a closed port ends when it is idle.
-    func portsChanged() {
-        if port < 0 {
-            drain()
-        } else if !servesStream, loop.isSecured(port: port) != (serverTLS != nil) {
-            // What is spoken on the port has changed: nothing more is read in the old way.
-            drain()
-            if reading == .head { close() }
-        }
-    }
-
     /// Index of its port in the present snapshot, -1 when the port is gone.
     var port: Int { loop.port(ofSocket: socket) }
 
@@ -322,6 +296,7 @@ final class ClientHandler: Connection {
                     shard: &loop.shard, at: now), at: now)
             return true
         case .partial:
+            if loop.shard.pressure >= .slowsDown, !servesStream { loop.slow(self) }
             continueIfExpected()
             exchange.bodyProgressed(at: now)
             rearm(at: now)
@@ -432,6 +407,7 @@ final class ClientHandler: Connection {
         if step.endsAnswer { writeAnswerEnd() }
         if step.writesTrailers { writeAnswerEnd(trailers: loop.shard.output) }
         if step.isDone {
+            unpark()
             forgetQuestion()
             logRecord(at: now)
             loop.comparePairs()
@@ -446,8 +422,12 @@ final class ClientHandler: Connection {
             case .idle, .done: break
             case .identifying, .asking, .collecting, .dispatched, .sent, .holding, .relaying:
                 rearm(at: now)
+            case .queued:
+                park()
+                rearm(at: now)
             }
         }
+        loop.heedTurnstiles()
     }
 
     /// Lets the wheel know the exchange's deadline.
@@ -478,13 +458,17 @@ final class ClientHandler: Connection {
         hasContinued = false
         countAttempt()
         reading = .head
-        if servesStream || loop.shard.isDraining || port < 0 {
+        // Whoever was promised that the connection stays may have sent its next request already.
+        let isSpared = loop.sparesIdle && exchange.keepsAlive
+        if servesStream || loop.shard.isDraining && !isSpared || port < 0 {
             closeAfterFlush(at: now)
             return
         }
         setIdle(input.isEmpty)
         let limits = loop.shard.snapshot.limits
-        deadline = now + (input.isEmpty ? limits.idleTimeout : limits.headTimeout)
+        let isShort = loop.shard.pressure >= .slowsDown
+        let idle = isShort ? min(limits.idleTimeout, .seconds(5)) : limits.idleTimeout
+        deadline = now + (input.isEmpty ? idle : limits.headTimeout)
         loop.wheel.arm(self, at: now)
         resumeReads()
         if !input.isEmpty { advance() }
@@ -551,6 +535,7 @@ final class ClientHandler: Connection {
                         Refusal(.requestTimeout), shard: &loop.shard, at: now), at: now)
             }
         case .waiting where exchange.phase == .asking: engineAnswered(.failed(.timeout))
+        case .waiting where exchange.phase == .queued: called(.tooLate)
         case .collecting, .streaming, .waiting:
             if exchange.isRivalDue(at: now) { switchLanes() }
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)

@@ -3,6 +3,7 @@
 import CLinux
 import MeshBasics
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -42,6 +43,18 @@ final class Loop: @unchecked Sendable {
     /// The fields of the request of HTTP/2 that is being read.
     var fields = RequestFields()
 
+    /// What all loops use together.
+    let board: PressureBoard
+    /// Its number among the loops.
+    let number: Int
+    /// Its listening sockets that accept.
+    var listeners: [ObjectIdentifier: Listener] = [:]
+    /// What it does while the process is short of something.
+    var relief = Relief()
+    /// Who waits at turnstiles, by ticket.
+    var waiting: [UInt64: ClientHandler] = [:]
+    private var isCalling = false
+
     /// Access lines not handed over yet.
     var logLines: [UInt8] = []
     /// How many of them hold a receipt.
@@ -63,13 +76,16 @@ final class Loop: @unchecked Sendable {
     private var drained: ((Bool) -> Void)?
 
     init(
-        sockets: SocketLoop, seed: UInt64, loops: Int, log: AccessLog,
+        sockets: SocketLoop, number: Int, board: PressureBoard, seed: UInt64, loops: Int,
+        log: AccessLog,
         connections: ConnectionCount, checks: (any CheckClient)?,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Bool,
         wantKeys: @escaping @Sendable (String) -> Void
     ) {
         self.wantKeys = wantKeys
+        self.number = number
+        self.board = board
         self.connections = connections
         self.checks = checks
         self.report = report
@@ -98,6 +114,10 @@ final class Loop: @unchecked Sendable {
         headLimits.headBytesMax = snapshot.limits.headBytesMax
         headLimits.fieldCountMax = snapshot.limits.fieldCountMax
         connections.setMost(snapshot.limits.connectionsMax)
+        if number == 0 {
+            board.setMost(
+                memory: snapshot.limits.memoryBytesMax, buffered: snapshot.limits.waitingBytesMax)
+        }
         portIndex = publication.portIndex
         addresses = Array(repeating: nil, count: snapshot.endpoints.count)
         previousTLS = tls
@@ -241,7 +261,7 @@ final class Loop: @unchecked Sendable {
         let busy = sessions.values.reduce(0) { $0 + ($1.isBusy ? 1 : 0) }
         copy.mesh.downstreamActive = Int64(clients.count) - Int64(idleClients) + Int64(busy)
         copy.mesh.downstreamIdle = Int64(idleClients) + Int64(sessions.count - busy)
-        copy.mesh.upstreamIdle = Int64(pools.reduce(0) { $0 + $1.count })
+        copy.mesh.upstreamIdle = Int64(idleUpstreams)
         copy.mesh.upstreamActive = Int64(activeUpstreams)
         return copy
     }
@@ -264,6 +284,22 @@ final class Loop: @unchecked Sendable {
 
     private var nextNote = Instant(nanoseconds: 0)
 
+    /// Tells whoever the turnstiles called, if anybody.
+    @inline(__always)
+    func heedTurnstiles() { if !shard.turnstiles.calls.isEmpty { answerTurnstileCalls() } }
+
+    private func answerTurnstileCalls() {
+        // What one of them does may let in the next: it is told from here as well.
+        if isCalling { return }
+        isCalling = true
+        defer { isCalling = false }
+        while !shard.turnstiles.calls.isEmpty {
+            for call in shard.turnstiles.takeCalls() {
+                waiting[call.ticket]?.called(call.isLetIn ? .letIn : .turnedAway)
+            }
+        }
+    }
+
     /// Clients between two requests.
     var idleClients = 0
     /// Mirrored copies on their way, and their bytes.
@@ -271,14 +307,31 @@ final class Loop: @unchecked Sendable {
     var mirrorBytes = 0
     /// Upstream connections that serve an exchange.
     var activeUpstreams = 0
+    /// Upstream connections that wait for one.
+    var idleUpstreams: Int { pools.reduce(0) { $0 + $1.count } }
 
-    /// Begins to stop: idle connections close now, the others with their present answer.
-    /// `done` is called once none is left, or `limit` has passed: with false then.
-    func drain(within limit: Nanoseconds, done: @escaping (Bool) -> Void) {
+    /// Whether connections may stay idle while the loop stops, until they are used once more.
+    private(set) var sparesIdle = false
+
+    /// Begins to stop: idle connections close now, unless it `sparesIdle`, the others with their
+    /// present answer. `done` is called once none is left, or `limit` has passed: with false then.
+    func drain(
+        within limit: Nanoseconds, sparesIdle: Bool, done: @escaping (Bool) -> Void
+    ) {
         shard.isDraining = true
+        self.sparesIdle = sparesIdle
         drained = done
-        for client in Array(clients.values) { client.drain() }
+        if !sparesIdle { for client in Array(clients.values) { client.drain() } }
         for session in Array(sessions.values) { session.drain() }
+        checkDrained()
+        sockets.schedule(at: now + limit) { [self] in endDraining(false) }
+    }
+
+    /// While it stops: spares nothing any more, and ends after `limit`.
+    func hurry(within limit: Nanoseconds) {
+        guard shard.isDraining else { return }
+        sparesIdle = false
+        for client in Array(clients.values) { client.drain() }
         checkDrained()
         sockets.schedule(at: now + limit) { [self] in endDraining(false) }
     }
@@ -318,6 +371,9 @@ final class Loop: @unchecked Sendable {
         // Tokens expire by the calendar, which may be set while the process runs.
         shard.wallOffset = LiveWorld.wallOffset()
         shard.maintain(at: now)
+        shard.turnstiles.tick(at: now)
+        heedTurnstiles()
+        relieve()
         for pool in pools { pool.prune(at: now) }
         engines.prune(at: now)
         for session in Array(sessions.values) { session.maintain(at: now) }

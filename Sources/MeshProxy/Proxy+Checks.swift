@@ -8,8 +8,17 @@ import Synchronization
 
 /// Ports on which other proxies ask over gRPC.
 extension Proxy {
-    /// Opens such a port; questions are spread over the loops in turn.
-    func openCheck(address: String, port: UInt16) async throws -> any CheckListener {
+    /// Such a port that is open.
+    struct OpenCheck: Sendable {
+        /// Its listening socket, for another process to take over.
+        var descriptor: Int32
+        /// What accepts there.
+        var listener: any CheckListener
+    }
+
+    /// Opens such a port, on the socket of a former process if there is one; questions are spread
+    /// over the loops in turn.
+    func openCheck(address: String, port: UInt16) async throws -> OpenCheck {
         guard let checkServer else {
             throw ProxyError.cannotListen(
                 address: address, port: port, reason: "nothing here speaks gRPC")
@@ -17,13 +26,15 @@ extension Proxy {
         let loops = loops
         let turn = Turn(of: loops.count)
         do {
-            return try await checkServer.listen(address: address, port: port) { asked in
+            let descriptor = try listeningSocket(address: address, port: port)
+            let listener = try await checkServer.listen(on: descriptor) { asked in
                 let loop = loops[turn.next()]
                 return await withCheckedContinuation { continuation in
                     let run = CheckRun(asked, on: loop) { continuation.resume(returning: $0) }
                     loop.sockets.execute { run.start(at: (address, port)) }
                 }
             }
+            return OpenCheck(descriptor: descriptor, listener: listener)
         } catch {
             throw ProxyError.cannotListen(address: address, port: port, reason: "\(error)")
         }

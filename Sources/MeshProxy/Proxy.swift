@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 package import MeshBasics
 package import MeshExchange
 package import MeshLimits
@@ -13,11 +14,12 @@ package import MeshTelemetry
 /// snapshot, the health of an endpoint, a scrape) is sent to each as a message by this actor.
 package actor Proxy {
     let loops: [Loop]
+    private let board: PressureBoard
     private let log: AccessLog
     private let checker: HealthChecker
     private var listeners: [ListenKey: Listening] = [:]
     /// Ports on which other proxies ask over gRPC.
-    private var checkListeners: [ListenKey: any CheckListener] = [:]
+    private var checkListeners: [ListenKey: OpenCheck] = [:]
     private var listened = 0
     private var isStopping = false
     /// Reads the value of a credential; nil when there is none.
@@ -29,6 +31,53 @@ package actor Proxy {
     /// The snapshot in use.
     package private(set) var snapshot = Snapshot.empty
 
+    /// Sockets of a former process that no port was opened with yet.
+    private var handed: [HandedSocket]
+    /// Whether connections are accepted: at once, unless a former process still does.
+    private var isAccepting: Bool
+    /// Whether another process has taken over.
+    private var isReplaced = false
+
+    /// Every open listening socket of the loops with its place.
+    var openListeners: [(key: ListenKey, sockets: [Listener])] {
+        listeners.map { ($0.key, $0.value.sockets) }
+    }
+
+    /// Every other open listening socket with its place.
+    var openCheckSockets: [(key: ListenKey, descriptor: Int32)] {
+        checkListeners.map { ($0.key, $0.value.descriptor) }
+    }
+
+    /// The sockets that listen on `port` of `address` in a former process, each with the loop that
+    /// takes it over; none when there are none.
+    ///
+    /// With more loops than there were some of them listen together, with fewer one listens on
+    /// several: every socket must be listened on, or what the kernel puts into its queue is lost.
+    func takeHanded(address: String, port: UInt16) -> [(loop: Loop, descriptor: Int32)] {
+        let found = handed.filter { $0.address == address && $0.port == port }.map(\.descriptor)
+        handed.removeAll { $0.address == address && $0.port == port }
+        guard !found.isEmpty else { return [] }
+        return (0..<max(found.count, loops.count)).map { number in
+            let loop = loops[number % loops.count]
+            if number < found.count {
+                _ = fcntl(found[number], F_SETFD, FD_CLOEXEC)
+                return (loop, found[number])
+            }
+            return (loop, fcntl(found[number % found.count], F_DUPFD_CLOEXEC, 3))
+        }
+    }
+
+    /// Accepts from now on, on every port of the present snapshot. To be called once of a proxy
+    /// that was `handed` the sockets of a former process, which accepts on them until then; those
+    /// that this configuration has no use for are closed.
+    package func beginAccepting() {
+        guard !isAccepting, !isStopping else { return }
+        isAccepting = true
+        for socket in handed { Glibc.close(socket.descriptor) }
+        handed = []
+        startAccepting(listeners.values.flatMap(\.sockets))
+    }
+
     /// Reads a value of a Secret of the snapshot in use, by the Secret's name and the value's.
     private var readSecret: @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
     /// The certificates that listeners show.
@@ -37,7 +86,7 @@ package actor Proxy {
     /// Credential values by backend of the snapshot in use.
     private var credentials: [Secret<[UInt8]>?] = []
 
-    private struct ListenKey: Hashable {
+    struct ListenKey: Hashable {
         var address: String
         var port: UInt16
     }
@@ -54,7 +103,8 @@ package actor Proxy {
     /// `report` gets what an operator should read, `record` what was recorded for a file;
     /// `wantKeys` has the keys of that name fetched and calls `keysSettled` in the end; `checks`
     /// asks policy engines over gRPC, which are unreachable without it, and `checkServer` is asked
-    /// by other proxies, without which no such port can be opened.
+    /// by other proxies, without which no such port can be opened; where sockets are `handed` over
+    /// by a former process, nothing is accepted before `beginAccepting`.
     ///
     /// **Errors** when the system has no more threads' worth of descriptors.
     package init(
@@ -63,8 +113,11 @@ package actor Proxy {
         checks: (any CheckClient)? = nil, checkServer: (any CheckServer)? = nil,
         report: @escaping @Sendable (String) -> Void,
         record: @escaping @Sendable ([ExchangeRecording]) -> Bool = { _ in true },
-        wantKeys: @escaping @Sendable (String) -> Void = { _ in }
+        wantKeys: @escaping @Sendable (String) -> Void = { _ in },
+        handed: [HandedSocket] = []
     ) throws {
+        self.handed = handed
+        isAccepting = handed.isEmpty
         self.readCredential = readCredential
         self.report = report
         self.checks = checks
@@ -74,14 +127,17 @@ package actor Proxy {
         var random = SplitMix64(seed: seed)
         let connections = ConnectionCount()
         var loops: [Loop] = []
-        for _ in 0..<max(1, loopCount) {
+        let board = PressureBoard(loops: max(1, loopCount))
+        for number in 0..<max(1, loopCount) {
             loops.append(
                 Loop(
-                    sockets: try SocketLoop(), seed: random.next(), loops: max(1, loopCount),
+                    sockets: try SocketLoop(), number: number, board: board,
+                    seed: random.next(), loops: max(1, loopCount),
                     log: log, connections: connections, checks: checks, report: report,
                     record: record, wantKeys: wantKeys))
         }
         self.loops = loops
+        self.board = board
         let all = loops
         checker = HealthChecker(loop: loops[0], seed: random.next()) {
             backend, authority, isHealthy in
@@ -116,6 +172,7 @@ package actor Proxy {
         _ next: Snapshot,
         secret: @escaping @Sendable (String, String) -> Secret<[UInt8]>? = { _, _ in nil }
     ) async throws {
+        if isReplaced { return }
         var certificates = certificates
         do {
             try certificates.prepare(
@@ -136,14 +193,14 @@ package actor Proxy {
                     address: key.address, port: key.port, number: number, loops: loops)
                 opened.append((key, Listening(number: number, sockets: sockets)))
             } catch {
-                for (_, listening) in opened { await Self.close(listening.sockets) }
-                for (_, listener) in openedChecks { await listener.close() }
+                for (_, listening) in opened { await close(listening.sockets) }
+                for (_, check) in openedChecks { await check.listener.close() }
                 throw error
             }
         }
         listened += opened.count
         for (key, listening) in opened { listeners[key] = listening }
-        for (key, listener) in openedChecks { checkListeners[key] = listener }
+        for (key, check) in openedChecks { checkListeners[key] = check }
 
         var portIndex = Array(repeating: -1, count: listened)
         for (index, port) in next.ports.enumerated() {
@@ -167,20 +224,24 @@ package actor Proxy {
         self.certificates = certificates
         readSecret = secret
         checks?.keepOnly(Self.checkPlaces(of: next))
+        await closeUnlisted(in: next)
+        if opened.isEmpty || !isAccepting { return }
+        startAccepting(opened.flatMap { $0.1.sockets })
+    }
 
+    /// Closes the ports that are not in `next`.
+    private func closeUnlisted(in next: Snapshot) async {
         let kept = Set(
             next.ports.filter { $0.speech != .extAuthzGRPC }
                 .map { ListenKey(address: $0.address, port: $0.number) })
         for (key, listening) in listeners where !kept.contains(key) {
-            await Self.close(listening.sockets)
+            await close(listening.sockets)
             listeners[key] = nil
         }
-        for (key, listener) in checkListeners where !Self.isAsked(key, in: next) {
+        for (key, check) in checkListeners where !Self.isAsked(key, in: next) {
             checkListeners[key] = nil
-            await listener.close()
+            await check.listener.close()
         }
-        if opened.isEmpty { return }
-        startAccepting(opened.flatMap { $0.1.sockets })
     }
 
     /// Reads all credentials again and hands those that changed to every loop. Requests that run
@@ -253,8 +314,8 @@ package actor Proxy {
     /// Opens the ports of `next` on which other proxies ask over gRPC and that are not open yet.
     private func openChecks(
         of next: Snapshot
-    ) async throws -> [(ListenKey, any CheckListener)] {
-        var opened: [(ListenKey, any CheckListener)] = []
+    ) async throws -> [(ListenKey, OpenCheck)] {
+        var opened: [(ListenKey, OpenCheck)] = []
         for port in next.ports where port.speech == .extAuthzGRPC {
             let key = ListenKey(address: port.address, port: port.number)
             guard checkListeners[key] == nil else { continue }
@@ -262,7 +323,7 @@ package actor Proxy {
                 opened.append(
                     (key, try await openCheck(address: key.address, port: key.port)))
             } catch {
-                for (_, listener) in opened { await listener.close() }
+                for (_, check) in opened { await check.listener.close() }
                 throw error
             }
         }
@@ -282,6 +343,15 @@ package actor Proxy {
             merged.merge(await loop.sockets.run { loop.metrics() })
         }
         return merged
+    }
+
+    /// What the arms of rollouts did, as each loop counted it.
+    package func armCounts() async -> [[(labels: ArmLabels, counts: ArmCounts)]] {
+        var all: [[(labels: ArmLabels, counts: ArmCounts)]] = []
+        for loop in loops {
+            all.append(await loop.sockets.run { loop.shard.metrics.armCounts })
+        }
+        return all
     }
 
     /// The exchanges that are recorded, the oldest first; those that `id` names, or all.
@@ -314,16 +384,41 @@ package actor Proxy {
         return all
     }
 
+    /// How short the process is of what it cannot do without.
+    package nonisolated var pressure: Pressure { board.pressure }
+
+    /// How the turnstiles of backends stand, as each loop sees its own.
+    package func turnstiles() async -> [[TurnstileStatistics]] {
+        var all: [[TurnstileStatistics]] = []
+        for loop in loops {
+            all.append(await loop.sockets.run { loop.shard.turnstiles.statistics })
+        }
+        return all
+    }
+
+    /// Another process accepts on the same sockets: this one does not any more, and takes no
+    /// further snapshot. What it serves goes on until `drain`.
+    package func stopAccepting() async {
+        isReplaced = true
+        let open = listeners.values
+        listeners = [:]
+        for listening in open { await close(listening.sockets) }
+    }
+
     /// Stops: accepts nothing more, lets running exchanges end until `timeout` has passed, then
     /// closes what is left. Answers whether every exchange ended by itself.
-    package func drain(timeout: Nanoseconds) async -> Bool {
+    ///
+    /// Idle connections are closed at once; with `sparesIdle` they may send one request more, so
+    /// that none is lost that is on its way, and close when they have been idle for too long.
+    package func drain(timeout: Nanoseconds, sparesIdle: Bool = false) async -> Bool {
         guard !isStopping else { return true }
         isStopping = true
-        for listening in listeners.values { await Self.close(listening.sockets) }
+        for listening in listeners.values { await close(listening.sockets) }
         listeners = [:]
-        for listener in checkListeners.values { await listener.close() }
+        let open = checkListeners.values
         checkListeners = [:]
-        let isClean = await waitUntilDrained(timeout)
+        for check in open { await check.listener.close() }
+        let isClean = await waitUntilDrained(timeout, sparesIdle)
         let checker = checker
         await loops[0].sockets.run { checker.stop() }
         for loop in loops { await loop.sockets.run { loop.abortAll() } }
@@ -333,6 +428,11 @@ package actor Proxy {
             await withCheckedContinuation { ended in loop.sockets.stop { ended.resume() } }
         }
         return isClean
+    }
+
+    /// While it drains: closes idle connections now, and what is left when `timeout` has passed.
+    package func hurry(timeout: Nanoseconds) async {
+        for loop in loops { await loop.sockets.run { loop.hurry(within: timeout) } }
     }
 
     /// Where the engines of `snapshot` that speak gRPC may be reached.
@@ -349,13 +449,15 @@ package actor Proxy {
     }
 
     /// Whether every exchange ended before `timeout`.
-    private func waitUntilDrained(_ timeout: Nanoseconds) async -> Bool {
+    private func waitUntilDrained(_ timeout: Nanoseconds, _ sparesIdle: Bool) async -> Bool {
         await withTaskGroup(of: Bool.self) { group in
             for loop in loops {
                 group.addTask {
                     await withCheckedContinuation { ended in
                         loop.sockets.execute {
-                            loop.drain(within: timeout) { ended.resume(returning: $0) }
+                            loop.drain(within: timeout, sparesIdle: sparesIdle) {
+                                ended.resume(returning: $0)
+                            }
                         }
                     }
                 }

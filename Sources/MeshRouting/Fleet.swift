@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import MeshBasics
-import MeshSnapshot
+package import MeshSnapshot
 
 /// All that one shard knows of endpoints and changes while it balances: who is there, how busy
 /// and how quick each is, who is left out, and what retries are still allowed.
@@ -61,6 +61,11 @@ package struct Fleet: Sendable {
 
     /// The places that the last pick by two drew; equal when there was only one.
     var lastDrawn: (first: Int32, second: Int32) = (-1, -1)
+
+    /// What retries all backends together may still receive.
+    var meshBudget = RetryBudget()
+    /// The bound on them for one loop, or nil.
+    package var meshBudgetPolicy: RetryBudgetPolicy?
 
     /// Reports that fitted nothing. Rises only through a bug of the caller, or when a snapshot
     /// came between a pick and its beginning.

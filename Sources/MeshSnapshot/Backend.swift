@@ -41,6 +41,8 @@ package struct Backend: Sendable, Hashable {
     package var connections: ConnectionPoolPolicy
     /// The AccessPolicies that every request to it must meet, ascending.
     package var access: [AccessID]
+    /// The OverloadPolicy of it, or -1.
+    package var overload: OverloadID
 
     /// The tongue of a backend's endpoints.
     package enum Dialect: Sendable, Hashable {
@@ -68,7 +70,8 @@ package struct Backend: Sendable, Hashable {
         version: HTTPVersion = .http1, tls: UpstreamTLS? = nil, pathStrip: [UInt8] = [],
         pathPrefix: [UInt8] = [],
         hostHeader: [UInt8]? = nil, credential: Credential? = nil,
-        connections: ConnectionPoolPolicy = ConnectionPoolPolicy(), access: [AccessID] = []
+        connections: ConnectionPoolPolicy = ConnectionPoolPolicy(), access: [AccessID] = [],
+        overload: OverloadID = -1
     ) {
         self.name = name
         self.provider = provider
@@ -88,6 +91,7 @@ package struct Backend: Sendable, Hashable {
         self.credential = credential
         self.connections = connections
         self.access = access
+        self.overload = overload
     }
 }
 

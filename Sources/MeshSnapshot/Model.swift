@@ -120,6 +120,8 @@ package struct ModelTarget: Sendable, Hashable {
     package var price: Price?
     /// What the model can do there.
     package var capabilities: Capabilities
+    /// The side of a rollout that it is, or -1.
+    package var arm: ArmID = -1
 
     /// A target of the given parts.
     package init(

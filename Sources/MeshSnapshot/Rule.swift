@@ -92,6 +92,8 @@ package struct WeightedTarget: Sendable, Hashable {
     package var requestEdits: [HeaderEdit]
     /// Edits of the answer's head for this target only.
     package var responseEdits: [HeaderEdit]
+    /// The side of a rollout that it is, or -1.
+    package var arm: ArmID = -1
 
     /// A backend, or a logical model that has targets of its own.
     package enum Destination: Sendable, Hashable {

@@ -22,13 +22,18 @@ package struct ConnectionLimits: Sendable, Hashable {
     package var eventBytesMax: Int
     /// Whether what callers say of where a request comes from is dropped.
     package var replacesForwarded = false
+    /// Bytes of memory of the process, or nil for what its container has.
+    package var memoryBytesMax: Int?
+    /// Bytes of bodies and answers that wait in the process.
+    package var waitingBytesMax: Int
 
     /// Limits of the given parts.
     package init(
         headBytesMax: Int = 32 * 1024, fieldCountMax: Int = 100,
         bufferedBodyBytesMax: Int = 16 * 1024 * 1024, headTimeout: Nanoseconds = .seconds(10),
         idleTimeout: Nanoseconds = .seconds(300), bodyIdleTimeout: Nanoseconds = .seconds(30),
-        connectionsMax: Int = 100_000, eventBytesMax: Int = 1024 * 1024
+        connectionsMax: Int = 100_000, eventBytesMax: Int = 1024 * 1024,
+        memoryBytesMax: Int? = nil, waitingBytesMax: Int = 1024 * 1024 * 1024
     ) {
         self.headBytesMax = headBytesMax
         self.fieldCountMax = fieldCountMax
@@ -38,6 +43,8 @@ package struct ConnectionLimits: Sendable, Hashable {
         self.bodyIdleTimeout = bodyIdleTimeout
         self.connectionsMax = connectionsMax
         self.eventBytesMax = eventBytesMax
+        self.memoryBytesMax = memoryBytesMax
+        self.waitingBytesMax = waitingBytesMax
     }
 }
 

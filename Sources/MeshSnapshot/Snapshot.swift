@@ -34,6 +34,8 @@ package final class Snapshot: Sendable {
     package let models: [Model]
     /// Every limit of every LimitPolicy; `LimitID` is an index into this.
     package let usageLimits: [Limit]
+    /// Every OverloadPolicy; `OverloadID` is an index into this.
+    package let overload: [OverloadPolicy]
     /// Every AccessPolicy; `AccessID` is an index into its policies.
     package let access: AccessTable
     /// Every ResidencyPolicy, and the gate of each endpoint.
@@ -43,6 +45,10 @@ package final class Snapshot: Sendable {
     /// What callers are told apart by where each keeps its target; `StickyKeyID` is an index into
     /// this.
     package let stickyKeys: [StickyKey]
+    /// Every Rollout.
+    package let rollouts: RolloutTable
+    /// Whether there is any.
+    package let hasRollouts: Bool
     /// Every Model that comparisons ask how much two texts mean the same.
     package let embedders: [Embedder]
     /// Whether any rule of `access` is asked only when a backend was chosen.
@@ -54,18 +60,25 @@ package final class Snapshot: Sendable {
     package let limits: ConnectionLimits
     /// What is written about every exchange.
     package let telemetry: TelemetrySettings
+    /// What retries all backends together may receive, or nil for what each of them may.
+    package let retryBudget: RetryBudgetPolicy?
     /// How long running exchanges may go on after the process was told to stop.
     package let drainTimeout: Nanoseconds
+    /// How long they may go on after another process took over.
+    package let upgradeTimeout: Nanoseconds
 
     /// A snapshot of the given parts; the caller keeps every index in range.
     package init(
         version: UInt64, ports: [Port], rules: [Rule], backends: [Backend],
         endpoints: [Endpoint], models: [Model], usageLimits: [Limit] = [],
+        overload: [OverloadPolicy] = [],
         access: AccessTable = AccessTable(), residency: ResidencyTable = ResidencyTable(),
         identity: [IdentityProvider] = [], stickyKeys: [StickyKey] = [],
+        rollouts: RolloutTable = RolloutTable(),
         embedders: [Embedder] = [],
         limits: ConnectionLimits,
-        telemetry: TelemetrySettings, drainTimeout: Nanoseconds
+        telemetry: TelemetrySettings, drainTimeout: Nanoseconds,
+        upgradeTimeout: Nanoseconds = .seconds(900), retryBudget: RetryBudgetPolicy? = nil
     ) {
         self.version = version
         self.ports = ports
@@ -75,10 +88,13 @@ package final class Snapshot: Sendable {
         self.endpoints = endpoints
         self.models = models
         self.usageLimits = usageLimits
+        self.overload = overload
         self.access = access
         self.residency = residency
         self.identity = identity
         self.stickyKeys = stickyKeys
+        self.rollouts = rollouts
+        hasRollouts = !rollouts.plans.isEmpty
         self.embedders = embedders
         asksDestinations =
             access.policies.contains { $0.asksDestination }
@@ -90,6 +106,8 @@ package final class Snapshot: Sendable {
         self.limits = limits
         self.telemetry = telemetry
         self.drainTimeout = drainTimeout
+        self.upgradeTimeout = upgradeTimeout
+        self.retryBudget = retryBudget
     }
 
     /// `address:port` of the port at `index`; empty when there is none.

@@ -104,6 +104,7 @@ package struct AccessLogWriter: Sendable {
         sink.duration(",\"duration_ms\":", record.total)
         if let connect = record.connect { sink.duration(",\"connect_ms\":", connect) }
         if let waited = record.policyEngines { sink.duration(",\"policy_ms\":", waited) }
+        if let waited = record.queued { sink.duration(",\"queue_ms\":", waited) }
         if let first = record.firstByte { sink.duration(",\"ttfb_ms\":", first) }
         if let first = record.firstToken { sink.duration(",\"ttft_ms\":", first) }
         sink.number(",\"bytes_in\":", record.bytesIn)

@@ -66,6 +66,8 @@ package struct ExchangeRecord: Sendable {
     package var status: UInt16 = 0
     /// The outcome of a gRPC call, as the caller saw it; nil for anything else.
     package var grpcStatus: UInt8?
+    /// How long it waited at turnstiles of backends; nil when it did not.
+    package var queued: Nanoseconds?
     /// Attempts at upstreams, the first included.
     package var attempts: UInt16 = 0
     /// What became of a second attempt beside a slow one, or nil when there was none.

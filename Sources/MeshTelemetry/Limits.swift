@@ -12,6 +12,9 @@ package enum Limits {
     /// Most mirrors that one shard tells apart; operators write them, callers do not.
     package static let mirrorsPerTable = 500
 
+    /// Most arms of rollouts that one shard tells apart; operators write them, callers do not.
+    package static let armsPerTable = 1_000
+
     /// Most stable error codes; they come from our own source, so there are far fewer.
     package static let errorCodes = 255
 

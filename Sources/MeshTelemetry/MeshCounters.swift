@@ -32,6 +32,9 @@ package struct MeshCounters: Hashable, Sendable {
     /// Receipts of labelled data that were not written because the log could not keep up.
     package var receiptsDropped: UInt64 = 0
 
+    /// How short the process is of memory, descriptors or room, from 0 to 5.
+    package var pressure: Int64 = 0
+
     /// All zero.
     package init() {}
 
@@ -50,6 +53,7 @@ package struct MeshCounters: Hashable, Sendable {
         downstreamMalformed &+= other.downstreamMalformed
         accessLogDropped &+= other.accessLogDropped
         recordingsDropped &+= other.recordingsDropped
+        pressure = max(pressure, other.pressure)
         receiptsDropped &+= other.receiptsDropped
     }
 }

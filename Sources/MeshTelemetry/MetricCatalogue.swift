@@ -91,6 +91,18 @@ package enum MetricCatalogue {
     static let ejections = Metric(
         "pinion_endpoint_ejections_total", .counter, labels: ["backend", "reason"],
         help: "Endpoints taken out of the choice, by the reason; each event loop judges alone.")
+    static let pressure = Metric(
+        "pinion_pressure_level", .gauge,
+        help: "How short the process is of memory, descriptors or room for bodies: 0 not at all, "
+            + "1 reads slower, 2 sheds, 3 refuses, 4 accepts nothing, 5 cuts unread answers off.")
+    static let turnstileRequests = Metric(
+        "pinion_turnstile_requests_total", .counter, labels: ["backend", "result"],
+        help: "Requests at the turnstile of a backend with an OverloadPolicy: let in at once "
+            + "(entered), after a wait (waited), or not, by the reason.")
+    static let turnstileStates = Metric(
+        "pinion_turnstile_places", .gauge, labels: ["backend", "state"],
+        help: "Requests that a backend with an OverloadPolicy may work on at once (limit), works "
+            + "on (inside) and has waiting, over all event loops.")
     static let coolDowns = Metric(
         "pinion_cool_downs_total", .counter, labels: ["backend", "reason"],
         help: "Pauses that model servers asked for and got: refused (429), overloaded (503 or 529 "
@@ -177,6 +189,26 @@ package enum MetricCatalogue {
         help: "Requests whose caller an IdentityProvider knows (known), that need no credential "
             + "and have none (nobody), lack one (missing), have a wrong one (refused), or could "
             + "not be judged (unavailable).")
+    static let rolloutPhase = Metric(
+        "pinion_rollout_phase", .gauge, labels: ["rollout", "phase"],
+        help: "1 for the phase that a Rollout is in: Progressing, Paused, Promoted, RolledBack or "
+            + "Aborted; Unknown when its state cannot be read.")
+    static let rolloutWeight = Metric(
+        "pinion_rollout_weight_percent", .gauge, labels: ["rollout"],
+        help: "The canary's share of what it and the stable target get.")
+    static let rolloutStep = Metric(
+        "pinion_rollout_step", .gauge, labels: ["rollout"],
+        help: "The step that a Rollout is at, from 1.")
+    static let rolloutChanges = Metric(
+        "pinion_rollout_changes_total", .counter, labels: ["rollout", "phase"],
+        help: "How often a Rollout went over to a phase, or to another step of it.")
+    static let rolloutRequests = Metric(
+        "pinion_rollout_requests_total", .counter, labels: ["rollout", "arm", "result"],
+        help: "Requests that an arm of a Rollout (stable, canary, mirror) was asked, by whether it "
+            + "served them as its analysis understands that (served, error).")
+    static let rolloutStateFailures = Metric(
+        "pinion_rollout_state_failures_total", .counter,
+        help: "How often the state of a Rollout could not be read or kept.")
     static let truncations = Metric(
         "pinion_streams_truncated_total", .counter, labels: ["backend"],
         help: "Streams that the upstream ended without their terminal event.")
@@ -212,10 +244,12 @@ package enum MetricCatalogue {
     static let mesh = [
         activeRequests, connections, connectionsOpened, refusals, attempts, retries,
         retryBudgetExhausted, endpoints, ejections, coolDowns, passings, circuits, hedges,
-        hedgeTokens, limitDecisions, limitUsage, limitEvictions,
+        hedgeTokens, pressure, turnstileRequests, turnstileStates, limitDecisions, limitUsage,
+        limitEvictions,
         accessDecisions, engineAnswers, engineDuration, mirrorCopies, mirrorPairs,
         mirrorAgreements, mirrorGood, mirrorGaps, mirrorDuration, mirrorTokens, mirrorCost,
-        mirrorSimilarity, identityResults, truncations,
+        mirrorSimilarity, identityResults, rolloutPhase, rolloutWeight, rolloutStep,
+        rolloutChanges, rolloutRequests, rolloutStateFailures, truncations,
         clientAborts, downstreamMalformed, handshakes, usageMissing, accessLogDropped,
         recordingsDropped, receiptsDropped,
         seriesDropped, pageTruncated,

@@ -27,6 +27,51 @@ package struct ProcessFacts: Hashable, Sendable {
     /// Certificates that changed and could not be used.
     package var certificateFailures: UInt64 = 0
 
+    /// How rollouts stand.
+    package var rollouts: [RolloutFacts] = []
+    /// How often the state of a rollout could not be read or kept.
+    package var rolloutStateFailures: UInt64 = 0
+
+    /// How one rollout stands.
+    package struct RolloutFacts: Hashable, Sendable {
+        /// `namespace/name`.
+        package var name: String
+        /// Its phase.
+        package var phase: String
+        /// The canary's share in percent.
+        package var weight: UInt64
+        /// The present step, from 1.
+        package var step: UInt64
+        /// How often each phase began since the process did.
+        package var changes: [Change]
+
+        /// How often one phase began.
+        package struct Change: Hashable, Sendable {
+            /// The phase.
+            package var phase: String
+            /// How often.
+            package var count: UInt64
+
+            /// `phase` began so often.
+            package init(phase: String, count: UInt64) {
+                self.phase = phase
+                self.count = count
+            }
+        }
+
+        /// A rollout of the given parts.
+        package init(
+            name: String, phase: String, weight: UInt64, step: UInt64,
+            changes: [Change]
+        ) {
+            self.name = name
+            self.phase = phase
+            self.weight = weight
+            self.step = step
+            self.changes = changes
+        }
+    }
+
     /// When a certificate ends.
     package struct CertificateEnd: Hashable, Sendable {
         /// What it is called.

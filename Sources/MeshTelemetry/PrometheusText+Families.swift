@@ -49,6 +49,8 @@ extension MetricsPage {
         begin(MetricCatalogue.connectionsOpened)
         sample(LabelText(["side"], ["downstream"]), mesh.downstreamOpened)
         sample(LabelText(["side"], ["upstream"]), mesh.upstreamOpened)
+        begin(MetricCatalogue.pressure)
+        sample(LabelText(), signed: mesh.pressure)
         plain(MetricCatalogue.retryBudgetExhausted, mesh.retryBudgetExhausted)
         plain(MetricCatalogue.clientAborts, mesh.clientAborts)
         plain(MetricCatalogue.downstreamMalformed, mesh.downstreamMalformed)

@@ -19,6 +19,7 @@ extension ShardMetrics {
         growBanks()
         mergeEngines(other)
         mirrors.merge(other.mirrors)
+        arms.merge(other.arms)
         mergeRoutes(other, routeNumbers, backendNumbers)
         mergeOutcomes(other, routeNumbers, errorNumbers)
         mergeModels(other, modelNumbers, errorNumbers)
@@ -33,6 +34,8 @@ extension ShardMetrics {
             hedgeTokens.add(other.hedgeTokens, row: source, to: row)
             endpoints.raise(other.endpoints, row: source, to: row)
             truncations.add(other.truncations, row: source, to: row)
+            turnstileCounts.add(other.turnstileCounts, row: source, to: row)
+            turnstileStates.add(other.turnstileStates, row: source, to: row)
         }
         for (source, row) in limitNumbers.enumerated() {
             limitCounts.add(other.limitCounts, row: source, to: row)

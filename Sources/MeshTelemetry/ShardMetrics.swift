@@ -78,9 +78,15 @@ package struct ShardMetrics: Sendable {
     var hedgeTokens = CounterBank(width: 1)
     var endpoints = CounterBank(width: EndpointState.allCases.count)
     var truncations = CounterBank(width: 1)
+    /// By backend and `TurnstileResult`, and what its turnstile stands at: limit, inside, waiting.
+    var turnstileCounts = CounterBank(width: TurnstileResult.allCases.count)
+    var turnstileStates = CounterBank(width: 3)
 
     /// What is known of each mirror.
     var mirrors = MirrorBanks()
+
+    /// What the arms of rollouts did.
+    var arms = ArmBank()
 
     /// By number of the error code.
     var refusals = CounterBank(width: 1)
@@ -197,6 +203,8 @@ package struct ShardMetrics: Sendable {
         hedgeTokens.grow(to: backends.count)
         endpoints.grow(to: backends.count)
         truncations.grow(to: backends.count)
+        turnstileCounts.grow(to: backends.count)
+        turnstileStates.grow(to: backends.count)
         refusals.grow(to: errors.codes.count)
     }
 }

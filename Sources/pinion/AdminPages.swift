@@ -7,6 +7,7 @@ import MeshCompiler
 import MeshControl
 import MeshLimits
 import MeshProxy
+import MeshRollout
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -17,11 +18,14 @@ actor AdminPages {
     private let controller: Controller
     private let keeper: IdentityKeeper
     private let startedAt: Instant
+    private let upgrader: Upgrader
     private var isStopping = false
 
     init(
-        proxy: Proxy, controller: Controller, keeper: IdentityKeeper, startedAt: Instant
+        proxy: Proxy, controller: Controller, keeper: IdentityKeeper, startedAt: Instant,
+        upgrader: Upgrader
     ) {
+        self.upgrader = upgrader
         self.keeper = keeper
         self.proxy = proxy
         self.controller = controller
@@ -33,23 +37,35 @@ actor AdminPages {
 
     func answer(_ request: AdminRequest) async -> AdminAnswer {
         if request.method == "POST", request.path == "/reload" { return await reload() }
+        if request.method == "POST", request.path == "/upgrade" { return await upgrade() }
+        if request.method == "POST", request.path.hasPrefix("/rollouts/") {
+            return await RolloutPages(controller: controller).steer(request.path)
+        }
         guard request.method == "GET" || request.method == "HEAD" else {
-            return .text("only GET is served here, and POST of /reload", status: 405)
+            return .text(
+                "only GET is served here, and POST of /reload, /upgrade and /rollouts",
+                status: 405)
         }
         switch request.path {
         case "/healthz": return .text("ok")
         case "/ready":
-            return isStopping ? .text("stopping", status: 503) : .text("ready")
+            if isStopping { return .text("stopping", status: 503) }
+            return proxy.pressure >= .acceptsNothing
+                ? .text("no connection is accepted for want of room", status: 503)
+                : .text("ready")
         case "/metrics": return await metrics(request)
         case "/snapshot": return .json(dump(await proxy.snapshot))
         case _ where request.path.hasPrefix("/get/"): return await listing(request.path)
+        case _ where request.path.hasPrefix("/rollouts/"):
+            return await RolloutPages(controller: controller).answer(request.path)
         case "/recordings": return await recordings(named: nil)
         case _ where request.path.hasPrefix("/recordings/"):
             let id = String(request.path.dropFirst(12))
             return await recordings(named: id.removingPercentEncoding ?? id)
         case "/":
             return .text(
-                "/healthz /ready /metrics /snapshot /get/KIND/FORMAT /recordings[/REQUEST-ID]")
+                "/healthz /ready /metrics /snapshot /get/KIND/FORMAT /recordings[/REQUEST-ID] "
+                    + "/rollouts/NAMESPACE/NAME/FORMAT")
         default:
             return .text("no such page; see / for those there are", status: 404)
         }
@@ -63,6 +79,15 @@ actor AdminPages {
             return .text(errors.joined(separator: "\n"), status: 409)
         }
         return .text("snapshot \(await proxy.snapshot.version) is in use")
+    }
+
+    /// Lets another process take over, as SIGUSR2 does.
+    private func upgrade() async -> AdminAnswer {
+        do {
+            return .text("process \(try await upgrader.upgrade()) serves now")
+        } catch {
+            return .text("\(error)", status: 409)
+        }
     }
 
     /// Every IdentityProvider, and how its keys stand.
@@ -91,6 +116,8 @@ actor AdminPages {
             .init(label: end.label, time: end.expires)
         }
         facts.certificateFailures = await proxy.certificateFailures
+        facts.rollouts = RolloutPages.facts(await controller.rolloutBook)
+        facts.rolloutStateFailures = await controller.rolloutFailures
         let page = PrometheusText.render(await proxy.metrics(), process: facts, format: format)
         return AdminAnswer(type: "\(format.contentType)", body: page)
     }
@@ -105,9 +132,12 @@ actor AdminPages {
         switch parts[1] {
         case "endpoints": rows = await endpoints()
         case "limits": rows = await limits()
+        case "overload": rows = await overload()
         case "identity": rows = await identity()
         case "mirrors":
             rows = await proxy.metrics().mirrorComparisons.map { Listings.mirror($0, $1) }
+        case "rollouts":
+            rows = await controller.rolloutBook.rollouts.map { Listings.rollout($0) }
         case "status": rows = await status()
         default:
             guard let found = Listings.rows(parts[1], await proxy.snapshot) else {
@@ -187,6 +217,26 @@ actor AdminPages {
             return Listings.limit(
                 state.limit, left: shares.compactMap(\.level).reduce(0, +),
                 keys: shares.map(\.keys).reduce(0, +))
+        }
+    }
+
+    /// Every turnstile, summed over the loops; of what a beginning takes without load the longest.
+    private func overload() async -> [[(String, Cell)]] {
+        let loops = await proxy.turnstiles()
+        let snapshot = await proxy.snapshot
+        guard let first = loops.first else { return [] }
+        return first.enumerated().map { index, turnstile in
+            let shares = loops.filter { index < $0.count }.map { $0[index] }
+            let floor = shares.compactMap(\.floor).max()
+            let policy = Int(snapshot.backends[Int(turnstile.backend)].overload)
+            return [
+                ("backend", .text(turnstile.name)),
+                ("policy", .text(policy < 0 ? "" : snapshot.overload[policy].name)),
+                ("limit", .number(shares.map(\.limit).reduce(0, +))),
+                ("inside", .number(shares.map(\.inside).reduce(0, +))),
+                ("waiting", .number(shares.map(\.waiting).reduce(0, +))),
+                ("unloaded_us", .number(Int((floor?.rawValue ?? 0) / 1_000))),
+            ]
         }
     }
 

@@ -21,11 +21,13 @@ struct GetCommand: ParsableCommand {
         case backends
         case endpoints
         case limits
+        case overload
         case access
         case residency
         case identity
         case engines
         case mirrors
+        case rollouts
         case status
         case snapshot
     }
@@ -54,7 +56,7 @@ struct GetCommand: ParsableCommand {
 
 extension String {
     /// The text without line breaks at its end.
-    fileprivate var trimmingLineBreaks: String {
+    var trimmingLineBreaks: String {
         var text = self
         while text.hasSuffix("\n") { text.removeLast() }
         return text
@@ -73,6 +75,15 @@ enum AdminClient {
     ///
     /// **Errors** nothing listens there, or the answer is not 200.
     static func get(_ path: String, from place: AdminPlace) throws(Failure) -> String {
+        try ask("GET", path, at: place)
+    }
+
+    /// The body of what `method` of `path` is answered with.
+    ///
+    /// **Errors** nothing listens there, or the answer is not 200.
+    static func ask(
+        _ method: String, _ path: String, at place: AdminPlace
+    ) throws(Failure) -> String {
         let shown = place.text
         let unreachable = Failure(
             description: "no pinion answers on \(shown); start one with `pinion up`, "
@@ -80,7 +91,8 @@ enum AdminClient {
         guard let descriptor = connect(to: place) else { throw unreachable }
         defer { close(descriptor) }
         let host = place.isPrivate ? "localhost" : shown
-        var request = "GET \(path) HTTP/1.1\r\nhost: \(host)\r\nconnection: close\r\n"
+        var request = "\(method) \(path) HTTP/1.1\r\nhost: \(host)\r\nconnection: close\r\n"
+        if method == "POST" { request += "content-length: 0\r\n" }
         if let token = AdminToken.forClient {
             request +=
                 "authorization: Bearer \(String(decoding: token.reveal(), as: UTF8.self))\r\n"

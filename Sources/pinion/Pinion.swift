@@ -20,8 +20,9 @@ struct Pinion: AsyncParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            UpCommand.self, CheckCommand.self, GetCommand.self, SchemaCommand.self,
-            KeyCommand.self, ExplainCommand.self, ReplayCommand.self, PlanCommand.self,
+            UpCommand.self, UpgradeCommand.self, CheckCommand.self, GetCommand.self,
+            SchemaCommand.self, RolloutCommands.self, KeyCommand.self, ExplainCommand.self,
+            ReplayCommand.self, PlanCommand.self,
             ProveCommand.self, ReportCommand.self, SimulateCommand.self, ModelServerCommand.self,
             VersionCommand.self, DocsCommand.self,
         ])

@@ -28,9 +28,14 @@ enum Process {
     }
 
     /// Calls `action` whenever the process gets SIGHUP.
-    static func onHangup(_ action: @escaping @Sendable () -> Void) {
-        signal(SIGHUP, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+    static func onHangup(_ action: @escaping @Sendable () -> Void) { on(SIGHUP, action) }
+
+    /// Calls `action` whenever the process gets SIGUSR2.
+    static func onUpgrade(_ action: @escaping @Sendable () -> Void) { on(SIGUSR2, action) }
+
+    private static func on(_ number: Int32, _ action: @escaping @Sendable () -> Void) {
+        signal(number, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
         source.setEventHandler(handler: DispatchWorkItem(block: action))
         source.resume()
         keep(source)

@@ -41,6 +41,12 @@ struct UpCommand: AsyncParsableCommand {
             """)
     var adminTokenFile: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The folder in which rollouts keep where they stand; goes before the Mesh's.",
+            valueName: "folder"))
+    var stateDir: String?
+
     @Option(help: "Event loops; by default one for each core this process may use.")
     var concurrency: Int?
 
@@ -57,6 +63,8 @@ struct UpCommand: AsyncParsableCommand {
 
     func run() async throws {
         let started = LiveWorld.now()
+        let handover = Handover()
+        let program = Successor.ownProgram()
         Process.raiseFileLimit()
         let requestsToStop = Process.requestsToStop()
         let place = try AdminPlace(admin, option: "--admin")
@@ -67,7 +75,8 @@ struct UpCommand: AsyncParsableCommand {
             loopCount: concurrency ?? LiveWorld.cores(), seed: LiveWorld.seed(),
             readCredential: Credentials.read, checks: ExtAuthzClient(),
             checkServer: ExtAuthzServer(), report: { Terminal.log($0) },
-            record: { recordings.append($0) }, wantKeys: { wanted.yield($0) })
+            record: { recordings.append($0) }, wantKeys: { wanted.yield($0) },
+            handed: handover?.sockets ?? [])
         let keeper = IdentityKeeper(proxy: proxy) { Terminal.log($0) }
         Task {
             for await name in wants { Task { await keeper.wanted(name) } }
@@ -76,7 +85,8 @@ struct UpCommand: AsyncParsableCommand {
         let controller = Controller(
             own: place.ports,
             files: file.isEmpty ? nil : ConfigurationFiles(paths: file),
-            fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [], proxy: proxy,
+            fixed: file.isEmpty ? try zeroConfiguration(builtIn) : [],
+            stateDirectory: stateDir, takesOver: handover != nil, proxy: proxy,
             recordings: recordings, keeper: keeper, report: Self.report)
         do {
             try await controller.start()
@@ -85,20 +95,18 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err("nothing was started: \(Terminal.count(error.lines.count, "problem"))")
             throw Terminal.wrongConfiguration
         }
+        if let handover { await proxy.take(await handover.loaded()) }
         Process.onHangup { Task { await controller.reload(always: true) } }
-        let pages = AdminPages(
-            proxy: proxy, controller: controller, keeper: keeper, startedAt: started)
-        let server: AdminServer
-        do {
-            let gatekeeper = AdminGuard(token: token, isPrivate: place.isPrivate)
-            server = try await AdminServer.start(at: place, gatekeeper: gatekeeper) {
-                await pages.answer($0)
+        let upgrader = Upgrader(proxy, program: program)
+        Process.onUpgrade {
+            Task {
+                do { _ = try await upgrader.upgrade() } catch { Terminal.log("\(error)") }
             }
-        } catch {
-            Terminal.err(
-                "cannot listen on \(admin): \(error); choose another place with --admin")
-            throw ExitCode.failure
         }
+        let pages = AdminPages(
+            proxy: proxy, controller: controller, keeper: keeper, startedAt: started,
+            upgrader: upgrader)
+        let server = try await serveAdmin(pages, place, token, handover)
         let took = (LiveWorld.now() - started).rawValue / 1_000_000
         let shown = place.shown(port: server.port)
         Terminal.log(
@@ -109,27 +117,82 @@ struct UpCommand: AsyncParsableCommand {
             Terminal.err(Hints.text(snapshot, admin: shown))
         }
 
+        await proxy.beginAccepting()
+        await upgrader.allow(admin: server.descriptor)
+        await handover?.ready()
+        ServiceNotice.ready()
         Process.forgetStart()
-        for await _ in requestsToStop { break }
-        await stop(proxy, controller, pages, server, builtIn)
+        await untilEnd(requestsToStop, proxy, controller, pages, server, upgrader)
+        await builtIn?.stop()
         wanted.finish()
         await keeper.stop()
         recordings.finish()
         Terminal.log("stopped")
     }
 
+    private func serveAdmin(
+        _ pages: AdminPages, _ place: AdminPlace, _ token: Secret<[UInt8]>?, _ handover: Handover?
+    ) async throws -> AdminServer {
+        do {
+            let gatekeeper = AdminGuard(token: token, isPrivate: place.isPrivate)
+            return try await AdminServer.start(
+                at: place, handed: handover?.admin, gatekeeper: gatekeeper
+            ) {
+                await pages.answer($0)
+            }
+        } catch {
+            Terminal.err(
+                "cannot listen on \(admin): \(error); choose another place with --admin")
+            throw ExitCode.failure
+        }
+    }
+
+    /// Serves until the process is told to stop, or another one serves in its place.
+    private func untilEnd(
+        _ requestsToStop: AsyncStream<Void>, _ proxy: Proxy, _ controller: Controller,
+        _ pages: AdminPages, _ server: AdminServer, _ upgrader: Upgrader
+    ) async {
+        Task { for await _ in requestsToStop { upgrader.stop() } }
+        if await upgrader.end() == .replaced {
+            await leave(proxy, controller, pages, server, upgrader)
+        } else {
+            ServiceNotice.stopping()
+            await stop(proxy, controller, pages, server)
+        }
+    }
+
     private func stop(
-        _ proxy: Proxy, _ controller: Controller, _ pages: AdminPages, _ server: AdminServer,
-        _ builtIn: BuiltInServer?
+        _ proxy: Proxy, _ controller: Controller, _ pages: AdminPages, _ server: AdminServer
     ) async {
         let timeout = await proxy.snapshot.drainTimeout
         Terminal.log("stopping: running requests have \(Int(timeout.seconds)) s to end")
         await pages.stopping()
         await controller.stop()
+        await controller.finishRollouts()
         let isClean = await proxy.drain(timeout: timeout)
         if !isClean { Terminal.log("some requests were cut off at the deadline") }
         await server.stop()
-        await builtIn?.stop()
+    }
+
+    /// Ends after another process took over: what runs may go on for long.
+    private func leave(
+        _ proxy: Proxy, _ controller: Controller, _ pages: AdminPages, _ server: AdminServer,
+        _ upgrader: Upgrader
+    ) async {
+        let (timeout, least) = await (proxy.snapshot.upgradeTimeout, proxy.snapshot.drainTimeout)
+        Terminal.log("replaced: running requests have \(Int(timeout.seconds)) s to end")
+        await pages.stopping()
+        await controller.stop()
+        await controller.releaseRollouts()
+        await server.leave()
+        let impatience = Task {
+            guard await upgrader.end() == .stopped, !Task.isCancelled else { return }
+            await proxy.hurry(timeout: least)
+        }
+        let isClean = await proxy.drain(timeout: timeout, sparesIdle: true)
+        impatience.cancel()
+        if !isClean { Terminal.log("some requests were cut off at the deadline") }
+        await server.stop(keepsPath: true)
     }
 
     private static func report(_ event: Controller.Event) {
@@ -140,6 +203,7 @@ struct UpCommand: AsyncParsableCommand {
         case .rejected(let lines):
             for line in lines { Terminal.log(line) }
             Terminal.log("the change was refused; the configuration before it goes on serving")
+        case .rollout(let line): Terminal.log(line)
         case .unresolved(let name):
             Terminal.log("warning: the name \(name) does not resolve; check it or the resolver")
         }

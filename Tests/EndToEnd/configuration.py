@@ -70,6 +70,14 @@ def limit_policy(kind, name, *limits):
     return resource(PINION, "LimitPolicy", f"{kind.lower()}-{name}", spec)
 
 
+def overload_policy(name, **spec):
+    """An OverloadPolicy on the Backend called `name`."""
+    reference = {"group": "pinion.dev", "kind": "Backend", "name": name}
+    return resource(
+        PINION, "OverloadPolicy", f"overload-{name}", {"targetRefs": [reference], **spec}
+    )
+
+
 def access_policy(kind, name, *rules, **spec):
     """An AccessPolicy on the `kind` called `name`; rules are (name, action, condition)."""
     group = PINION if kind in ("Backend", "Model") else GATEWAY_API

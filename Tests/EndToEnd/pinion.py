@@ -33,7 +33,9 @@ def run(*arguments, environment=None, seconds=20):
 class Pinion(Child):
     """`pinion up` on a folder with one file."""
 
-    def __init__(self, folder, resources, environment=None, arguments=(), text=None):
+    def __init__(
+        self, folder, resources, environment=None, arguments=(), text=None, binary=BINARY
+    ):
         """`text(gateway)` makes the file's text when `resources` do not."""
         self.port = free_port()
         self.admin = free_port()
@@ -43,7 +45,7 @@ class Pinion(Child):
             self.write_text(text(self))
         else:
             self.write(resources)
-        command = [BINARY, "up", "-f", folder, "--admin", f"{HOST}:{self.admin}", *arguments]
+        command = [binary, "up", "-f", folder, "--admin", f"{HOST}:{self.admin}", *arguments]
         super().__init__(command, folder.parent / f"{folder.name}.log", environment)
         self.wait_ready(self.admin, "/ready")
 

@@ -240,8 +240,18 @@ def test_a_label_keeps_a_question_of_a_neighbour_within_the_region(
 class Question:
     """A client of the service with Google's own library."""
 
-    def __init__(self, port):
-        self.channel = grpc.insecure_channel(f"{HOST}:{port}")
+    def __init__(self, port, retries=False):
+        again = {
+            "maxAttempts": 3,
+            "initialBackoff": "0.01s",
+            "maxBackoff": "0.1s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+        config = {"methodConfig": [{"name": [{}], "retryPolicy": again}]} if retries else {}
+        self.channel = grpc.insecure_channel(
+            f"{HOST}:{port}", options=[("grpc.service_config", json.dumps(config))]
+        )
         self.stub = external_auth_pb2_grpc.AuthorizationStub(self.channel)
 
     def __enter__(self):

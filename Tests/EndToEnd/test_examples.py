@@ -71,6 +71,24 @@ def test_canary_splits(run_example):
     assert sims[9102].requests()
 
 
+def test_rollout_takes_over(run_example, tmp_path):
+    gateway, _ = run_example(
+        "rollout",
+        {9101: ["assistant-1"], 9102: ["assistant-2"]},
+        arguments=["--state-dir", str(tmp_path / "states")],
+    )
+
+    def promoted():
+        for _ in range(20):
+            assert gateway.chat("assistant", max_tokens=1)[0] == 200
+        return gateway.metric("pinion_rollout_phase", phase="Promoted") == 1
+
+    wait_until(promoted, "the canary to take over", seconds=60)
+    for _ in range(20):
+        status, _, body = gateway.chat("assistant", max_tokens=1)
+        assert status == 200 and json.loads(body)["model"] == "assistant-2"
+
+
 def test_shadow_compares_and_answers_nobody(run_example):
     servers = {9101: ["assistant-1"], 9102: ["assistant-2"], 9103: ["vectors"]}
     gateway, sims = run_example("shadow", servers)
@@ -270,3 +288,14 @@ def test_policy_engine_bounds_a_team_by_rego(run_example):
         assert len(sims[9101].requests()) == 2
     finally:
         opa.end()
+
+
+def test_overload_is_measured(run_example):
+    gateway, _ = run_example("overload", {9101: ["tiny"]})
+    for kind in ("interactive", "batch", "other"):
+        status, _, body = gateway.chat("assistant", {"x-class": kind}, max_tokens=1)
+        assert status == 200, body
+    assert gateway.metric("pinion_turnstile_requests_total", result="entered") == 3
+    place = ["--admin", f"127.0.0.1:{gateway.admin}"]
+    code, text, errors = run("get", "overload", *place)
+    assert code == 0 and "default/servers" in text, errors

@@ -256,6 +256,8 @@ struct RandomWalk {
             installKeys()
             return ("keys are settled", drive.keysSettled())
         case .asking: return askingEvent()
+        case .queued:
+            return ("the turnstile calls", drive.called(.letIn))
         case .collecting:
             guard random.below(6) == 0 else { return ("the body is whole", drive.body(collected)) }
             return (

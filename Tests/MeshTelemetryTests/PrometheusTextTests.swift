@@ -42,6 +42,10 @@ struct PrometheusTextTests {
         metrics.countHedge(.won, backend: backend)
         metrics.countHedgeTokens(12, backend: backend)
         metrics.setEndpoints(1, .healthy, backend: backend)
+        let arm = metrics.armSeries(rollout: "default/chat", arm: .canary)
+        metrics.countArm(Samples.chat(), isError: false, arm)
+        metrics.countTurnstile([1, 2, 3, 4, 5, 6, 7], backend: backend)
+        metrics.setTurnstile(limit: 8, inside: 7, waiting: 6, backend: backend)
         return metrics
     }
 

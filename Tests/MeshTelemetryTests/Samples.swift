@@ -70,6 +70,11 @@ enum Samples {
                 time: WallTime(nanoseconds: 1_790_000_000_000_000_000))
         ]
         facts.certificateFailures = 1
+        facts.rollouts = [
+            .init(
+                name: "default/chat", phase: "Progressing", weight: 25, step: 2,
+                changes: [.init(phase: "Progressing", count: 2)])
+        ]
         return facts
     }
 

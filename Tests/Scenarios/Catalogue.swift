@@ -13,9 +13,9 @@ extension Scenario {
         .malformedRequests, .oldCallers, .thunderingHerd, .tornSegments, .resetsEverywhere,
         .limitsUnderFailover, .budgetRunsOut, .policyEngineOutage, .policyEngineForgiven,
         .dataLeavesItsRegion, .copyLeavesItsRegion, .evidenceExpires, .answersGoOn,
-        .answersBeginAnew, .serversAskForPauses, .everybodyAsksForPauses, .slowServersAreRaced,
-        .zoneFallsAndReturns,
-        .roughSea,
+        .answersBeginAnew, .goodCanary, .erringCanary, .slowCanary, .deadCanary,
+        .serversAskForPauses, .everybodyAsksForPauses, .threefoldOverload, .slowServersAreRaced,
+        .zoneFallsAndReturns, .roughSea,
     ]
 
     /// The scenario called `name`, or nil.

@@ -39,6 +39,8 @@ package struct MeshSketch: Sendable {
 
     /// `LimitPolicy.spec.limits` of model `m`, one line of YAML each.
     package var usageLimits: [String] = []
+    /// `OverloadPolicy.spec` of the first backend without its target, one line of YAML each.
+    package var overload: [String] = []
     /// Where backends are, by name: `region` of their endpoints.
     package var regions: [String: String] = [:]
     /// Where endpoints are, by the name of their backend: `zone` of each, in order.
@@ -56,6 +58,10 @@ package struct MeshSketch: Sendable {
     package var policyEngine: [String] = []
     /// How the model is told what was said already; nil for nothing written.
     package var prefill: String?
+    /// `Rollout.spec` of model `m` from the first backend to `canary`, one line of YAML each.
+    package var rollout: [String] = []
+    /// The backend that `rollout` is about, a target of model `m` then.
+    package var canary = "spare"
 
     /// One backend of so many endpoints.
     package init(endpoints: Int) {
@@ -77,9 +83,12 @@ package struct MeshSketch: Sendable {
     }
 
     /// What proxies need of it.
-    package func snapshot(version: UInt64) throws -> Snapshot {
+    package func snapshot(
+        version: UInt64, shares: [RolloutShare] = []
+    ) throws -> Snapshot {
         let (resources, problems) = ResourceSet.parse([SourceFile(path: "mesh.yaml", text: text)])
-        let made = Compiler.compile(resources, resolved: ResolvedNames(), version: version)
+        let made = Compiler.compile(
+            resources, resolved: ResolvedNames(), shares: shares, version: version)
         guard let snapshot = made.snapshot else {
             throw SketchFault(lines: (problems + made.diagnostics).map(\.description))
         }
@@ -108,11 +117,12 @@ package struct MeshSketch: Sendable {
         return Snapshot(
             version: plain.version, ports: plain.ports, rules: plain.rules,
             backends: plain.backends, endpoints: endpoints, models: plain.models,
-            usageLimits: plain.usageLimits, access: plain.access,
+            usageLimits: plain.usageLimits, overload: plain.overload, access: plain.access,
             residency: ResidencyTable(
                 labels: table.labels, policies: policies, headers: table.headers,
                 sources: table.sources, backends: plain.backends, endpoints: endpoints),
-            identity: plain.identity, stickyKeys: plain.stickyKeys, embedders: plain.embedders,
+            identity: plain.identity, stickyKeys: plain.stickyKeys, rollouts: plain.rollouts,
+            embedders: plain.embedders,
             limits: plain.limits, telemetry: plain.telemetry,
             drainTimeout: plain.drainTimeout)
     }
@@ -158,7 +168,7 @@ package struct MeshSketch: Sendable {
             kind: Model
             metadata: {name: m}
             spec:
-              targets: [\(target(backends[0].name))]
+              targets: [\(targets)]
 
             """
         if let price { text += "  price: \(price)\n" }
@@ -169,7 +179,44 @@ package struct MeshSketch: Sendable {
         return text
     }
 
-    private var policies: [String] { limitPolicies + residencyPolicies + engines }
+    private var policies: [String] {
+        limitPolicies + overloadPolicies + residencyPolicies + engines + rollouts
+    }
+
+    private var targets: String {
+        let first = target(backends[0].name)
+        return rollout.isEmpty ? first : "\(first), \(target(canary))"
+    }
+
+    private var rollouts: [String] {
+        if rollout.isEmpty { return [] }
+        var text = """
+            apiVersion: pinion.dev/v1alpha1
+            kind: Rollout
+            metadata: {name: m}
+            spec:
+              targetRef: {group: pinion.dev, kind: Model, name: m}
+              stable: \(backends[0].name)
+              canary: \(canary)
+
+            """
+        for line in rollout { text += "  \(line)\n" }
+        return [text]
+    }
+
+    private var overloadPolicies: [String] {
+        guard !overload.isEmpty else { return [] }
+        var text = """
+            apiVersion: pinion.dev/v1alpha1
+            kind: OverloadPolicy
+            metadata: {name: overload}
+            spec:
+              targetRefs: [{group: pinion.dev, kind: Backend, name: \(backends[0].name)}]
+
+            """
+        for line in overload { text += "  \(line)\n" }
+        return [text]
+    }
 
     private var engines: [String] {
         guard !policyEngine.isEmpty else { return [] }

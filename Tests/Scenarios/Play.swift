@@ -25,6 +25,10 @@ package struct Play: Sendable {
         let root = SplitMix64(seed: seed).split(scenario.name)
         var random = root.split("stage")
         var stage = try scenario.stage(&random)
+        if !stage.mesh.rollout.isEmpty {
+            let mesh = stage.mesh
+            stage.options.compile = { try mesh.snapshot(version: $1, shares: $0) }
+        }
         adjust(&stage.options)
         var next = 0
         let items = stage.items

@@ -15,7 +15,7 @@ extension Scenario {
         mesh.defaults = [
             "locality: {zone: near}", "slowStart: {window: 300ms}",
             "outlierDetection: {consecutiveFailures: 2, baseEjectionTime: 100ms}",
-            "healthCheck: {path: /health, interval: 30ms, timeout: 20ms, unhealthyThreshold: 1}",
+            "healthCheck: {path: /health, interval: 40ms, timeout: 40ms, unhealthyThreshold: 3}",
             "retry: {attempts: 3, budget: {percent: 1000, minPerSecond: 1000}}",
         ]
         var stage = Stage(mesh)

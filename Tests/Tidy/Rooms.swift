@@ -42,6 +42,7 @@ struct Room: Sendable {
         Room(name: "MeshLimits", ring: 3, rooms: routing),
         Room(name: "MeshDialects", ring: 3, rooms: basics + ["MeshWire"]),
         Room(name: "MeshEngines", ring: 3, rooms: routing),
+        Room(name: "MeshRollout", ring: 3, rooms: routing),
         Room(name: "MeshExchange", ring: 4, rooms: rings03),
         Room(
             name: "MeshProxy", ring: 5, rooms: rings04,
@@ -50,7 +51,7 @@ struct Room: Sendable {
                 "CLinux", "Dispatch", "Synchronization", "Glibc",
             ]),
         Room(
-            name: "MeshControl", ring: 5, rooms: rings04 + ["MeshProxy"],
+            name: "MeshControl", ring: 5, rooms: rings04 + ["MeshProxy", "MeshRollout"],
             modules: nio + [
                 "Foundation", "Dispatch", "Glibc", "Synchronization", "NIOHTTP1", "NIOSSL",
             ]),
@@ -60,8 +61,10 @@ struct Room: Sendable {
                 "GRPCCore", "GRPCNIOTransportCore", "GRPCNIOTransportHTTP2Posix", "NIOCore",
                 "NIOSSL", "SwiftProtobuf", "Synchronization",
             ]),
-        Room(name: "MeshAdmin", ring: 5, rooms: rings03, modules: nio + ["NIOHTTP1", "Glibc"]),
-        Room(name: "MeshSimulator", ring: 5, rooms: rings04),
+        Room(
+            name: "MeshAdmin", ring: 5, rooms: rings03,
+            modules: nio + ["NIOHTTP1", "Glibc", "Synchronization"]),
+        Room(name: "MeshSimulator", ring: 5, rooms: rings04 + ["MeshRollout"]),
         Room(
             name: "MeshModelServer", ring: 5, rooms: basics + ["MeshSimulator"],
             modules: nio + ["NIOHTTP1", "Foundation", "Glibc"]),
@@ -72,7 +75,7 @@ struct Room: Sendable {
             name: "pinion", ring: 6,
             rooms: rings04 + [
                 "MeshProxy", "MeshControl", "MeshAdmin", "MeshGRPC", "MeshSimulator",
-                "MeshModelServer",
+                "MeshModelServer", "MeshRollout",
             ],
             modules: nio + ["ArgumentParser", "Foundation", "Dispatch", "Glibc"]),
     ]

@@ -201,7 +201,7 @@ struct ResidencyProver {
         switch place.rule.action {
         case .redirect, .refuse: return []
         case .forward(let targets):
-            for target in targets where target.weight > 0 {
+            for target in targets where target.weight > 0 || target.arm >= 0 {
                 switch target.destination {
                 case .backend(let id):
                     found.append(Way(step: "backend \(name(id))", backend: id))
@@ -225,7 +225,7 @@ struct ResidencyProver {
     }
 
     private func ways(of model: Model) -> [Way] {
-        let targets = model.targets.filter { $0.weight > 0 }.map { target in
+        let targets = model.targets.filter { $0.weight > 0 || $0.arm >= 0 }.map { target in
             Way(model: model, step: "backend \(name(target.backend))", backend: target.backend)
         }
         let fallbacks = model.fallbacks.enumerated().map { number, target in

@@ -144,6 +144,16 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
     package var names: [Name]
     /// Files with evidence and with the keys for it, as far as they are text; nil for none.
     package var evidence: [File]?
+    /// What Rollouts gave their canaries; nil without Rollouts.
+    package var shares: [Share]?
+
+    /// What one Rollout gave its canary.
+    package struct Share: Codable, Hashable, Sendable {
+        /// `namespace/name` of the Rollout.
+        package var rollout: String
+        /// The share in percent.
+        package var weight: Int
+    }
 
     /// A file.
     package struct File: Codable, Hashable, Sendable {
@@ -165,9 +175,12 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
     /// left out: a recording may go to others.
     package init(
         version: UInt64, sources: [SourceFile], names: ResolvedNames,
-        evidence: EvidenceFiles = EvidenceFiles()
+        evidence: EvidenceFiles = EvidenceFiles(), shares: [RolloutShare] = []
     ) {
         self.version = version
+        self.shares =
+            shares.isEmpty
+            ? nil : shares.map { Share(rollout: $0.name, weight: $0.weight) }
         files = sources.map { File(path: $0.path, text: $0.withoutSecrets.text) }
         self.names = names.entries.map {
             Name(hostname: $0.hostname, addresses: $0.addresses)
@@ -196,13 +209,18 @@ package struct RecordedConfiguration: Codable, Hashable, Sendable {
         return files
     }
 
+    /// What Rollouts gave their canaries.
+    package var rolloutShares: [RolloutShare] {
+        (shares ?? []).map { RolloutShare(name: $0.rollout, weight: $0.weight) }
+    }
+
     /// Its snapshot, or nil when this version of the mesh finds it wrong.
     package var snapshot: Snapshot? {
         let (resources, problems) = ResourceSet.parse(sources)
         guard !problems.contains(where: { $0.severity == .error }) else { return nil }
         // The number of the run is no part of what the snapshot was called.
         return Compiler.compile(
-            resources, resolved: resolved, evidence: evidenceFiles,
+            resources, resolved: resolved, evidence: evidenceFiles, shares: rolloutShares,
             version: version & (1 << 40 - 1)
         ).snapshot
     }

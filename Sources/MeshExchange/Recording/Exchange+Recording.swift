@@ -30,7 +30,8 @@ extension Exchange {
             tape = Tape(recording, isReplay: false)
         }
         guard let tape else { return }
-        let flags = eventFlags(isDraining: shard.isDraining, losesReceipts: !shard.keepsReceipts)
+        let flags = eventFlags(
+            isDraining: shard.isDraining, losesReceipts: !shard.keepsReceipts, shard.pressure)
         tape.keep(port: snapshot.place(ofPort: port))
         tape.begin {
             var event = RecordedEvent(kind, after: 0, flags: flags)
@@ -63,7 +64,8 @@ extension Exchange {
         _ kind: RecordedEvent.Kind, _ shard: borrowing Shard, at now: Instant
     ) {
         guard let tape else { return }
-        let flags = eventFlags(isDraining: shard.isDraining, losesReceipts: !shard.keepsReceipts)
+        let flags = eventFlags(
+            isDraining: shard.isDraining, losesReceipts: !shard.keepsReceipts, shard.pressure)
         let isOther = shard.snapshot.version != snapshot.version
         let summary = answerSummaryIfAny(tape)
         let (version, drawn) = (shard.snapshot.version, shard.random.state)
@@ -154,8 +156,12 @@ extension Exchange {
         now.nanoseconds &- record.started.nanoseconds
     }
 
-    private func eventFlags(isDraining: Bool, losesReceipts: Bool = false) -> EventFlags {
+    private func eventFlags(
+        isDraining: Bool, losesReceipts: Bool = false, _ pressure: Pressure = .none
+    ) -> EventFlags {
         var flags: EventFlags = []
+        if pressure >= .sheds { flags.insert(.sheds) }
+        if pressure >= .refuses { flags.insert(.refuses) }
         if isDraining { flags.insert(.draining) }
         if losesReceipts { flags.insert(.losesReceipts) }
         if keepsAlive { flags.insert(.keepsAlive) }

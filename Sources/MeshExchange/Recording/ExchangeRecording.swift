@@ -122,6 +122,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
     package var engine: RecordedAnswer?
     /// Answers of engines that were kept and given again; nil when there were none.
     package var keptAnswers: [RecordedAnswer]?
+    /// What turnstiles of backends said, in order; nil when none was asked.
+    package var turnstiles: [RecordedTurnstile]?
     /// How targets stood that were in trouble when they were thought of; nil when none was.
     package var standings: [RecordedStanding]?
     /// Backends none of whose endpoints took traffic when a caller's own target was looked for; nil
@@ -181,6 +183,8 @@ package struct RecordedEvent: Codable, Hashable, Sendable {
         case released
         /// Keys that were asked for are there, or could not be had.
         case keysSettled
+        /// Whoever waited at a turnstile was called: `text` is `in` or `out`.
+        case turnstileOpened
     }
 
     /// An event whose outcome is not known yet.
@@ -282,6 +286,10 @@ package struct EventFlags: OptionSet, Codable, Hashable, Sendable {
     package static let canReplay = EventFlags(rawValue: 8)
     /// Receipts cannot be written down.
     package static let losesReceipts = EventFlags(rawValue: 16)
+    /// The process is so short of something that it sheds.
+    package static let sheds = EventFlags(rawValue: 32)
+    /// The process is so short of something that it refuses.
+    package static let refuses = EventFlags(rawValue: 64)
 }
 
 /// A refusal that the driver handed in.

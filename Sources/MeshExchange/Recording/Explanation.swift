@@ -136,6 +136,10 @@ package struct Explanation: Codable, Hashable, Sendable {
         case .answerEnded: return Explanation("\(time): the answer ended")
         case .keysSettled:
             return Explanation("\(time): the keys that were asked for are as good as they get")
+        case .turnstileOpened:
+            return Explanation(
+                "\(time): the backend's turnstile "
+                    + (event.text == "in" ? "let it in" : "turned it away"))
         case .answerBroke: return Explanation("\(time): the answer broke off")
         case .released: return Explanation("\(time): the answer showed itself to be one")
         case .paused: return Explanation("\(time): the caller read too slowly and was waited for")

@@ -2,6 +2,7 @@
 
 import MeshBasics
 import MeshEngines
+import MeshLimits
 import MeshRouting
 package import MeshSnapshot
 import MeshWire
@@ -62,7 +63,7 @@ package struct Replay: Sendable {
             case .engine: continue
             case .requestCompleted, .requestProgressed, .sent, .attemptFailed, .timer,
                 .clientGone, .cutOff, .answerHead, .answerTrailers, .answerEnded, .answerBroke,
-                .paused, .released:
+                .paused, .released, .turnstileOpened:
                 return Replay(
                     recording: stage.tape.recording,
                     decision: Decision(stage.exchange, usage: recording.usage))
@@ -156,6 +157,9 @@ private struct Stage: ~Copyable {
         tape.follow(event)
         if let state = event.randomState { shard.random.state = state }
         shard.isDraining = event.flags.contains(.draining)
+        shard.pressure =
+            event.flags.contains(.refuses)
+            ? .refuses : event.flags.contains(.sheds) ? .sheds : .none
         shard.keepsReceipts = !event.flags.contains(.losesReceipts)
         if event.kind != .begin, event.kind != .unread {
             exchange.keepsAlive = event.flags.contains(.keepsAlive)
@@ -199,6 +203,15 @@ private struct Stage: ~Copyable {
         case .released:
             exchange.released(at: now)
             if exchange.isRaceDecided { exchange.settleRace(shard: &shard, at: now) }
+        case .turnstileOpened:
+            guard let end = event.text.flatMap(QueueEnd.init) else {
+                throw ReplayFailure("it names an end of a wait that this version does not know")
+            }
+            let (head, headBytes, body) = (head, headBytes, body)
+            let payload = body ?? []
+            _ = exchange.turnstileOpened(
+                end, head, unsafe headBytes.span.bytes,
+                body: body == nil ? nil : unsafe payload.span.bytes, shard: &shard, at: now)
         case .keysSettled:
             let (head, headBytes, body) = (head, headBytes, body)
             let payload = body ?? []

@@ -257,6 +257,17 @@ package final class Tape {
         return verdict
     }
 
+    /// What the next turnstile said in the event that is played again; nil when none was asked.
+    func nextTurnstile() -> RecordedTurnstile? {
+        guard let known = script?.turnstiles, !known.isEmpty else { return nil }
+        return script?.turnstiles?.removeFirst()
+    }
+
+    /// Notes what a turnstile said.
+    func append(_ answer: RecordedTurnstile) {
+        if current?.turnstiles?.append(answer) == nil { current?.turnstiles = [answer] }
+    }
+
     /// How `target`, the name of a backend and of an upstream model, stands: `standing` as the
     /// shard has it, or as it was.
     func standing(_ standing: Standing, of target: String) -> Standing {
@@ -337,7 +348,7 @@ extension RecordedEvent.Kind {
         case .begin, .unread, .body, .bodyFailed, .engine, .requestCompleted, .sent,
             .attemptFailed, .timer, .clientGone, .cutOff, .answerHead, .answerTrailers,
             .answerEnded, .answerBroke, .released,
-            .keysSettled:
+            .keysSettled, .turnstileOpened:
             false
         }
     }

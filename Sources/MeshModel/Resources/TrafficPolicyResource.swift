@@ -34,8 +34,14 @@ package struct MeshResource: Hashable, Sendable {
     package var replacesForwarded: Bool
     /// `recording`, each absent one nil.
     package var recording: Recording
+    /// `stateDirectory`.
+    package var stateDirectory: String?
     /// `drainTimeout`.
     package var drainTimeout: Nanoseconds?
+    /// `retryBudget`: percent and retries each second, each absent one nil; nil when absent.
+    package var retryBudget: RetryBudget?
+    /// `upgradeTimeout`.
+    package var upgradeTimeout: Nanoseconds?
     /// What holds where no policy says otherwise.
     package var defaults: TrafficSettings
 
@@ -57,6 +63,18 @@ package struct MeshResource: Hashable, Sendable {
         package var connections: Int?
         /// Of one event.
         package var eventBytes: Int?
+        /// Of memory in all.
+        package var memoryBytes: Int?
+        /// Of bodies and answers that wait.
+        package var waitingBytes: Int?
+    }
+
+    /// Bounds on retries in all.
+    package struct RetryBudget: Hashable, Sendable {
+        /// In percent of requests.
+        package var percent: Int?
+        /// Each second.
+        package var minPerSecond: Int?
     }
 
     /// Which exchanges are recorded.
@@ -82,7 +100,9 @@ package struct MeshResource: Hashable, Sendable {
             idleTimeout: limits?.duration("idleTimeout"),
             bodyIdleTimeout: limits?.duration("bodyIdleTimeout"),
             connections: limits?.integer("connections")?.value,
-            eventBytes: limits?.byteSize("eventBytes")?.value)
+            eventBytes: limits?.byteSize("eventBytes")?.value,
+            memoryBytes: limits?.byteSize("memoryBytes")?.value,
+            waitingBytes: limits?.byteSize("waitingBytes")?.value)
         let log = spec?["accessLog"]
         logOutput = log?.text("output")
         logPath = log?.text("path")
@@ -93,7 +113,14 @@ package struct MeshResource: Hashable, Sendable {
             perSecond: recording?.integer("perSecond")?.value,
             keep: recording?.integer("keep")?.value, file: recording?.text("file")?.value,
             fileBytes: recording?.byteSize("fileBytes"))
+        stateDirectory = spec?.text("stateDirectory")?.value
         drainTimeout = spec?.duration("drainTimeout")?.value
+        retryBudget = spec?["retryBudget"].map { budget in
+            RetryBudget(
+                percent: budget.integer("percent")?.value,
+                minPerSecond: budget.integer("minPerSecond")?.value)
+        }
+        upgradeTimeout = spec?.duration("upgradeTimeout")?.value
         defaults = TrafficSettings(spec?["defaults"])
     }
 }

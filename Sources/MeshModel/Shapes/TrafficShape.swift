@@ -74,7 +74,7 @@ enum TrafficShape {
         Field("max", .duration, fallback: "1s", "the longest pause"),
     ]
 
-    private static let budget: [Field] = [
+    static let budget: [Field] = [
         Field("percent", .integer(0...1000), fallback: "20", "retries in percent of requests"),
         Field(
             "minPerSecond", .integer(0...100_000), fallback: "10",
@@ -300,8 +300,18 @@ enum MeshShape {
             "recording", .object(recording),
             "which exchanges can be explained and replayed; never bodies or secrets"),
         Field(
+            "stateDirectory", .text(.line),
+            "the folder in which Rollouts keep where they stand across restarts, one for each "
+                + "process; `--state-dir` of `pinion up` goes before it"),
+        Field(
             "drainTimeout", .duration, fallback: "30s",
             "how long exchanges may go on after the process was told to stop"),
+        Field(
+            "retryBudget", .object(TrafficShape.budget),
+            "bounds on the retries of all Backends together; without it each has its own only"),
+        Field(
+            "upgradeTimeout", .duration, fallback: "15m",
+            "how long exchanges may go on in a process after `pinion upgrade` replaced it"),
         Field(
             "defaults", .object(TrafficShape.settings),
             "what holds where no TrafficPolicy says otherwise"),
@@ -321,6 +331,13 @@ enum MeshShape {
         Field(
             "eventBytes", .byteSize(1024...(1 << 28)), fallback: "1Mi",
             "of one event of an event stream"),
+        Field(
+            "memoryBytes", .byteSize((16 << 20)...(1 << 50)),
+            fallback: "what the container may use",
+            "of memory of the process; near it reading stops first, then requests are refused"),
+        Field(
+            "waitingBytes", .byteSize((1 << 20)...(1 << 50)), fallback: "1Gi",
+            "of bodies and answers that wait in the process; near it the same happens"),
     ]
 
     private static let recording: [Field] = [

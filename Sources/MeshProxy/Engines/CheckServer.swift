@@ -7,11 +7,12 @@ package import MeshSnapshot
 ///
 /// A room of its own does that with a library of others; the data plane links none of it.
 package protocol CheckServer: Sendable {
-    /// Listens on `address` and `port` and answers every question with what `judge` says.
+    /// Accepts on `descriptor`, a socket that listens and that is its own from now on, and answers
+    /// every question with what `judge` says.
     ///
-    /// **Errors** when the port cannot be opened.
+    /// **Errors** when it cannot be accepted on.
     func listen(
-        address: String, port: UInt16,
+        on descriptor: Int32,
         judge: @escaping @Sendable (AskedRequest) async -> CheckVerdict
     ) async throws -> any CheckListener
 }

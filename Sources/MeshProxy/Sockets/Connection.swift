@@ -363,6 +363,9 @@ class Connection: Pollable {
 
     // MARK: Reading
 
+    /// Bytes that the kernel did not take yet.
+    final var unsentBytes: Int { outgoing.count }
+
     /// Reads nothing until `resumeReads`, so that the peer feels it.
     final func pauseReads() {
         guard !isPaused else { return }

@@ -11,6 +11,7 @@ import MeshBasics
 final class Listener: Pollable, @unchecked Sendable {
     private let accept: (Int32, InternetAddress) -> Void
     private var isPaused = false
+    private var isHeld = false
 
     /// Binds `address`; nothing is accepted before `start`.
     ///
@@ -22,6 +23,15 @@ final class Listener: Pollable, @unchecked Sendable {
     ) throws(ListenFailure) {
         self.accept = accept
         super.init(sockets: sockets)
+        bound = try Self.open(address, sharing: sharing, backlog: backlog)
+    }
+
+    /// A socket that listens on `address`.
+    ///
+    /// **Errors** the reason in the system's words. Without `sharing` the port must be free.
+    static func open(
+        _ address: InternetAddress, sharing: Bool, backlog: Int32 = SocketLimits.backlog
+    ) throws(ListenFailure) -> Int32 {
         let descriptor = socket(
             address.family,
             Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
@@ -38,8 +48,22 @@ final class Listener: Pollable, @unchecked Sendable {
             close(descriptor)
             throw ListenFailure(code)
         }
+        return descriptor
+    }
+
+    /// Takes over `descriptor`, which listens already; nothing is accepted before `start`.
+    init(
+        sockets: SocketLoop, adopting descriptor: Int32,
+        accept: @escaping (Int32, InternetAddress) -> Void
+    ) {
+        self.accept = accept
+        super.init(sockets: sockets)
         bound = descriptor
     }
+
+    /// A copy of its descriptor that programs started from here inherit, or -1; on the loop's
+    /// thread.
+    func copyDescriptor() -> Int32 { fcntl(bound >= 0 ? bound : descriptor, F_DUPFD, 3) }
 
     private var bound: Int32 = -1
 
@@ -68,14 +92,16 @@ final class Listener: Pollable, @unchecked Sendable {
     /// Closes the socket; on the loop's thread. Connections that were accepted stay.
     func stop() {
         isPaused = false
-        dismiss()
+        // Another process may have the socket too, and as long as it is open anywhere the kernel
+        // goes on to tell of it whoever does not say that it wants to hear no more.
+        if descriptor >= 0 { close(surrender()) }
         if bound >= 0 { close(bound) }
         bound = -1
     }
 
     override func ready(_ events: UInt32) {
         for _ in 0..<SocketLimits.acceptsMax {
-            guard descriptor >= 0, !isPaused else { return }
+            guard descriptor >= 0, !isPaused, !isHeld else { return }
             var accepted: Int32 = -1
             var code: Int32 = 0
             let peer = InternetAddress { address, length in
@@ -99,6 +125,13 @@ final class Listener: Pollable, @unchecked Sendable {
         }
     }
 
+    /// Accepts nothing while `isHeld`; what comes waits in the kernel.
+    func hold(_ isHeld: Bool) {
+        guard descriptor >= 0, isHeld != self.isHeld else { return }
+        self.isHeld = isHeld
+        if !isPaused { waitFor(isHeld ? 0 : EPOLLIN.rawValue) }
+    }
+
     /// There is no descriptor left for the connection that waits, and the kernel would report it
     /// again at once: it waits until others may have closed.
     private func pause() {
@@ -109,7 +142,7 @@ final class Listener: Pollable, @unchecked Sendable {
         ) { [weak self] in
             guard let self, isPaused else { return }
             isPaused = false
-            waitFor(EPOLLIN.rawValue)
+            if !isHeld { waitFor(EPOLLIN.rawValue) }
         }
     }
 }

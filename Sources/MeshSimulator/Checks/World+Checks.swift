@@ -35,9 +35,12 @@ extension World {
         var attempts = loop.questions
         var reservations = 0
         var active: Int64 = 0
+        var (inside, waiting) = (0, 0)
         for client in loop.clients {
             attempts += client.exchange.attemptsRunning
             if client.exchange.hasReservation { reservations += 1 }
+            if client.exchange.holdsPlace { inside += 1 }
+            if client.exchange.phase == .queued { waiting += 1 }
             if client.exchange.phase != .idle, client.exchange.phase != .done { active += 1 }
             check(client)
         }
@@ -45,6 +48,16 @@ extension World {
             breach(
                 "attempts are settled",
                 "\(loop.shard.fleet.inFlight) in flight for \(attempts) exchanges that try")
+        }
+        let turnstiles = loop.shard.turnstiles.totals
+        if turnstiles.inside != inside || turnstiles.waiting != waiting
+            || loop.shard.turnstiles.misuses > 0
+        {
+            breach(
+                "places are given back",
+                "turnstiles count \(turnstiles.inside) inside and \(turnstiles.waiting) waiting "
+                    + "for \(inside) and \(waiting) exchanges, "
+                    + "\(loop.shard.turnstiles.misuses) misuses")
         }
         if reservations != loop.shard.ledger.outstanding {
             breach(

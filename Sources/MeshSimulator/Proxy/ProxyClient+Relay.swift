@@ -19,10 +19,11 @@ extension ProxyClient {
     /// More of the answer was read.
     func relay(from upstream: ProxyUpstream, at now: Instant) {
         guard looksAt(upstream) else { return }
-        if !upstream.isHeadTaken {
-            guard passHead(of: upstream, at: now) else { return }
+        if upstream.isHeadTaken || passHead(of: upstream, at: now) {
+            relayBody(from: upstream, at: now)
         }
-        relayBody(from: upstream, at: now)
+        // When an answer begins may show that there is room for more.
+        loop.heedTurnstiles(at: now)
     }
 
     /// Decides about the answer's head; false when the answer is not relayed.
@@ -117,6 +118,9 @@ extension ProxyClient {
                     let verdict = exchange.answerBody(
                         span.extracting(range.range), isLast: upstream.reader.isComplete,
                         into: &loop.piece, at: now)
+                    if exchange.owesFirstEvent {
+                        exchange.reportFirstEvent(shard: &loop.shard, at: now)
+                    }
                     switch verdict {
                     case .unchanged:
                         if outcome.isReplaced {

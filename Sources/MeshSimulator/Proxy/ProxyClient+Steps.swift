@@ -3,6 +3,7 @@
 import MeshBasics
 import MeshEngines
 import MeshExchange
+import MeshLimits
 import MeshRouting
 import MeshSnapshot
 import MeshTelemetry
@@ -31,6 +32,7 @@ extension ProxyClient {
         if step.writesBody { emitFramed(loop.shard.output) }
         if step.endsAnswer, isChunkedToClient { write("0\r\n\r\n") }
         if step.isDone {
+            unpark()
             policyCall?.cancel(at: now)
             record(at: now)
             loop.comparePairs(at: now)
@@ -51,8 +53,40 @@ extension ProxyClient {
         } else if step.isDone {
             readyForNext(at: now)
         } else if exchange.phase != .idle, exchange.phase != .done {
+            if exchange.phase == .queued { park() }
             rearm(at: now)
         }
+        loop.heedTurnstiles(at: now)
+    }
+
+    /// Waits to be called by the turnstile.
+    private func park() {
+        let ticket = exchange.turnstileTicket
+        guard ticket != parked else { return }
+        unpark()
+        parked = ticket
+        loop.waiting[ticket] = self
+    }
+
+    private func unpark() {
+        guard parked != 0 else { return }
+        loop.waiting[parked] = nil
+        parked = 0
+    }
+
+    /// The turnstile called, or the deadline passed.
+    func called(_ end: QueueEnd, at now: Instant) {
+        unpark()
+        guard !isClosed, exchange.phase == .queued else { return }
+        let (bytes, payload) = (headBytes, body ?? [])
+        perform(
+            exchange.turnstileOpened(
+                end, head, unsafe bytes.span.bytes,
+                body: body == nil ? nil : unsafe payload.span.bytes, shard: &loop.shard, at: now),
+            at: now)
+        socket.resume(at: now)
+        advance(at: now)
+        flushIfNeeded(at: now)
     }
 
     /// Asks a policy engine for the present exchange.

@@ -56,6 +56,8 @@ final class ProxyClient: SocketHandler {
     var rival: Rival?
     /// The question to a policy engine that is waited for.
     var policyCall: PolicyCall?
+    /// What it waits under at a turnstile, or 0.
+    var parked: UInt64 = 0
     /// The endpoint that `upstream` leads to.
     var askedPick: Pick?
     /// The number of the present attempt, so that a connection that comes too late is recognised.
@@ -234,6 +236,7 @@ final class ProxyClient: SocketHandler {
             }
         case .waiting where exchange.phase == .asking:
             policyAnswered(.failed(.timeout), at: now)
+        case .waiting where exchange.phase == .queued: called(.tooLate, at: now)
         case .collecting, .streaming, .waiting:
             if exchange.isRivalDue(at: now) { switchLanes() }
             perform(exchange.timerFired(shard: &loop.shard, at: now), at: now)

@@ -41,6 +41,22 @@ final class ProxyLoop {
         if world.options.checkEvery == 0 { shard.recorder.stop() }
     }
 
+    /// Who waits at turnstiles, by ticket.
+    var waiting: [UInt64: ProxyClient] = [:]
+    private var isCalling = false
+
+    /// Tells whoever the turnstiles called.
+    func heedTurnstiles(at now: Instant) {
+        if isCalling { return }
+        isCalling = true
+        defer { isCalling = false }
+        while !shard.turnstiles.calls.isEmpty {
+            for call in shard.turnstiles.takeCalls() {
+                waiting[call.ticket]?.called(call.isLetIn ? .letIn : .turnedAway, at: now)
+            }
+        }
+    }
+
     /// Starts what must happen even when no request comes.
     func start(at now: Instant) { maintainLater(at: now) }
 
@@ -48,6 +64,8 @@ final class ProxyLoop {
         world.schedule(at: now + Limits.maintenance) { [self] now in
             guard !world.isOver else { return }
             shard.maintain(at: now)
+            shard.turnstiles.tick(at: now)
+            heedTurnstiles(at: now)
             for pool in pools { pool.prune(at: now) }
             maintainLater(at: now)
         }
@@ -217,6 +235,7 @@ final class ProxyLoop {
     /// Lets go of everything.
     func dissolve() {
         clients = []
+        waiting = [:]
         pools = []
     }
 }

@@ -37,6 +37,8 @@ enum Limits {
     static var message: Nanoseconds { .microseconds(20) }
     /// A lost segment is sent again after this time.
     static var retransmission: Nanoseconds { .milliseconds(200) }
+    /// How often rollouts are looked at.
+    static var rolloutInterval: Nanoseconds { .milliseconds(250) }
     /// Requests that a caller writes behind one another on one connection.
     static var pipelined: Int { 4 }
     /// Events of one instant above which a world goes round in circles.

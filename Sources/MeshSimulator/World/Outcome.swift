@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshRollout
 
 /// A promise that was broken in a run.
 package struct Breach: Sendable, Hashable, CustomStringConvertible {
@@ -37,6 +38,8 @@ package struct Outcome: Sendable {
     package var faults = FaultCounts()
     /// Operations towards servers: connects, sends, reads of heads and bodies.
     package var operations = 0
+    /// What became of Rollouts, in order.
+    package var rollouts: [RolloutChange] = []
     /// Exchanges that were decided again from their recording, and came out the same.
     package var replays = 0
     /// What must not be and was.

@@ -2,6 +2,7 @@
 
 package import MeshBasics
 import MeshExchange
+import MeshRollout
 package import MeshSnapshot
 
 /// A whole mesh in thought: callers, a proxy and model servers, with a network between them and a
@@ -51,6 +52,7 @@ package final class World {
     var faults = FaultCounts()
     private(set) var servers: [SimulatedServer] = []
     let proxy = SimulatedProxy()
+    private var rollouts: SimulatedRollouts?
     var callers = CallerPool()
     /// Every request by number; nil once nothing more is to come of it.
     var requests: [SimulatedRequest?] = []
@@ -103,6 +105,10 @@ package final class World {
         }
         outcome.answers = Array(repeating: 0, count: plans.count)
         proxy.start(in: self, snapshot: snapshot, random: root.split("proxy"))
+        if let compile = options.compile {
+            rollouts = SimulatedRollouts(world: self, compile: compile)
+            rollouts?.adopt(snapshot, at: now)
+        }
         nextItem = source()
     }
 
@@ -148,6 +154,7 @@ package final class World {
         digest.add(callerRandom.next())
         digest.add(policyRandom.next())
         for loop in proxy.loops { digest.add(loop.shard.random.next()) }
+        for change in outcome.rollouts { digest.add(UInt64(change.share.weight)) }
         digest.add(outcome.events)
         outcome.digest = digest.value
         dissolve()
@@ -278,7 +285,10 @@ package final class World {
     }
 
     /// Has the proxy take a snapshot into use.
-    func publish(_ snapshot: Snapshot, at now: Instant) { proxy.publish(snapshot, at: now) }
+    func publish(_ snapshot: Snapshot, at now: Instant) {
+        proxy.publish(snapshot, at: now)
+        rollouts?.adopt(snapshot, at: now)
+    }
 
     /// Has the proxy stop, and end what still runs after `timeout`.
     func drain(timeout: Nanoseconds, at now: Instant) {
@@ -303,6 +313,7 @@ package final class World {
         for server in servers { server.dissolve() }
         servers = []
         proxy.dissolve()
+        rollouts = nil
         callers = CallerPool()
     }
 }

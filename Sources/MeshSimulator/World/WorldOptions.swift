@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import MeshBasics
+package import MeshSnapshot
 
 /// How a world is made, beside its configuration, its servers and its workload.
 package struct WorldOptions: Sendable {
@@ -39,6 +40,9 @@ package struct WorldOptions: Sendable {
     /// Whether servers that asked to be left alone must be; what is on its way when they ask may
     /// still arrive for a tenth of a second.
     package var checksPauses = false
+    /// Compiles the configuration with what Rollouts give their canaries, for a version; nil
+    /// where nobody moves Rollouts on.
+    package var compile: (@Sendable ([RolloutShare], UInt64) throws -> Snapshot)?
     /// A mistake that the driver makes on purpose, so that tests see it caught.
     package var sabotage: Sabotage?
 

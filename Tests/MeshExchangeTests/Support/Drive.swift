@@ -242,7 +242,17 @@ final class Drive {
     @discardableResult
     func expire() -> Step {
         now = max(now, deadline)
-        return tick()
+        return phase == .queued ? called(.tooLate) : tick()
+    }
+
+    /// The wait at a turnstile is over.
+    @discardableResult
+    func called(_ end: QueueEnd) -> Step {
+        let (head, headBytes, body) = (head, headBytes, payload ?? [])
+        return take(
+            exchange.turnstileOpened(
+                end, head, headBytes.span.bytes, body: payload == nil ? nil : body.span.bytes,
+                shard: &shard, at: now))
     }
 
     func wait(_ time: Nanoseconds) { now = now + time }

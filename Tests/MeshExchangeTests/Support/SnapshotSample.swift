@@ -17,6 +17,7 @@ struct SnapshotSample {
     /// Names under which models are offered, with the model.
     var names: [(String, ModelID)] = []
     var usageLimits: [Limit] = []
+    var overload: [OverloadPolicy] = []
     var access = AccessTable()
     var residency = ResidencySample()
     var identity: [IdentityProvider] = []
@@ -74,7 +75,7 @@ struct SnapshotSample {
                     listeners: listeners)
             ],
             rules: rules, backends: known, endpoints: endpoints, models: models,
-            usageLimits: usageLimits, access: access,
+            usageLimits: usageLimits, overload: overload, access: access,
             residency: residency.table(known, endpoints), identity: identity,
             stickyKeys: stickyKeys, embedders: embedders, limits: limits,
             telemetry: TelemetrySettings(recording: recording),
