@@ -30,13 +30,6 @@ extension Compiler {
                 continue
             }
             claims[target] = rollout.metadata
-            if let other = target.otherKind, catalog.index(of: other, target.name) != nil {
-                report.error(
-                    reference.name.place, rollout.metadata,
-                    "there is a \(other.rawValue) of this name as well",
-                    "rename one of the two, so that it is plain whose targets are shifted")
-                continue
-            }
             guard let sides = sides(of: rollout, target),
                 let plan = plan(of: rollout, target, sides)
             else { continue }
@@ -282,16 +275,5 @@ extension Rule {
     /// The weighted targets that it forwards to.
     fileprivate var targets: [WeightedTarget] {
         if case .forward(let targets) = action { targets } else { [] }
-    }
-}
-
-extension PolicyTarget {
-    /// The other kind of route, for a route.
-    fileprivate var otherKind: Kind? {
-        switch kind {
-        case .httpRoute: .grpcRoute
-        case .grpcRoute: .httpRoute
-        default: nil
-        }
     }
 }

@@ -99,12 +99,6 @@ import Testing
                 + ofRoute("r, sectionName: other")
                 .replacing("sectionName: other}", with: "sectionName: other} <<<")),
         Mistake(
-            "there is a GRPCRoute of this name as well",
-            mesh
-                + Piece.route("r", rules: "    - matches: []")
-                .replacing("HTTPRoute", with: "GRPCRoute")
-                + ofRoute("r").replacing("name: r}", with: "name: r} <<<")),
-        Mistake(
             "there is no Model", mesh + rollout(target: "mm").replacing("mm}", with: "mm} <<<")),
         Mistake(
             "Rollout/a shifts the targets of this Model already",
