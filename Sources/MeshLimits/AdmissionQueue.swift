@@ -56,47 +56,53 @@ struct AdmissionQueue: Sendable {
         count += 1
     }
 
-    /// Whether the band of `priority` has not been empty for longer than `target`; never without
+    /// Whether the band of `priority` has not been empty for longer than `interval`; never without
     /// one.
-    func isPressed(_ priority: Int, for target: Nanoseconds?, at now: Instant) -> Bool {
-        bands.first { $0.priority == priority }.map { isPressed($0, target, now) } ?? false
+    func isPressed(_ priority: Int, for interval: Nanoseconds?, at now: Instant) -> Bool {
+        bands.first { $0.priority == priority }.map { isPressed($0, interval, now) } ?? false
     }
 
-    private func isPressed(_ band: Band, _ target: Nanoseconds?, _ now: Instant) -> Bool {
-        guard let target, band.count > 0 else { return false }
-        return now - band.since > target
+    private func isPressed(_ band: Band, _ interval: Nanoseconds?, _ now: Instant) -> Bool {
+        guard let interval, band.count > 0 else { return false }
+        return now - band.since > interval
+    }
+
+    /// Counts from `now` on for how long each band has not been empty.
+    mutating func restart(at now: Instant) {
+        for place in bands.indices { bands[place].since = now }
     }
 
     /// Takes out whose turn it is; nil when nobody waits. Of a band that is pressed for longer than
-    /// `target` it is the newest, of others the oldest.
-    mutating func pop(pressedFor target: Nanoseconds?, at now: Instant) -> Entry? {
+    /// `interval` it is the newest, of others the oldest.
+    mutating func pop(pressedFor interval: Nanoseconds?, at now: Instant) -> Entry? {
         guard count > 0 else { return nil }
         turns += 1
         let isLowest = turns % Limits.lowestTurn == 0
         let filled = isLowest ? bands.lastIndex { $0.count > 0 } : bands.firstIndex { $0.count > 0 }
         guard let filled else { return nil }
-        return take(from: filled, newest: isPressed(bands[filled], target, now))
+        return take(from: filled, newest: isPressed(bands[filled], interval, now))
     }
 
     /// Takes out somebody of the lowest priority below `priority`, to make room; nil when nobody
     /// is worth less.
     mutating func popBelow(
-        _ priority: Int, pressedFor target: Nanoseconds?, at now: Instant
+        _ priority: Int, pressedFor interval: Nanoseconds?, at now: Instant
     ) -> Entry? {
         guard let place = bands.lastIndex(where: { $0.count > 0 }),
             bands[place].priority < priority
         else { return nil }
         // Who would be served last.
-        return take(from: place, newest: !isPressed(bands[place], target, now))
+        return take(from: place, newest: !isPressed(bands[place], interval, now))
     }
 
-    /// Takes out one that has waited for longer than `target` in a band that is pressed for as
-    /// long, of the lowest priority first, as long as more than `spared` wait.
+    /// Takes out one that has waited for longer than `target` in a band that is pressed for
+    /// `interval`, of the lowest priority first, as long as more than `spared` wait.
     mutating func popLate(
-        _ target: Nanoseconds, sparing spared: Int, at now: Instant
+        _ target: Nanoseconds, pressedFor interval: Nanoseconds, sparing spared: Int,
+        at now: Instant
     ) -> Entry? {
         guard count > spared else { return nil }
-        for place in bands.indices.reversed() where isPressed(bands[place], target, now) {
+        for place in bands.indices.reversed() where isPressed(bands[place], interval, now) {
             skipGone(place)
             if let first = bands[place].entries[bands[place].head], now - first.since > target {
                 return take(from: place, newest: false)

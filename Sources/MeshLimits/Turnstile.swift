@@ -119,7 +119,7 @@ struct Turnstile: Sendable {
         if priority < 0 { return refuse(.priority) }
         dropLate(&calls, at: now)
         if queue.count >= queueMost {
-            guard let other = queue.popBelow(priority, pressedFor: target, at: now) else {
+            guard let other = queue.popBelow(priority, pressedFor: interval, at: now) else {
                 return refuse(.full)
             }
             drop(other, &calls)
@@ -158,7 +158,10 @@ struct Turnstile: Sendable {
 
     /// An answer began `latency` after its request was sent.
     mutating func observe(_ latency: Nanoseconds, _ calls: inout [TurnstileCall], at now: Instant) {
+        let wasMeasuring = limit.isMeasuring
         limit.observe(latency, at: now)
+        // Who waited only because fewer were let in for a while is not to blame for it.
+        if wasMeasuring, !limit.isMeasuring { queue.restart(at: now) }
         admit(&calls, at: now)
     }
 
@@ -188,7 +191,7 @@ struct Turnstile: Sendable {
     private mutating func admit(_ calls: inout [TurnstileCall], at now: Instant) {
         while queue.count > 0, inside < limit.capacity {
             limit.binds()
-            guard let next = queue.pop(pressedFor: target, at: now) else { break }
+            guard let next = queue.pop(pressedFor: interval, at: now) else { break }
             if next.deadline <= now {
                 tally.refused[Self.column(.timeout)] += 1
                 calls.append(TurnstileCall(ticket: next.ticket, isLetIn: false))
@@ -204,9 +207,11 @@ struct Turnstile: Sendable {
     /// Turns away who has waited for longer than is good while the queue never gets empty. A few
     /// stay in any case, so that a place that becomes free finds somebody.
     private mutating func dropLate(_ calls: inout [TurnstileCall], at now: Instant) {
-        guard let target else { return }
+        guard let interval else { return }
         let spared = max(1, limit.capacity / 8)
-        while let late = queue.popLate(target, sparing: spared, at: now) {
+        while let late = queue.popLate(
+            settings.queueTarget, pressedFor: interval, sparing: spared, at: now)
+        {
             drop(late, &calls)
         }
     }
@@ -216,14 +221,15 @@ struct Turnstile: Sendable {
         calls.append(TurnstileCall(ticket: entry.ticket, isLetIn: false))
     }
 
-    /// For how long the queue may not get empty before more comes than can be done; nil while
-    /// fewer are let in to measure, when that does not say so.
-    private var target: Nanoseconds? { limit.isMeasuring ? nil : settings.queueTarget }
+    /// For how long a priority's queue may not get empty before more comes than can be done; nil
+    /// while fewer are let in to measure, when that does not say so. Twice the target: who came
+    /// together with many others has its turn in that time.
+    private var interval: Nanoseconds? { limit.isMeasuring ? nil : settings.queueTarget * 2 }
 
     /// Whether who comes now would not have its turn before `until`. Under pressure the newest
     /// goes first, so nobody knows.
     private func isTooLate(_ priority: Int, until: Instant, at now: Instant) -> Bool {
-        if gap == 0 || queue.isPressed(priority, for: target, at: now) { return false }
+        if gap == 0 || queue.isPressed(priority, for: interval, at: now) { return false }
         let wait = gap * Double(queue.ahead(of: priority) + 1)
         return wait > Double((until - now).rawValue)
     }

@@ -40,6 +40,9 @@ struct ModelServerCommand: AsyncParsableCommand {
     @Option(help: "Seconds of the engine that pass in one second.")
     var speed = 1.0
 
+    @Option(help: "Requests that are worked on at once; without it, as many as the profile has.")
+    var slots: Int?
+
     @Option(help: "Texts, identifiers, embeddings and jitter follow from it.")
     var seed: UInt64 = 1
 
@@ -92,6 +95,10 @@ struct ModelServerCommand: AsyncParsableCommand {
             throw ValidationError("no profile `\(profile)`; known are \(names)")
         }
         options.profile = known
+        if let slots {
+            guard slots > 0 else { throw ValidationError("--slots must be above 0") }
+            options.profile.sequencesMax = slots
+        }
         guard speed > 0 else { throw ValidationError("--speed must be above 0") }
         options.speed = speed
         options.seed = seed

@@ -2,6 +2,7 @@
 """More requests than a backend can answer."""
 
 import asyncio
+import itertools
 import json
 import threading
 import time
@@ -9,11 +10,12 @@ import time
 import pytest
 
 from children import HOST, request, wait_until
-from configuration import ai_backend, mesh, model, overload_policy, target
+from configuration import ai_backend, backend, mesh, model, overload_policy, path, route, rule
+from configuration import target
 from pinion import run
-from wire import Wire, completion
+from wire import Wire, completion, reply
 
-SPAN = 12
+SPAN = 15
 WARM = 5
 PATIENCE = 2.0
 
@@ -47,31 +49,38 @@ async def ask(port, body, patience=None):
         writer.close()
 
 
-async def capacity(port, body, workers, seconds):
+def bodies(name):
+    """Bodies that are answered with 16 to 32 tokens, so that answers do not end together."""
+    return [body_of(16 + 5 * number % 17, model=name) for number in range(17)]
+
+
+async def capacity(port, workers, seconds):
     """Answers in a second when as many callers always wait for one."""
     done = []
     end = time.monotonic() + seconds
+    texts = itertools.cycle(bodies("tiny"))
 
     async def work():
         while time.monotonic() < end:
-            _, _, whole, at = await ask(port, body)
+            _, _, whole, at = await ask(port, next(texts))
             if whole:
                 done.append(at)
 
     await asyncio.gather(*[work() for _ in range(workers)])
-    middle = end - seconds / 2
-    return sum(1 for at in done if middle <= at < end) / (seconds / 2)
+    warm = end - seconds + 2
+    return sum(1 for at in done if warm <= at < end) / (end - warm)
 
 
-async def offer(port, body, rate, seconds):
+async def offer(port, rate, seconds):
     """`rate` requests in a second, whatever becomes of them."""
     tasks = []
+    texts = itertools.cycle(bodies("chat"))
     began = time.monotonic()
     for number in range(int(rate * seconds)):
         pause = began + number / rate - time.monotonic()
         if pause > 0:
             await asyncio.sleep(pause)
-        tasks.append(asyncio.create_task(ask(port, body, PATIENCE)))
+        tasks.append(asyncio.create_task(ask(port, next(texts), PATIENCE)))
     results = await asyncio.gather(*tasks)
     return began, results
 
@@ -84,17 +93,16 @@ def goodput(began, results):
 
 
 def test_goodput_at_three_times_the_capacity(start, simulate, record_property):
-    # About 40 answers in a second: neither the clients nor the gateway are what is short.
-    sim = simulate("tiny", arguments=["--speed", "2"])
-    body = body_of(60)
-    direct = body_of(60, model="tiny")
-    most = asyncio.run(capacity(sim.port, direct, 100, 8))
+    # Sixteen at once, each for about half a second: neither the clients nor the gateway are what
+    # is short, however few cores there are.
+    sim = simulate("tiny", arguments=["--speed", "1", "--slots", "16"])
+    most = asyncio.run(capacity(sim.port, 40, 10))
     gateway = start(
         ai_backend("servers", sim.port),
         model("chat", target("servers", model="tiny")),
         overload_policy("servers", queue={"length": 200, "timeout": "1s", "target": "300ms"}),
     )
-    began, results = asyncio.run(offer(gateway.port, body, 3 * most, SPAN))
+    began, results = asyncio.run(offer(gateway.port, 3 * most, SPAN))
     good = goodput(began, results)
     refused = [r for r in results if r[0] == 503]
     figures = (
@@ -103,8 +111,7 @@ def test_goodput_at_three_times_the_capacity(start, simulate, record_property):
     )
     print(figures)
     record_property("goodput", figures)
-    # Clients, gateway and server share the cores, so what is measured moves by a tenth.
-    assert good >= 0.8 * most, figures
+    assert good >= 0.9 * most, figures
     assert refused, figures
     # Who is refused hears it at once, or when the wait is over.
     assert sorted(r[1] for r in refused)[len(refused) // 2] < 1.5, figures
@@ -235,6 +242,32 @@ def test_an_overloaded_backend_spills_over_to_the_fallback(start, serve):
     assert len(second.requests) == 1
     hold.set()
     assert inside.answer().status == 200
+
+
+def test_retries_of_all_backends_together_are_bounded(start, serve):
+    upstreams = [serve(lambda *_: reply(b"no", status="503 Service Unavailable")) for _ in range(2)]
+    retry = {"attempts": 3, "statuses": [503], "backoff": {"base": "1ms"}}
+    gateway = start(
+        *[backend(f"b{number}", upstream.port) for number, upstream in enumerate(upstreams)],
+        *[
+            route(f"r{number}", rule(f"b{number}", matches=[path(f"/{number}")]))
+            for number in range(2)
+        ],
+        mesh(
+            drainTimeout="2s",
+            retryBudget={"percent": 0, "minPerSecond": 1},
+            defaults={"retry": retry, "outlierDetection": {"consecutiveFailures": 0}},
+        ),
+        arguments=["--concurrency", "1"],
+    )
+    for _ in range(20):
+        for number in range(2):
+            assert gateway.request("GET", f"/{number}")[0] == 503
+    arrived = [len(upstream.requests) for upstream in upstreams]
+    # One for each of ten seconds; the backends' own budgets would allow every one of eighty.
+    assert 41 <= sum(arrived) <= 52, arrived
+    assert min(arrived) >= 20
+    assert gateway.metric("pinion_retry_budget_exhausted_total") >= 20
 
 
 def test_bytes_that_wait_are_bounded_and_what_is_under_way_goes_on(start, serve):

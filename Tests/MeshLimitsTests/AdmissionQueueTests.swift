@@ -55,9 +55,11 @@ import Testing
         queue.push(entry(2, since: 20), priority: 0)
         queue.push(entry(3, since: 30), priority: 0)
         let now = Instant(nanoseconds: 45)
-        #expect(queue.popLate(Nanoseconds(20), sparing: 1, at: now)?.ticket == 2)
-        #expect(queue.popLate(Nanoseconds(20), sparing: 1, at: now)?.ticket == 1)
-        #expect(queue.popLate(Nanoseconds(20), sparing: 0, at: now) == nil)
+        let (target, interval) = (Nanoseconds(20), Nanoseconds(40))
+        #expect(queue.popLate(target, pressedFor: interval, sparing: 1, at: now) == nil)
+        #expect(queue.popLate(target, pressedFor: target, sparing: 1, at: now)?.ticket == 2)
+        #expect(queue.popLate(target, pressedFor: target, sparing: 1, at: now)?.ticket == 1)
+        #expect(queue.popLate(target, pressedFor: target, sparing: 0, at: now) == nil)
         #expect(queue.count == 1)
     }
 
@@ -70,11 +72,12 @@ import Testing
         for _ in 2...3 { _ = queue.pop(pressedFor: Nanoseconds(15), at: first) }
         for ticket in 4...5 { queue.push(entry(UInt64(ticket), since: 22), priority: 5) }
         let now = Instant(nanoseconds: 30)
+        let (target, short) = (Nanoseconds(15), Nanoseconds(5))
         #expect(queue.isPressed(0, for: Nanoseconds(15), at: now))
         #expect(!queue.isPressed(5, for: Nanoseconds(15), at: now))
         #expect(queue.pop(pressedFor: Nanoseconds(15), at: now)?.ticket == 4)
-        #expect(queue.popLate(Nanoseconds(15), sparing: 0, at: now)?.ticket == 1)
-        #expect(queue.popLate(Nanoseconds(5), sparing: 0, at: now)?.ticket == 5)
+        #expect(queue.popLate(target, pressedFor: target, sparing: 0, at: now)?.ticket == 1)
+        #expect(queue.popLate(short, pressedFor: short, sparing: 0, at: now)?.ticket == 5)
     }
 
     @Test("it agrees with a plain list, whatever happens", arguments: 0..<60)

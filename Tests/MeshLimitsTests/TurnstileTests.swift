@@ -95,16 +95,50 @@ import Testing
     mutating func pressure() {
         turnstile = Self.turnstile(1, queue: 10)
         for _ in 0..<4 { _ = enter() }
-        now = now + .milliseconds(300)
+        now = now + .milliseconds(900)
         _ = enter()
+        turnstile.tick(&calls, at: now)
+        // Many may have come together.
+        #expect(calls.isEmpty)
         now = now + .milliseconds(300)
         turnstile.tick(&calls, at: now)
-        // Tickets 2 to 4 have waited for 600 ms.
+        // For 1,200 ms somebody has waited, tickets 2 to 4 all the time.
         #expect(calls == (2...4).map { TurnstileCall(ticket: $0, isLetIn: false) })
         calls = []
         _ = enter()
         turnstile.leave(&calls, at: now)
         #expect(calls == [TurnstileCall(ticket: 6, isLetIn: true)])
+    }
+
+    @Test("who waits while half as many are let in to measure is not turned away for it")
+    mutating func measuring() {
+        turnstile = Turnstile(
+            "default/b", OverloadSettings(queueTarget: .milliseconds(500)), loops: 1, at: now)
+        for _ in 0..<8 { _ = enter() }
+        // From now on it grows slowly, and may measure.
+        turnstile.overloaded(at: now + .seconds(1))
+        while !turnstile.limit.isMeasuring, now.nanoseconds < 30_000_000_000 {
+            now = now + .milliseconds(25)
+            while turnstile.queue.count < 2 { _ = enter() }
+            turnstile.leave(&calls, at: now)
+            turnstile.observe(.milliseconds(10), &calls, at: now)
+        }
+        #expect(turnstile.limit.isMeasuring)
+        while turnstile.queue.count < 10 { _ = enter() }
+        calls = []
+        now = now + .milliseconds(900)
+        turnstile.tick(&calls, at: now)
+        for _ in 0..<10 {
+            now = now + .milliseconds(25)
+            turnstile.observe(.milliseconds(10), &calls, at: now)
+        }
+        #expect(!turnstile.limit.isMeasuring)
+        turnstile.tick(&calls, at: now)
+        #expect(calls.allSatisfy(\.isLetIn) && turnstile.tally.refused.allSatisfy { $0 == 0 })
+        // A second later they have waited for too long.
+        now = now + .milliseconds(1_001)
+        turnstile.tick(&calls, at: now)
+        #expect(calls.contains { !$0.isLetIn })
     }
 
     @Test("a few are kept however long they have waited, so that a free place finds somebody")

@@ -111,6 +111,20 @@ struct FleetAdoptTests {
         #expect(sample.fleet.invariants() == nil)
     }
 
+    @Test("bounds the retries of all backends together, beside those of each")
+    func budgetOfAll() {
+        let sample = FleetSample([BackendSample(), BackendSample(name: "x", firstAddress: 9)])
+        sample.fleet.meshBudgetPolicy = RetryBudgetPolicy(percent: 10, minPerSecond: 1)
+        for backend in [BackendID(0), 1] {
+            for _ in 0..<100 { sample.fleet.countRequest(backend: backend, at: sample.now) }
+        }
+        // A tenth of two hundred, and one for each of ten seconds; each alone could have 120.
+        let allowed = (0..<100).filter { sample.allowRetry(BackendID($0 % 2), RetryPolicy()) }
+        #expect(allowed.count == 30)
+        sample.fleet.meshBudgetPolicy = nil
+        #expect(sample.allowRetry(0, RetryPolicy()) && sample.allowRetry(1, RetryPolicy()))
+    }
+
     @Test("takes several endpoints with one authority for several")
     func duplicates() {
         let one = Endpoint(backend: 0, address: "::1", port: 1)
