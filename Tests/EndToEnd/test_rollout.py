@@ -439,3 +439,25 @@ def test_an_upgrade_goes_on_at_its_step(upgradable, simulate, tmp_path):
     assert (at.status()["step"], at.status()["weight"]) == ("2 of 2", 60)
     assert "Promoted" in at.steer("promote", "chat")
     assert set(at.send(20)) == {"two"}
+
+
+def test_recordings_know_what_the_canary_had(roll, simulate, tmp_path):
+    stable, canary = simulate("one"), simulate("two")
+    steps = [{"weight": 20, "hold": "1h"}, {"weight": 60, "hold": "1h"}]
+    file = tmp_path / "recording"
+    recording = {"perSecond": 100_000, "keep": 2000, "file": str(file)}
+    at = roll(
+        *model_of(stable, canary),
+        rollout(steps=steps),
+        mesh(drainTimeout="2s", recording=recording),
+    )
+    asked = len(at.send(30))
+    at.steer("promote", "chat")
+    asked += len(at.send(30))
+    at.steer("abort", "chat")
+    asked += len(at.send(30))
+    at.gateway.end()
+    code, out, err = run("replay", file)
+    assert code == 0, (out, err)
+    assert f"{asked} exchanges: {asked} equal to the bit" in out, out
+    assert '"weight":60' in file.read_text(encoding="utf-8")
