@@ -510,7 +510,7 @@ def test_health_of_a_server_of_http2_is_asked_in_http2(start, serve2):
         stream.respond(answers.get(stream.field(":path"), 200), end=True)
 
     upstream = serve2(answer)
-    check = {"path": "/health", "interval": "100ms", "timeout": "1s", "unhealthyThreshold": 2}
+    check = {"path": "/health", "interval": "200ms", "timeout": "200ms", "unhealthyThreshold": 2}
     gateway = start(
         backend("echo", upstream.port, appProtocol="http2"),
         route("all", rule("echo")),

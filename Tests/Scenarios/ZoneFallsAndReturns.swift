@@ -19,7 +19,7 @@ extension Scenario {
             "retry: {attempts: 3, budget: {percent: 1000, minPerSecond: 1000}}",
         ]
         var stage = Stage(mesh)
-        stage.fill(150, every: .milliseconds(10), using: &random)
+        stage.fill(240, every: .milliseconds(10), using: &random)
         for server in 0..<2 {
             stage.plan(.crash(server: server), at: .milliseconds(300))
             stage.plan(.restart(server: server), at: .milliseconds(600))
@@ -35,9 +35,11 @@ extension Scenario {
         }
         var wrong = Expect.met(outcome, .serverCrash)
         wrong += Expect.most(outcome, end: .whole, percent: 90)
-        if far(0..<250).count > 0 { wrong.append("requests went far without need") }
+        // What begins later may still run when the servers go, and is tried again far away.
+        if far(0..<100).count > 0 { wrong.append("requests went far without need") }
         if far(350..<550).count == 0 { wrong.append("nobody helped out") }
-        let late = far(1_200..<10_000)
+        // By then no endpoint is out for its last failures, and none is given little at first.
+        let late = far(2_000..<10_000)
         if late.count > 0 { wrong.append("\(late.count) of \(late.of) stayed away") }
         return wrong
     }

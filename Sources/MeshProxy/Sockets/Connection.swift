@@ -141,7 +141,7 @@ class Connection: Pollable {
             return
         }
         do {
-            if let secured { layer = try TLSLayer(secured, of: self) }
+            if let secured { layer = try TLSLayer(secured, of: self, to: address) }
         } catch {
             Glibc.close(descriptor)
             failLater("\(error)")

@@ -37,11 +37,15 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
     private(set) var isEnded = false
     private(set) var isWritable = true
 
-    /// A channel with `handlers`, the outermost first.
+    /// A channel with `handlers`, the outermost first, to `peer` where a handler asks for it.
     init(
-        _ handlers: [any ChannelHandler], of host: any ChannelHost, sockets: SocketLoop
+        _ handlers: [any ChannelHandler], of host: any ChannelHost, sockets: SocketLoop,
+        peer: InternetAddress? = nil
     ) throws {
         self.host = host
+        remoteAddress = peer.flatMap {
+            try? SocketAddress(ipAddress: $0.host, port: Int($0.port))
+        }
         loop = sockets.nio
         closed = loop.makePromise()
         do {
@@ -112,7 +116,7 @@ final class HostedChannel: Channel, ChannelCore, @unchecked Sendable {
     var allocator: ByteBufferAllocator { ByteBufferAllocator() }
     var closeFuture: EventLoopFuture<Void> { closed.futureResult }
     var localAddress: SocketAddress? { nil }
-    var remoteAddress: SocketAddress? { nil }
+    let remoteAddress: SocketAddress?
     var parent: (any Channel)? { nil }
     var isActive: Bool { hasBegun && !isEnded }
     var _channelCore: any ChannelCore { self }

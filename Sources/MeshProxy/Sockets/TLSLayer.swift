@@ -31,12 +31,15 @@ class TLSLayer: Layer, ChannelHost {
     private(set) final var negotiated: String?
 
     /// The side that connects.
-    convenience init(_ settings: TLSClient, of connection: Connection) throws {
+    convenience init(
+        _ settings: TLSClient, of connection: Connection, to peer: InternetAddress
+    ) throws {
         self.init(on: connection)
         security = settings.security
         try host(
             NIOSSLClientHandler(
-                context: settings.security.context, serverHostname: settings.serverName))
+                context: settings.security.context, serverHostname: settings.serverName),
+            to: peer)
     }
 
     /// A side that is told later how to speak.
@@ -45,11 +48,12 @@ class TLSLayer: Layer, ChannelHost {
         super.init(of: connection)
     }
 
-    /// Speaks by `handler` from now on.
-    final func host(_ handler: NIOSSLHandler) throws {
+    /// Speaks by `handler` from now on; `peer` is where an address counts as the peer's name.
+    final func host(_ handler: NIOSSLHandler, to peer: InternetAddress? = nil) throws {
         guard let connection else { return }
         self.handler = handler
-        channel = try HostedChannel([handler], of: self, sockets: connection.sockets)
+        channel = try HostedChannel(
+            [handler], of: self, sockets: connection.sockets, peer: peer)
     }
 
     /// Whether it was told how to speak.
