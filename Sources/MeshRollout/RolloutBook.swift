@@ -83,8 +83,14 @@ package struct RolloutBook: Sendable {
         for plan in plans {
             let place = former.firstIndex { $0.rollout.plan.name == plan.name }
             let known = place.map { former.remove(at: $0) }
-            if let known, known.rollout.plan.fingerprint == plan.fingerprint {
+            if var known, known.rollout.plan.fingerprint == plan.fingerprint {
                 let wasDormant = dormant.contains { $0.rollout.plan.name == plan.name }
+                if wasDormant {
+                    // Nothing was tried while it was away, so neither that time nor what was
+                    // counted in it is evidence.
+                    known.rollout.last = nil
+                    known.counted = totals[plan.name]
+                }
                 entries.append(known)
                 if wasDormant { changes.append(known.rollout.story(after: nil)) }
                 continue

@@ -2,8 +2,8 @@
 
 import MeshBasics
 
-/// How long answers took to begin lately: counts in classes of which each is a fifth wider than
-/// the one before, so that a percentile is told within a tenth.
+/// How long answers took to begin lately: counts in classes of which each ends a sixth later
+/// than the one before, so that a percentile is told at most a sixth too high.
 ///
 /// Old answers fade: once enough were counted all counts are halved.
 struct WaitTimes: Sendable {

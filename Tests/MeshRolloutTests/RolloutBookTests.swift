@@ -73,6 +73,20 @@ struct RolloutBookTests {
         #expect(book.shares.map(\.weight) == [0])
     }
 
+    @Test("what happened while it was away is no evidence")
+    func away() {
+        var book = RolloutBook()
+        let before = totals("d/a", 500, errors: 0)
+        _ = book.adopt([plan("d/a")], totals: before, wall: wall) { _ in .nothing }
+        #expect(book.advance(before, wall: wall, at: at(1)).isEmpty)
+        _ = book.adopt([], totals: before, wall: wall) { _ in .nothing }
+        let after = totals("d/a", 900, errors: 400)
+        _ = book.adopt([plan("d/a")], totals: after, wall: wall) { _ in .nothing }
+        #expect(book.advance(after, wall: wall, at: at(100_000)).isEmpty)
+        #expect(book.rollout("d/a")?.counts.canary.requests == 0)
+        #expect(book.rollout("d/a")?.state.held == .zero)
+    }
+
     @Test("what was counted before it began counts no more")
     func baseline() {
         var book = RolloutBook()

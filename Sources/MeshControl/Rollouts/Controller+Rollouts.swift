@@ -78,7 +78,8 @@ extension Controller {
 
     /// Lets rollouts take in what was counted, and acts upon what follows.
     private func advanceRollouts() async {
-        guard rollouts.isLive || awaitsRollouts else { return }
+        // What could not be written of one that is over is written once it can be.
+        guard rollouts.isLive || awaitsRollouts || rolloutFault != nil else { return }
         await turns.take()
         defer { turns.pass() }
         guard await ownRollouts() else { return }
@@ -191,19 +192,20 @@ extension Controller {
             return
         }
         rolloutsKeptAt = now
+        var fault: String?
         for rollout in rollouts.rollouts where keptRollouts[rollout.plan.name] != rollout.state {
             // What cannot be read stays as it is, for somebody to look at.
             if rollout.state.phase == .unknown { continue }
             do {
                 try folder.write(rollout.state)
                 keptRollouts[rollout.plan.name] = rollout.state
-                rolloutFault = nil
             } catch {
                 rolloutFailures += 1
-                if rolloutFault != error.description { report(.rollout(error.description)) }
-                rolloutFault = error.description
+                fault = error.description
             }
         }
+        if let fault, fault != rolloutFault { report(.rollout(fault)) }
+        rolloutFault = fault
     }
 
     /// The process stops: nothing changes by itself any more, and what is known is kept.

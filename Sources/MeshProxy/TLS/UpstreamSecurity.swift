@@ -36,7 +36,8 @@ final class UpstreamSecurity: Sendable {
         self.material = material
         trustDomain = settings.trustDomain.flatMap { try? TrustDomainName($0) }
         if settings.trustDomain != nil, trustDomain == nil {
-            throw CertificateFault("the trust domain has no valid name", "correct it")
+            throw CertificateFault(
+                "the trust domain has no valid name", "correct its `spec.trustDomain`")
         }
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.minimumTLSVersion = .tlsv12
@@ -96,7 +97,7 @@ final class UpstreamSecurity: Sendable {
         let found = (names.uris + names.hosts).prefix(4).joined(separator: ", ")
         return
             "the endpoint's certificate is for \(found.isEmpty ? "nobody" : found), and for none "
-            + "of `subjectAltNames`"
+            + "of `subjectAltNames`; correct these, or let it show another"
     }
 
     /// What went wrong with a handshake, and what to do, for the library's `reason`.
@@ -125,9 +126,12 @@ final class UpstreamSecurity: Sendable {
                 "CERTIFICATE_REQUIRED",
                 "it asks for a certificate; give the Backend one: `tls.certificateRef`"
             ),
-            ("TLSV1_ALERT_UNKNOWN_CA", "it does not trust \(own)"),
-            ("ALERT_BAD_CERTIFICATE", "it does not take \(own)"),
-            ("ALERT_CERTIFICATE", "it does not take \(own)"),
+            (
+                "TLSV1_ALERT_UNKNOWN_CA",
+                "it does not trust \(own); show one of an authority that it knows"
+            ),
+            ("ALERT_BAD_CERTIFICATE", "it does not take \(own); renew it, or show another"),
+            ("ALERT_CERTIFICATE", "it does not take \(own); renew it, or show another"),
             (
                 "ALERT_HANDSHAKE_FAILURE",
                 "it has no version or cipher in common, or asks for \(own)"
