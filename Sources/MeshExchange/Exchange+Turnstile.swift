@@ -61,6 +61,8 @@ extension Exchange {
             phase = .queued
             waitDeadline = until
             attemptDeadline = .distantFuture
+            // Of a first attempt that failed.
+            hedgeAt = .distantFuture
             updateDeadline()
             tape?.say(
                 .admit,
@@ -160,8 +162,9 @@ extension Exchange {
     /// Whether `reportFirstEvent` has something to say.
     @inline(__always)
     package var owesFirstEvent: Bool {
-        guard let turnstile else { return false }
-        return firstTokenAt != nil && !turnstile.isObserved && turnstile.pass != nil
+        guard let turnstile, let firstTokenAt else { return false }
+        // Of a stream that goes on elsewhere the first event came from the endpoint before.
+        return firstTokenAt >= attemptStarted && !turnstile.isObserved && turnstile.pass != nil
     }
 
     /// Tells the turnstile when the stream's first event came. To be called after a piece of an

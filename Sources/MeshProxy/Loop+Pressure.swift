@@ -37,9 +37,8 @@ extension Loop {
             note("pressure on memory, descriptors or room for bodies: \(shard.pressure.label)")
         }
         shard.metrics.mesh.pressure = Int64(shard.pressure.rawValue)
-        if (former >= .acceptsNothing) != (shard.pressure >= .acceptsNothing) {
-            for listener in listeners.values { listener.hold(shard.pressure >= .acceptsNothing) }
-        }
+        // Each time, since a reload may have opened ports meanwhile.
+        for listener in listeners.values { listener.hold(shard.pressure >= .acceptsNothing) }
         if shard.pressure >= .cuts, let largest, largest.isUnread { largest.cut() }
         if shard.pressure < .slowsDown, !relief.slowed.isEmpty {
             let resumed = relief.slowed

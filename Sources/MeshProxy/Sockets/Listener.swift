@@ -92,9 +92,7 @@ final class Listener: Pollable, @unchecked Sendable {
     /// Closes the socket; on the loop's thread. Connections that were accepted stay.
     func stop() {
         isPaused = false
-        // Another process may have the socket too, and as long as it is open anywhere the kernel
-        // goes on to tell of it whoever does not say that it wants to hear no more.
-        if descriptor >= 0 { close(surrender()) }
+        dismiss()
         if bound >= 0 { close(bound) }
         bound = -1
     }

@@ -55,9 +55,8 @@ class Pollable {
     /// Closes the descriptor and waits for nothing any more.
     final func dismiss() {
         guard descriptor >= 0 else { return }
-        // Closing takes it out of the kernel's set, for nobody else holds this descriptor.
-        Glibc.close(descriptor)
-        descriptor = -1
-        sockets.release(self)
+        // Closing alone does not take it out of the kernel's set while a process that is being
+        // started holds a copy, and what the kernel told of then would be gone.
+        Glibc.close(surrender())
     }
 }

@@ -46,6 +46,12 @@ actor Upgrader {
         isUnderWay = true
         do {
             let process = try await Successor.start(program, after: proxy, admin: admin)
+            guard isAllowed else {
+                kill(process, SIGTERM)
+                throw Successor.Failure(
+                    description: "this process was told to stop meanwhile; start pinion again if "
+                        + "it is to serve")
+            }
             // Whoever hears of the new process is not to meet this one any more.
             await proxy.stopAccepting()
             Terminal.log("process \(process) serves now")
